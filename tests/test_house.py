@@ -41,7 +41,8 @@ VOCABULARY = {
 """Anyone may import these; they import nothing of ours but each other."""
 
 MAY_IMPORT = {
-    "pipeline": {"pipeline"},
+    "pipeline": {"pipeline", "store"},
+    "fleet": {"fleet", "pipeline", "store"},
     "layers": {"pipeline", "layers"},
     "providers": {"pipeline", "providers"},
     "telemetry": {"pipeline", "telemetry"},

@@ -282,7 +282,7 @@ async def test_a_silence_votes_while_it_waits_and_once() -> None:
     assert scene.votes() == (1, 1)
     await asyncio.sleep(90)
     assert scene.votes() == (1, 1)
-    scene.shared.ours["p/m"].content(hash("a"), 0.0, asyncio.get_running_loop().time())
+    scene.shared.ours["p/m"].content("a", 0.0, asyncio.get_running_loop().time())
     assert scene.votes() == (0, 1)  # one content for one failure
     await scene.end()
 

@@ -7,16 +7,10 @@ import pytest
 
 from ranvier import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN
-from ranvier.layers.breaker.shared.circuit import (
-    LAST_RESORT,
-    PASSES,
-    PROBES,
-    REJECTED,
-    SharedCircuit,
-    Verdict,
-)
+from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.target import SharedTarget
+from ranvier.layers.breaker.shared.verdict import LAST_RESORT, PASSES, PROBES, REJECTED, Verdict
 
 LEASE = 120.0
 
@@ -32,8 +26,8 @@ class Hand:
 
     def __init__(self, **changes: Any) -> None:
         rules = settings(**changes)
-        self.circuit = SharedCircuit(rules, "p", "m")
-        self.target = SharedTarget(self.circuit, SharedCircuit(rules, "p"))
+        self.circuit = FollowedCircuit(rules, "p", "m")
+        self.target = SharedTarget(self.circuit, FollowedCircuit(rules, "p"))
         self.now = 100.0
 
     def verdict(self, voter: int = 0, *, may_probe: bool = True, last_target: bool = False) -> Verdict:

@@ -33,9 +33,21 @@ class Permit:
     """True if the permit needs `silent` and `content`; a route that watches attempts calls them."""
 
     @property
+    def asks(self) -> bool:
+        """True for a probe that has to be `granted` before it is sent: other workers have its circuit too."""
+        return False
+
+    @property
     def refuses_now(self) -> bool:
         """True if the guard would reject another attempt now, so that a retry is pointless."""
         return False
+
+    async def granted(self) -> None:
+        """Wait until other workers let the probe start, for a quarter of a second at most.
+
+        Raises:
+            RejectedError: another worker has sent the probe that is due.
+        """
 
     def waits(self, call: Call) -> None:
         """The request starts to wait for a connection; `call` has the limits of the attempt.
@@ -96,6 +108,8 @@ class Guard(Layer):
             if permit.circuit != call.circuit and permit.circuit != "":
                 call = call.admitted(permit.circuit)
             if permit.probes:
+                if permit.asks:
+                    await permit.granted()
                 call = call.probed_by(permit)
             if call.pipeline.injects_faults:
                 call = call.permitted_by(permit)

@@ -85,6 +85,12 @@ class Layer:
         to a loop (locks, futures, tasks); what was in flight on the old loop is gone.
         """
 
+    def divide(self, workers: int) -> None:
+        """Called when the pipeline opens, and when the number of live workers with its store has changed.
+
+        A layer that keeps to a limit of the whole service takes one part in `workers` of it; 1 means all.
+        """
+
     def take_over(self, before: Self) -> None:
         """Go on with the state of `before`, whose place in the stack this layer takes at a reload.
 

@@ -15,11 +15,10 @@ from ranvier.facts.price import Prices
 from ranvier.messages.build import Prompt
 from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
-from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route
+from ranvier.pipeline.asking.allow import Allow, AllowRule
 from ranvier.pipeline.asking.new_call import begin_again, new_call
 from ranvier.pipeline.blocking.faces import Faces
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.layer import Layer
@@ -28,18 +27,20 @@ from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.emitter import Events
-from ranvier.pipeline.reporting.overview import overview
 from ranvier.pipeline.running.configured import Configured
 from ranvier.pipeline.running.elsewhere import closed_error
+from ranvier.pipeline.running.joining import checked_store
 from ranvier.pipeline.running.lifecycle import Lifecycle
+from ranvier.pipeline.running.shown import Shown
 from ranvier.pipeline.running.stack import Stack, shown_by
 from ranvier.pipeline.runtime import Work
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Restarts
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
+from ranvier.store.protocol import Store
 
 
-class Pipeline(Configured, Faces):
+class Pipeline(Configured, Faces, Shown):
     """Carries calls through its layers, from the outside in, to a provider.
 
     Args:
@@ -55,6 +56,9 @@ class Pipeline(Configured, Faces):
             returns true, or else false or the reason, and the target is skipped. See `NotAllowedError`.
         prices: Prices by `"provider/model"`, for `call.estimated_cost`.
         check_order: Reject layers in an order in which they cannot work as documented.
+        store: Shares circuits and gates with the other workers of a service: `MemoryStore()`, for example.
+            Without it each process learns alone. No call fails because of the store or waits for it, but for
+            a probe, which waits for a quarter of a second at most.
 
     Raises:
         ConfigurationError: a stack that cannot work; `LayerOrderError` if its order is wrong.
@@ -80,6 +84,7 @@ class Pipeline(Configured, Faces):
         allow: Allow | None = None,
         prices: Prices | None = None,
         check_order: bool = True,
+        store: Store | None = None,
     ) -> None:
         self.stack = Stack(
             layers,
@@ -93,6 +98,7 @@ class Pipeline(Configured, Faces):
             check_order=check_order,
         )
         self.lifecycle.providers = list(self.stack.providers)
+        self.lifecycle.joining.store = checked_store(store)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -238,23 +244,6 @@ class Pipeline(Configured, Faces):
     ) -> asyncio.Task[None]:
         """Run `work` in a background task: see `Runtime.in_background`."""
         return self.lifecycle.in_background(work, context, name, cut_off=cut_off)
-
-    # --- inspection ------------------------------------------------------------------------------
-
-    @property
-    def circuits(self) -> CircuitRegistry:
-        """The circuits of the stack's breaker, by (tenant, provider).
-
-        Raises:
-            ConfigurationError: the stack has no breaker.
-        """
-        return circuits_of(self.layers)
-
-    def __str__(self) -> str:
-        return overview(self.lifecycle.state, self.lifecycle.under_way, after_route(self.layers, self.allow))
-
-    def __repr__(self) -> str:
-        return f"Pipeline({', '.join(map(repr, self.layers))})"
 
 
 shown_by(Pipeline)

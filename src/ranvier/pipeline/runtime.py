@@ -8,6 +8,7 @@ from contextvars import Context
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ranvier.pipeline.sharing.alone import ALONE
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.place import Place
     from ranvier.pipeline.reporting.complaints import Complaints
     from ranvier.pipeline.reporting.emitter import Events
+    from ranvier.pipeline.sharing.fleet import Fleet
     from ranvier.pipeline.timing.timer_wheel import TimerWheel
     from ranvier.pipeline.worst_case import WorstCase
 
@@ -64,6 +66,9 @@ class Stacked(Protocol):
 
     def opened(self, pipeline: Runtime) -> None:
         """Called each time a pipeline opens."""
+
+    def divide(self, workers: int) -> None:
+        """Called when the number of live workers has changed."""
 
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
@@ -160,6 +165,7 @@ class Runtime:
         retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
             count against; `None` means no budget.
         injects_faults: A hook for `Layer.join`: True if a layer may inject faults, which permits then ignore.
+        fleet: The workers that share their state with this one by a store; without a store, it alone.
         judges: A hook for `Layer.join`: the layers that may reject a call, of which a balance asks whether
             they would accept it.
     """
@@ -179,6 +185,7 @@ class Runtime:
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
     injects_faults: bool = False
+    fleet: Fleet = ALONE
     judges: tuple[Stacked, ...] = ()
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:

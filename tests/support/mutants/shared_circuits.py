@@ -6,6 +6,7 @@ VOTES = "layers/breaker/shared/votes.py"
 SILENCES = "layers/breaker/shared/silences.py"
 SHARED_CIRCUIT = "layers/breaker/shared/circuit.py"
 SHARED_PERMIT = "layers/breaker/shared/permit.py"
+SHARED_TARGETS = "layers/breaker/shared/targets.py"
 SHARED_REGISTRY = "layers/breaker/shared/registry.py"
 
 OF_VOTES = "tests/layers/test_shared_votes.py"
@@ -29,7 +30,7 @@ MUTANTS = [
         f"{OF_VOTES}::test_votes_are_those_of_the_model",
     ),
     mutant(
-        "V2", "calls with our key decide for tenants with their own", SHARED_REGISTRY,
+        "V2", "calls with our key decide for tenants with their own", SHARED_TARGETS,
         "        key = provider, model, tenants_keys\n",
         "        key = provider, model, False\n",
         f"{OF_BREAKERS}::test_electorates_are_apart",

@@ -188,6 +188,12 @@ class Circuit:
         """Reject every call until `close`."""
         self._enter(ISOLATED)
 
+    def open_elsewhere(self, seconds: float, now: float) -> None:
+        """Another worker has opened the circuit of the same key, for so many more seconds."""
+        if self.state is CLOSED:
+            self._open(now)
+            self.reopens_at = now + min(seconds, self.rules.longest_cooldown)
+
     def follow(self, rules: CircuitSettings, kind: type[Circuit]) -> None:
         """Go on in the same state by other rules, as a circuit of that `kind`. A window begins again."""
         self.rules, self._counts = rules, None

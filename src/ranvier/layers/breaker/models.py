@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Hashable, Mapping
 
     from ranvier.pipeline.runtime import Runtime
 
@@ -31,3 +31,19 @@ def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
             if len(models) > 1 or layer.takes_any_model:
                 several.add(each.provider.name)
     return {provider: tuple(models) for provider, models in targets.items() if provider in several}
+
+
+NO_PART: Hashable = object()
+"""Stands for a part that the caller did not pass, as when the key is not a tenant and a provider."""
+
+
+def named(
+    known: Container[Hashable], models: Mapping[str, tuple[str, ...]], *parts: Hashable
+) -> tuple[Hashable, ...]:
+    """The keys that an operator's parts name: several where each model of a provider has its own circuit."""
+    key: Hashable = tuple(part for part in parts if part is not NO_PART)
+    if isinstance(key, tuple) and len(key) == 1 and key not in known:
+        key = key[0]
+    targets = models.get(key[1], ()) if isinstance(key, tuple) and len(key) == 2 else ()
+    keys = tuple((key[0], target) for target in targets)  # type: ignore[index]  # because: then a tuple
+    return keys if keys and key not in known else (key, *keys)

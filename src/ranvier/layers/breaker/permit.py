@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-from ranvier.facts.attempt import SUCCEEDED
-from ranvier.facts.circuit import ISOLATED
-from ranvier.layers.breaker.announcements import emit_change, rejection
+from ranvier.facts import attempt as facts
+from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.layers.breaker.announcements import rejection
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.pipeline.guard import Permit
-from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
+from ranvier.pipeline.outcome import ABANDONED, FAILED, SUCCEEDED, Outcome
 from ranvier.pipeline.timing.limits import slot_wait
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class CircuitPermit(Permit):
         before = circuit.state
         circuit.count_silence(self._generation, now, self._sent_at(now))
         if circuit.state is not before:
-            emit_change(self._call, before, circuit)
+            self._registry.others.changed(self._call, self._key, circuit, before)
         if not self.probes and self.refuses_now:
             self._call.watch.leave()
 
@@ -99,8 +99,13 @@ class CircuitPermit(Permit):
             self._time(circuit.rules.windows, began=False)
         circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
+        if outcome is SUCCEEDED:
+            if self._registry.others.successes is not None:
+                self._registry.others.succeeded(self._key, self._call.pipeline.clock())
+        elif outcome is FAILED and circuit.failures == 1 and circuit.state is CLOSED:
+            self._registry.others.failed(self._key, self._call)
         if circuit.state is not before:
-            emit_change(self._call, before, circuit)
+            self._registry.others.changed(self._call, self._key, circuit, before)
 
     def _time(self, windows: Windows, *, began: bool) -> None:
         """Count whether the content began too late: that of a stream when it begins, any other at its end."""
@@ -111,7 +116,7 @@ class CircuitPermit(Permit):
         if attempt is None or (call.streaming and not began and attempt.first_token is not None):
             return  # it was counted when it began
         waited = attempt.first_token
-        if waited is None and attempt.outcome != SUCCEEDED and attempt.seconds > slow_after:
+        if waited is None and attempt.outcome != facts.SUCCEEDED and attempt.seconds > slow_after:
             waited = attempt.seconds  # it failed in silence
         if waited is not None:
             self._circuit.time(self, self._generation, waited > slow_after, call.pipeline.clock())
@@ -168,7 +173,7 @@ class ProbePermit(CircuitPermit):
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
         if self._circuit.state is not before:
-            emit_change(self._call, before, self._circuit)
+            self._registry.others.changed(self._call, self._key, self._circuit, before)
 
     def settle(self, outcome: Outcome) -> None:
         """Release the probe. After its success, only a break of its stream counts, in any circuit state."""

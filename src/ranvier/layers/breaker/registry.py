@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
-from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to_all
+from ranvier.layers.breaker.announcements import emit_full, emit_to_all
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.elsewhere import TenantsElsewhere
 from ranvier.layers.breaker.eviction import EvictionQueue
+from ranvier.layers.breaker.models import NO_PART, named
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit, rejected
 from ranvier.layers.breaker.settings import OBSERVED, OFF, CircuitSettings, Leasing
 from ranvier.pipeline.guard import Permit
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 
 SEVERITIES = (CLOSED, HALF_OPEN, OPEN, ISOLATED)
 """Of the circuits of several models, the most severe state is shown."""
-
-NO_PART: Hashable = object()
-"""Stands for a part that the caller did not pass, as when the key is not a tenant and a provider."""
 
 
 class Circuits:
@@ -62,6 +61,7 @@ class Circuits:
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
         self._loops = Loops()
+        self.others = TenantsElsewhere(self)
         self.models: dict[str, tuple[str, ...]] = {}  # by provider: its targets that have their own circuits
         self.shared: SharedCircuitRegistry | None = None
 
@@ -69,20 +69,19 @@ class Circuits:
 
     def state(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> CircuitState | None:
         """The state of a circuit, `None` before its first call. Reading never changes it."""
-        keys = self._named(tenant, provider, *more)
+        keys = named(self._circuits, self.models, tenant, provider, *more)
         states = [self._circuits[key].state for key in keys if key in self._circuits]
         return max(states, key=SEVERITIES.index, default=None)
 
     async def reset(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> bool:
         """Close a circuit, also an isolated one, and reset its counts. False if there is no such circuit."""
-        keys = self._named(tenant, provider, *more)
+        keys = named(self._circuits, self.models, tenant, provider, *more)
         found = [(key, self._circuits[key]) for key in keys if key in self._circuits]
         for key, circuit in found:
             async with circuit.lock:
-                before = circuit.state
-                circuit.close()
-                self._park(key, circuit)
-                emit_to_all(self._listening, key, before, circuit.state)
+                self.command(key, circuit, isolated=False)
+        for key in keys:
+            self.others.links.reset(key)
         return bool(found)
 
     async def isolate(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> None:
@@ -91,13 +90,22 @@ class Circuits:
         Raises:
             ConfigurationError: there is no such circuit yet, and the registry is full.
         """
-        for key in self._named(tenant, provider, *more):
+        for key in named(self._circuits, self.models, tenant, provider, *more):
             circuit = self._circuits.get(key) or self._made(key)
             async with circuit.lock:
-                before = circuit.state
-                circuit.isolate()
-                self._idle.pop(circuit, None)
-                emit_to_all(self._listening, key, before, circuit.state)
+                self.command(key, circuit, isolated=True)
+            self.others.links.isolate(key)
+
+    def command(self, key: Hashable, circuit: Circuit, *, isolated: bool) -> None:
+        """An operator has isolated a circuit, or has closed it."""
+        before = circuit.state
+        if isolated:
+            circuit.isolate()
+            self._idle.pop(circuit, None)
+        else:
+            circuit.close()
+            self._park(key, circuit)
+        emit_to_all(self._listening, key, before, circuit.state)
 
     def _made(self, key: Hashable) -> Circuit:
         """A new circuit, made by an operator."""
@@ -108,18 +116,6 @@ class Circuits:
             )
         self._unclaimed.add(key)
         return circuit
-
-    def _named(self, *parts: Hashable) -> tuple[Hashable, ...]:
-        """The keys that an operator's parts name: several where each model has its own circuit."""
-        key: Hashable = tuple(part for part in parts if part is not NO_PART)
-        if isinstance(key, tuple) and len(key) == 1 and key not in self._circuits:
-            key = key[0]
-        named = tuple((key[0], target) for target in self._targets_of(key))  # type: ignore[index]  # because: then a tuple
-        return named if named and key not in self._circuits else (key, *named)
-
-    def _targets_of(self, key: Hashable) -> tuple[str, ...]:
-        """The targets of a provider whose models have their own circuits, if `key` names such a provider."""
-        return self.models.get(key[1], ()) if isinstance(key, tuple) and len(key) == 2 else ()
 
     def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
         now = clock.now()
@@ -146,6 +142,7 @@ class Circuits:
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, drop what was in flight on it."""
+        self.others.opened(pipeline)
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
@@ -211,7 +208,7 @@ class Circuits:
         permit.admitted()
         try:
             if circuit.state is not before:
-                emit_change(call, before, circuit)
+                self.others.changed(call, key, circuit, before)
         except BaseException:  # such as a KeyboardInterrupt in a listener
             if admitted:
                 permit.settle(ABANDONED)
@@ -244,6 +241,8 @@ class Circuits:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
             return None
         circuit = self._circuits[key] = self._kind(rules, next(self._numbers))
+        if self.others.links.isolates(key):
+            circuit.isolate()
         return circuit
 
     def _evict(self, now: float) -> bool:

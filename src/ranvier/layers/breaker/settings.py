@@ -61,6 +61,11 @@ class CircuitSettings:
         plain = all(getattr(self, name) == getattr(other, name) for name in names)
         return plain and windows[0] == windows[1]
 
+    @property
+    def longest_cooldown(self) -> float:
+        """The longest time in seconds that a circuit stays open without a probe."""
+        return 1.2 * max(self.cooldown, self.max_cooldown or 0.0)
+
     def cooldown_after(self, reopenings: int) -> float:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
         cooldown = self.cooldown

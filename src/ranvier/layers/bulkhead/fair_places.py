@@ -83,6 +83,10 @@ class FairPlaces(Layer):
     def take_over(self, before: Self) -> None:
         """Go on with the places that are taken, and with the calls that wait for one."""
         self.places = before.places.with_settings_of(self.places)
+        self._set_rules()
+
+    def _set_rules(self) -> None:
+        """Apply the limits to the places that are known."""
         for key, places in self.places.known.items():
             places.set_rules(self.limit_of(key), self.per_tenant, self.queue, clock.now())
 

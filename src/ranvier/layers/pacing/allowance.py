@@ -15,6 +15,9 @@ from ranvier.layers.pacing.refill import Refill
 MARGIN, MOST_OF_LIMIT = 2.5, 1 / 3
 """How many standard deviations of the errors of estimates are kept free, and what part of a limit at most."""
 
+FOR_OTHERS = 1 / 2
+"""What part of a limit is kept free at most for calls that other workers send at the same time."""
+
 MOST = 1e15
 """A larger number is ignored, as is one below 0."""
 
@@ -32,6 +35,7 @@ class Allowance:
         limit: How much may be used until it is full again; `None` until it is known.
         level: What the provider has left, as far as known.
         in_flight: What the calls in flight will use, if they are counted at the end.
+        workers: How many workers of the service use the key; each leaves room for the others.
     """
 
     __slots__ = (
@@ -46,12 +50,14 @@ class Allowance:
         "in_flight",
         "level",
         "limit",
+        "workers",
     )
 
     def __init__(self, *, at_end: bool = False) -> None:
         self.at_end = at_end
         self.limit: float | None = None
         self.level = self.in_flight = 0.0
+        self.workers = 1
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
         self._full = 0.0  # when it was full
@@ -84,6 +90,7 @@ class Allowance:
         if self._errors:
             margin = MARGIN * math.sqrt(self._errors * (uncertain + 1))
             cost += min(margin, MOST_OF_LIMIT * self.limit)
+        cost += min((self.workers - 1) * cost, FOR_OTHERS * self.limit)
         return min(cost, self.limit) - self.left(now)  # a call larger than the limit needs all of it
 
     def seconds_for(self, lacking: float, now: float) -> float:

@@ -63,6 +63,11 @@ class KeyLimits:
         """True if a call may be sent now."""
         return not self.known or self._asks_in(now) <= 0 or not self.lacking(costs, now)
 
+    def divide(self, workers: int) -> None:
+        """Leave room for the calls of other workers with this key."""
+        for each in self.allowances:
+            each.workers = workers
+
     def _asks_in(self, now: float) -> float:
         """Seconds until a call is sent though it does not fit: what was reported may not hold any more."""
         return math.inf if self.in_flight else self._heard + ASK_AGAIN - now

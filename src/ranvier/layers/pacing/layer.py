@@ -87,6 +87,10 @@ class Pacing(Layer):
         """Forget the limits that were measured on another event loop, if that is closed."""
         self.allowances.opened(pipeline)
 
+    def divide(self, workers: int) -> None:
+        """Take one part in `workers` of what is left."""
+        self.allowances.divide(workers)
+
     def take_over(self, before: Self) -> None:
         """Go on with the limits of the keys, what is reserved of them, and the calls that wait."""
         self.allowances = before.allowances.with_settings_of(self.allowances, self.queue)

@@ -57,6 +57,7 @@ class Allowances:
         self._max_keys = max_keys
         self._create = create
         self._loops = Loops()
+        self._workers = 1
         self._estimates: OrderedDict[tuple[str, str], Estimates] = OrderedDict()
         self.known: OrderedDict[Key, PacedKey] = OrderedDict()  # those used last are at the end
 
@@ -88,7 +89,14 @@ class Allowances:
                 return None
             del self.known[idle]
         paced = self.known[key] = self._create(self._estimates_of(key[:2]))
+        paced.limits.divide(self._workers)
         return paced
+
+    def divide(self, workers: int) -> None:
+        """Take one part in `workers` of the limits."""
+        self._workers = workers
+        for paced in self.known.values():
+            paced.limits.divide(workers)
 
     def _estimates_of(self, target: tuple[str, str]) -> Estimates:
         estimates = self._estimates.get(target)

@@ -34,6 +34,9 @@ class RetryBudget:
 
     While half of the budget is left, any tenant may retry. After that, a tenant gets at most `ratio` times
     its own first attempts, plus one, so that a single tenant cannot use up the retries of all.
+
+    Attributes:
+        workers: The live workers of the service: each gets its part of `per_second`.
     """
 
     def __init__(self, ratio: float = 0.2, per_second: float = 1.0, window: float = 10.0) -> None:
@@ -42,6 +45,7 @@ class RetryBudget:
         self.window = _number("RetryBudget(window)", window)
         if self.window == 0:
             raise ConfigurationError("RetryBudget(window)=0: give more than 0 seconds")
+        self.workers = 1
         self._providers: dict[str, _Provider] = {}
 
     def take_over(self, before: RetryBudget) -> None:
@@ -75,7 +79,7 @@ class RetryBudget:
         return True
 
     def _allowed(self, firsts: int) -> float:
-        return max(1.0, self.ratio * firsts + self.per_second * self.window)
+        return max(1.0, self.ratio * firsts + self.per_second * self.window / self.workers)
 
     def status(self, now: float) -> Iterator[str]:
         """How much of the budget is used, at each provider with retries in the window or withheld ones."""

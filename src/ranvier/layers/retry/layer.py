@@ -98,6 +98,11 @@ class Retry(Layer):
         if self.budget is not None and before.budget is not None:
             self.budget.take_over(before.budget)
 
+    def divide(self, workers: int) -> None:
+        """Take one part of the retries per second that do not depend on the load."""
+        if self.budget is not None:
+            self.budget.workers = workers
+
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Send the call, and retry it until it succeeds or a retry cannot help."""
         failed: RanvierError | None = None

@@ -12,12 +12,11 @@ from ranvier.errors.provider import ProviderError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope, as_scope
-from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.gate import Gate, Reason
-from ranvier.layers.throttle.keys import Key, digest, key_closed_by, keys_of
+from ranvier.layers.throttle.keys import Key, key_closed_by, keys_of
 from ranvier.layers.throttle.registry import Gates
-from ranvier.layers.throttle.rejection import rejection
+from ranvier.layers.throttle.rejection import announce_closed, rejection
 from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
 from ranvier.layers.throttle.waiting import due_at, turn_of, wait_at
 from ranvier.pipeline.call import Call
@@ -112,7 +111,8 @@ class Throttle(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Pass the gate, if there is one; close, widen or release it by the result."""
         while True:
-            tickets = await self._enter(call) if self.gates.known else {}
+            gates = self.gates
+            tickets = await self._enter(call) if gates.known or gates.elsewhere.unseen else {}
             try:
                 answer = await inner(call)
             except RequeueError as error:
@@ -132,6 +132,7 @@ class Throttle(Layer):
     async def _enter(self, call: Call) -> Tickets:
         """Pass the gates of `call`, or wait until they admit it, if that is worth it."""
         tickets: Tickets = {}
+        self.gates.elsewhere.learn(call)
         while (blocked := self._try_pass(call, tickets)) is not None:
             for ticket in tickets.values():
                 ticket.leave()  # or it would keep a place at one gate while it waits at the other
@@ -205,13 +206,11 @@ class Throttle(Layer):
     def _close(self, call: Call, key: Key, reason: Reason, seconds: float) -> None:
         now = call.pipeline.clock()
         news = self.gates.close(key, reason, now + seconds, now)
+        self.gates.elsewhere.closed(call, key, reason, seconds)
         if key[1] is None and not reason.passes:
             self._dismiss(call, key)
-        event = Throttled if reason.passes else CredentialRejected
-        if news and call.pipeline.events.hears(event):
-            call.pipeline.events.emit(
-                event(**call.where(), kind=reason.value, seconds=seconds, key=digest(key)), call.record
-            )
+        if news:
+            announce_closed(call, key, reason, seconds)
 
     def _dismiss(self, call: Call, key: Key) -> None:
         """End the waits for a key that was rejected, at the gates of all models of the stack."""

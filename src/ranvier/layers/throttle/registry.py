@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from ranvier import clock
+from ranvier.layers.throttle.elsewhere import GatesElsewhere
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.keys import Key, digest
 from ranvier.layers.throttle.wait_queue import WaitQueue
@@ -54,6 +55,7 @@ class Gates:
         self._max_gates = max_gates
         self._create = create
         self._loops = Loops()
+        self.elsewhere = GatesElsewhere(self)
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
     def with_settings_of(self, other: Gates) -> Self:
@@ -90,11 +92,13 @@ class Gates:
         for each, queue in list(self.known.items()):
             if each[0] == provider and key in (None, digest(each)) and model in (None, each[1]):
                 queue.reopen(clock.now())
+                self.elsewhere.reopened(each)
 
     # --- for the throttle ------------------------------------------------------------------------
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, drop the calls that waited on it."""
+        self.elsewhere.opened(pipeline)
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
-from contextvars import Context
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.pipeline.asking.optional_members import open_of
 from ranvier.pipeline.reporting.context import start_task
+from ranvier.pipeline.running.background import Background
 from ranvier.pipeline.running.elsewhere import closed_error, wrong_loop_error
+from ranvier.pipeline.running.joining import Joining
 from ranvier.pipeline.running.loops import renew_slots
 from ranvier.pipeline.running.retiring import WATCHING, Retiring
 from ranvier.pipeline.running.shutdown import Shutdown, close_again
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 
-class Lifecycle:
+class Lifecycle(Background):
     """Opens the providers on first use, tracks what is in flight, and ends it on closing.
 
     A pipeline belongs to the event loop of its first use, open or closed. After that loop is closed,
@@ -39,22 +40,20 @@ class Lifecycle:
         retiring: Closes those that a reload has removed, when no call uses them any more.
         calls: Calls in flight, with their tasks. A streaming call is removed at its hand-out.
         quiet: Created by a shutdown; done when no calls and streams are in flight.
-        cut_off: Background tasks to cancel when the pipeline closes.
         watch: Watches the file of the pipeline while it is open, if it is to be reloaded by itself.
+        joining: Its place among the workers that share a store.
     """
 
-    loop: asyncio.AbstractEventLoop
-
     def __init__(self) -> None:
+        super().__init__()
         self.state, self.retiring = "new", Retiring(self)
         self.providers: list[Provider] = []
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
         # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
-        self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
-        self.cut_off: set[asyncio.Task[None]] = set()
         self.watch: Callable[[], Work] | None = None
+        self.joining = Joining()
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
         self._opening = RLock()  # if two threads open it concurrently, only one succeeds
         self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened
@@ -116,12 +115,14 @@ class Lifecycle:
         self._timers = pipeline.timers = TimerWheel(loop, pipeline.clock)
         opened: list[Provider] = []
         try:
+            self.joining.prepare(pipeline)
             self._open_all(pipeline, opened)
         except BaseException:
             self._timers.close()
             self._undoing = start_task(loop, close_again(opened, loop), None)
             raise
         self.state = "open"
+        self.joining.join()
         if self.watch is not None:
             self.in_background(self.watch(), None, WATCHING, cut_off=True)
 
@@ -198,26 +199,6 @@ class Lifecycle:
         """The streams that were handed out, and have neither ended nor been dropped."""
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
-    def in_background(
-        self, work: Work, context: Context | None = None, name: str = "work", *, cut_off: bool = False
-    ) -> asyncio.Task[None]:
-        """Run `work` in a background task: see `Runtime.in_background`."""
-        task = start_task(self.loop, work, context)
-        self._background[task] = name
-        if cut_off:
-            self.cut_off.add(task)
-        task.add_done_callback(self._ended_in_background, context=Context())
-        return task
-
-    def _ended_in_background(self, task: asyncio.Task[None]) -> None:
-        self._background.pop(task, None)
-        self.cut_off.discard(task)
-
-    @property
-    def background(self) -> dict[asyncio.Task[None], str]:
-        """The background tasks, with their names."""
-        return dict(self._background)
-
     @property
     def under_way(self) -> tuple[int, int]:
         """The number of calls and of streams in flight."""
@@ -258,3 +239,4 @@ class Lifecycle:
         """Record that everything is closed."""
         self.state, self.quiet, self._closing, self.retiring = "closed", None, None, Retiring(self)
         self._timers.close()
+        self.joining.leave()

@@ -45,6 +45,7 @@ def replace(before: Stack, stack: Stack) -> None:
     try:
         if in_use:
             stack.loop, stack.clock, stack.timers = before.loop, before.clock, before.timers
+            stack.fleet = before.fleet
             _open(_without(stack.providers, before.providers), stack, opened)
         _take_over(stack, before, in_use)
     except BaseException:
@@ -53,6 +54,7 @@ def replace(before: Stack, stack: Stack) -> None:
         raise
     lifecycle.providers = list(stack.providers)
     if in_use:
+        lifecycle.joining.serve(stack)
         lifecycle.retiring.add(_without(before.providers, stack.providers))
     for layer in _without(before.layers, stack.layers):
         _let_go(layer, before)

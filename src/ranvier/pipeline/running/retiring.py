@@ -20,7 +20,12 @@ CHECKED_EVERY = 1.0
 LONGEST_REST = 300.0
 """Seconds that background tasks may take after the last call: an attempt that lost a hedge, for example."""
 
-CLOSING, WATCHING = LASTING = ("closing providers that are not used any more", "watching the configuration")
+CLOSING, WATCHING, SENDING, FOLLOWING = LASTING = (
+    "closing providers that are not used any more",
+    "watching the configuration",
+    "sending to the store",
+    "following the store",
+)
 """The names of background tasks that use no provider, and may last."""
 
 

@@ -45,8 +45,8 @@ def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> Sha
         tenant=call.tenant,
         provider=circuit.provider,
         model=circuit.model,
-        failing=circuit.votes.failing,
-        active=circuit.votes.active,
+        failing=circuit.electorate[0],
+        active=circuit.electorate[1],
         retry_after=None if None in waits else max(each or 0.0 for each in waits),
     )
     announce_rejected(call, error)

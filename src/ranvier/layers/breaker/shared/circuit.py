@@ -6,39 +6,22 @@
     any --- isolate ---> isolated --- reset ---> closed
 
 Opening, isolating and closing start a new generation: a probe of an earlier one closes nothing.
+
+Where several workers share a store, it has the votes of all of them, and its word opens the circuit; while it
+cannot be reached, each worker decides by its own votes.
 """
 
 from __future__ import annotations
 
 import math
-from enum import Enum
 
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitState, SharedCircuitSnapshot
 from ranvier.layers.breaker.settings import OBSERVED
+from ranvier.layers.breaker.shared.reported_votes import ReportedVotes
 from ranvier.layers.breaker.shared.settings import SharedCircuits
-from ranvier.layers.breaker.shared.votes import Votes
+from ranvier.layers.breaker.shared.verdict import LAST_RESORT, PASSES, PROBES, REJECTED, Verdict
+from ranvier.pipeline.sharing.fleet import CircuitLink
 from ranvier.wording import target_name
-
-
-class Verdict(Enum):
-    """What a shared circuit does with a call."""
-
-    PASSES = "passes"
-    """Admits it; its success does not close the circuit."""
-
-    PROBES = "probes"
-    """Admits it as the probe of this cooldown."""
-
-    LAST_RESORT = "last resort"
-    """Admit the call although it is no probe: no other target is left, or the circuit is only observed.
-
-    Its content may close the circuit.
-    """
-
-    REJECTED = "rejected"
-
-
-PASSES, PROBES, LAST_RESORT, REJECTED = Verdict
 
 
 class SharedCircuit:
@@ -47,6 +30,7 @@ class SharedCircuit:
     __slots__ = (
         "_next_probe",
         "_probes",
+        "_said",
         "_started",
         "closed_at",
         "generation",
@@ -54,6 +38,7 @@ class SharedCircuit:
         "provider",
         "rejected",
         "rules",
+        "since",
         "state",
         "tenants_keys",
         "total_opens",
@@ -68,14 +53,16 @@ class SharedCircuit:
         self.model = model
         self.tenants_keys = tenants_keys
         self.state = CLOSED
-        self.votes = Votes(rules.votes)
+        self.votes = ReportedVotes(rules.votes)
         self.generation = 1  # 0 is that of a call that closes nothing
+        self.since = -math.inf  # when that began: failures of requests sent before are not counted
         self.closed_at = -math.inf  # when it closed last, for the circuits of tenants
         self.rejected = 0  # calls, since it opened last
         self.total_opens = 0
         self._next_probe = 0.0  # when the next probe may start
         self._started = 0  # probes, since it opened
         self._probes: dict[object, float] = {}  # in flight, and when the lease of each expires
+        self._said: tuple[int, int] | None = None  # how many tenants of all workers fail, of how many
 
     # --- admission -------------------------------------------------------------------------------
 
@@ -101,14 +88,16 @@ class SharedCircuit:
         if verdict is PROBES:
             self._probes[who] = now + lease
             self._cool_down(now)
-            self.state = HALF_OPEN
+            if not self.link.governs:  # otherwise it is the store that lets it start
+                self.state = HALF_OPEN
         elif self.rules.mode == OBSERVED and now < self._next_probe:
             self.rejected += 1
         return self.generation
 
     def leave(self, who: object, now: float) -> None:
         """The attempt of the probe `who` has ended."""
-        if self._probes.pop(who, None) is not None and self.state is HALF_OPEN and not self._probing(now):
+        ended = self._probes.pop(who, None) is not None
+        if ended and self.state is HALF_OPEN and not self.link.governs and not self._probing(now):
             self.state = OPEN
 
     def _probing(self, now: float) -> int:
@@ -131,49 +120,73 @@ class SharedCircuit:
         self.close(now)
         return True
 
-    def disproved(self, generation: int, now: float) -> None:
-        """Count a failed call of `generation` as a failed probe; only if observed, which has no probes."""
-        if generation == self.generation and self.rules.mode == OBSERVED and now >= self._next_probe:
+    def disproved(self, generation: int, now: float) -> bool:
+        """Count a failed call of `generation` as a failed probe, and return true; only if observed."""
+        counts = generation == self.generation and self.rules.mode == OBSERVED and now >= self._next_probe
+        if counts:
             self._cool_down(now)
+        return counts
 
     def opens(self, now: float) -> bool:
         """Open if enough tenants vote against the target. True if it opens now."""
         votes, rules = self.votes, self.rules
+        if self.state is CLOSED:
+            self.link.failed()
+        if self.link.governs:
+            return False
         if votes.failing < rules.votes or votes.failing < rules.share * votes.active:
             return False
         if self.state is not CLOSED:
             return False
-        self._enter(OPEN)
-        self.rejected = 0
+        self._open(now)
         self._next_probe = now + rules.cooldown_after(0)
-        self.total_opens += 1
         return True
+
+    def counts(self, sent: float) -> bool:
+        """True unless a failure of a request sent at `sent` says something about an earlier generation."""
+        return sent >= self.since or not self.link.governs
 
     # --- changes of state ------------------------------------------------------------------------
 
     def close(self, now: float) -> None:
         """Close the circuit, and forget all votes."""
-        self._enter(CLOSED)
+        self._close(now)
         self.votes.clear()
+
+    def _close(self, now: float) -> None:
+        self._enter(CLOSED, now)
         self.closed_at = now
 
-    def isolate(self) -> None:
-        """Reject every call until `close`."""
-        self._enter(ISOLATED)
+    def _open(self, now: float) -> None:
+        self._enter(OPEN, now)
+        self.rejected = 0
+        self.total_opens += 1
 
-    def _enter(self, state: CircuitState) -> None:
-        self.state = state
+    def isolate(self, now: float = -math.inf) -> None:
+        """Reject every call until `close`."""
+        self._enter(ISOLATED, now)
+
+    def _enter(self, state: CircuitState, now: float) -> None:
+        self.state, self.since = state, now
         self.generation += 1
-        self._started = 0
+        self._started, self._said = 0, None
         self._probes.clear()
+
+    # --- several workers -------------------------------------------------------------------------
+
+    @property
+    def link(self) -> CircuitLink:
+        """What this worker says about the circuit; without a store, nothing."""
+        return self.votes.link
 
     def start_anew(self, shift: float) -> None:
         """Move to an event loop whose clock is `shift` seconds ahead; keep the state, forget the votes."""
         self.generation += 1
         self.votes.clear()
-        self.votes = Votes(self.rules.votes)
+        self.votes = ReportedVotes(self.rules.votes)
         self._next_probe += shift
         self.closed_at += shift
+        self.since += shift
         self._probes.clear()
         if self.state is HALF_OPEN:
             self.state = OPEN
@@ -185,6 +198,11 @@ class SharedCircuit:
         if self.state is CLOSED or self.state is ISOLATED:
             return None
         return max(self._next_probe - now, 0.0)
+
+    @property
+    def electorate(self) -> tuple[int, int]:
+        """How many tenants vote against the target, of how many: of all workers, if it has opened for all."""
+        return self._said or (self.votes.failing, self.votes.active)
 
     @property
     def key(self) -> tuple[str, str | None, bool]:
@@ -204,8 +222,8 @@ class SharedCircuit:
             tenants_keys=self.tenants_keys,
             state=self.state,
             mode=self.rules.mode,
-            failing=self.votes.failing,
-            active=self.votes.active,
+            failing=self.electorate[0],
+            active=self.electorate[1],
             probes=len(self._probes),
             rejected=self.rejected,
             total_opens=self.total_opens,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.scope import Scope
+from ranvier.layers.breaker.shared.other_workers import ask_all
 from ranvier.pipeline.call import UNWATCHED
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED, FAILED, SUCCEEDED, Outcome
 
 if TYPE_CHECKING:
-    from ranvier.layers.breaker.shared.circuit import SharedCircuit
+    from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
     from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
     from ranvier.layers.breaker.shared.silences import Silence
     from ranvier.layers.breaker.shared.target import SharedTarget
@@ -72,6 +73,18 @@ class VotingPermit(Permit):
     def sent(self, call: Call) -> None:
         """The request is sent."""
         self._own.sent(call)
+        for circuit in self._target.circuits:
+            circuit.link.sent(self)
+
+    @property
+    def asks(self) -> bool:
+        """True for a probe that other workers might start as well."""
+        circuits = self._target.circuits
+        return any(each.link.governs and each.lease_of(self) is not None for each in circuits)
+
+    async def granted(self) -> None:
+        """Ask the other workers whether the probe may start."""
+        self.fences = await ask_all(self, self._target, self._call)
 
     def proved(self) -> None:
         """A stream has begun."""
@@ -105,7 +118,7 @@ class VotingPermit(Permit):
         if self._silence is not None:
             self._take_back()
         attempts, now = call.record.attempts, call.pipeline.clock()
-        target.content(hash(call.tenant), attempts[0].started if len(attempts) == 1 else self._sent_at(), now)
+        target.content(call.tenant, attempts[0].started if len(attempts) == 1 else self._sent_at(), now)
         if self.fences is not NO_FENCES:
             self._prove(target.model, now)
             self._prove(target.endpoint, now)
@@ -144,7 +157,7 @@ class VotingPermit(Permit):
         answered, self._stage = self._stage is ANSWERED, SETTLED
         now = self._call.pipeline.clock()
         self._target.waiting.pop(self, None)
-        if answered and outcome is FAILED:
+        if answered and outcome is FAILED and self._target.model.counts(self._sent_at()):
             self._registry.opened(self._call, self._target.broke(self._voter, now))
         elif error is not None and not answered:
             self._blame(error, outcome, now)
@@ -159,7 +172,7 @@ class VotingPermit(Permit):
         if scope is Scope.ENDPOINT and outcome is FAILED:
             if isinstance(error, AttemptTimeoutError):
                 self._take_back()  # no connection was made: that silence was not the model's
-            self._registry.opened(self._call, target.failed(target.endpoint, self._voter, now))
+            self._fail(target.endpoint, now)
             return
         if scope is Scope.MODEL and outcome is FAILED:
             if isinstance(error, AttemptTimeoutError):
@@ -167,15 +180,20 @@ class VotingPermit(Permit):
                     self._keep_silence(now)
                 return
             self._take_back()
-            self._registry.opened(self._call, target.failed(target.model, self._voter, now))
+            self._fail(target.model, now)
         if isinstance(getattr(error, "status", None), int):
             self._take_back()
             target.answered(self._voter, self._sent_at(), now)
             self._prove(target.endpoint, now)
 
+    def _fail(self, circuit: FollowedCircuit, now: float) -> None:
+        if circuit.counts(self._sent_at()):
+            self._registry.opened(self._call, self._target.failed(circuit, self._voter, now))
+
     def _keep_silence(self, now: float) -> None:
-        target = self._target
-        self._silence = target.silent(self._voter, self._sent_at(), now)
+        target, sent = self._target, self._sent_at()
+        if target.model.counts(sent):
+            self._silence = target.silent(self._voter, sent, now)
         if self._silence is not None and target.model.opens(now):
             self._registry.opened(self._call, target.model)
 
@@ -185,15 +203,15 @@ class VotingPermit(Permit):
             self._silence = None
 
     @property
-    def _voter(self) -> int:
-        return hash(self._call.tenant)
+    def _voter(self) -> str:
+        return self._call.tenant
 
     def _sent_at(self) -> float:
         """When the request was sent: that of the latest attempt at the target, hedges included."""
         last = self._call.record.last_at(self._call.deployment.target)
         return -math.inf if last is None else last.started
 
-    def _prove(self, circuit: SharedCircuit, now: float) -> None:
+    def _prove(self, circuit: FollowedCircuit, now: float) -> None:
         fence = self.fences[circuit is self._target.endpoint]
         if fence:
-            self._registry.prove(self._call, circuit, fence, now)
+            self._registry.prove(self, self._call, circuit, fence, now)

@@ -12,11 +12,13 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, CircuitState, SharedCircuitSnapshot
 from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import changed, rejection, status_lines
-from ranvier.layers.breaker.shared.circuit import PROBES, REJECTED, SharedCircuit, Verdict
+from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
+from ranvier.layers.breaker.shared.other_workers import OtherWorkers
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.target import SharedTarget
-from ranvier.pipeline.credentials import identity
+from ranvier.layers.breaker.shared.targets import SharedTargets
+from ranvier.layers.breaker.shared.verdict import PROBES, REJECTED, Verdict
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events
@@ -27,29 +29,21 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Runtime
 
-MAX_TARGETS = 10_000
-"""Targets with shared circuits. A further one replaces one that the stack does not list and that works, if
-there is any; otherwise its calls pass without."""
-
 RESCUE_SECONDS = 1.0
 """When a circuit opens, the calls that wait there go on to their next targets, spread over this time."""
 
 
-class SharedCircuitRegistry:
-    """The shared circuits of a breaker, for operators and for the breaker.
-
-    Attributes:
-        ours, theirs: The circuits by target, of calls with our keys and of those with tenants' own keys.
-    """
+class SharedCircuitRegistry(SharedTargets):
+    """The shared circuits of a breaker, for operators and for the breaker."""
 
     def __init__(self, rules: SharedCircuits) -> None:
-        self.rules = rules
-        self._circuits: dict[tuple[str, str | None, bool], SharedCircuit] = {}
-        self.ours: dict[str, SharedTarget] = {}
-        self.theirs: dict[str, SharedTarget] = {}
-        self._listed: set[str] = set()  # targets of the stacks, whose votes are kept
+        super().__init__(rules)
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()
         self._loops = Loops()
+        self._others = OtherWorkers(self)
+
+    def _made(self, circuit: FollowedCircuit) -> None:
+        self._others.join(circuit)
 
     # --- for operators ---------------------------------------------------------------------------
 
@@ -79,7 +73,8 @@ class SharedCircuitRegistry:
             return False
         seen = circuit.seen_at(clock.now())
         circuit.close(clock.now())
-        self._emit_to_all(seen, seen.state, circuit.state)
+        circuit.link.reset()
+        self.emit_to_all(seen, seen.state, circuit.state)
         return True
 
     def isolate(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> None:
@@ -94,8 +89,9 @@ class SharedCircuitRegistry:
             target = target_name(provider, model)
             raise ConfigurationError(f"there is no shared circuit of {target!r:.160} yet, only of: {known}")
         before = circuit.state
-        circuit.isolate()
-        self._emit_to_all(circuit.seen_at(clock.now()), before, circuit.state)
+        circuit.isolate(clock.now())
+        circuit.link.isolate()
+        self.emit_to_all(circuit.seen_at(clock.now()), before, circuit.state)
 
     # --- for the breaker -------------------------------------------------------------------------
 
@@ -108,40 +104,13 @@ class SharedCircuitRegistry:
     def start_on(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, forget what was in flight on it."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
-        if shift is None:
-            return
-        for circuit in self._circuits.values():
-            circuit.start_anew(shift)
-        for target in (*self.ours.values(), *self.theirs.values()):
-            target.well.clear()
-            target.waiting.clear()
-
-    def at(self, call: Call) -> SharedTarget | None:
-        """The shared circuits for `call`; `None` if there are too many targets."""
-        targets = self.theirs if call.tenants_key else self.ours
-        name = identity.target(call)
-        target = targets.get(name)
-        if target is None and (len(targets) < MAX_TARGETS or self._forgets_one_of(targets)):
-            server, model = identity.server(call), call.deployment.model
-            circuits = (self._circuit(server, each, call.tenants_key) for each in (model, None))
-            target = targets[name] = SharedTarget(*circuits)
-        return target
-
-    def _forgets_one_of(self, targets: dict[str, SharedTarget]) -> bool:
-        """Drop the oldest target without a listed name, with closed circuits, where no call waits."""
-        for name, target in targets.items():
-            if name not in self._listed and target.closed and not target.waiting:
-                del targets[name], self._circuits[target.model.key]
-                if not any(each.endpoint is target.endpoint for each in targets.values()):
-                    del self._circuits[target.endpoint.key]
-                return True
-        return False
-
-    def _circuit(self, provider: str, model: str | None, tenants_keys: bool) -> SharedCircuit:
-        key = provider, model, tenants_keys
-        if key not in self._circuits:
-            self._circuits[key] = SharedCircuit(self.rules, provider, model, tenants_keys)
-        return self._circuits[key]
+        if shift is not None:
+            for circuit in self._circuits.values():
+                circuit.start_anew(shift)
+            for target in (*self.ours.values(), *self.theirs.values()):
+                target.well.clear()
+                target.waiting.clear()
+        self._others.opened(pipeline)
 
     def verdicts(self, target: SharedTarget, call: Call, now: float) -> tuple[Verdict, Verdict]:
         """What the circuits of the model and of the endpoint do with `call`."""
@@ -207,18 +176,21 @@ class SharedCircuitRegistry:
 
     # --- for permits -----------------------------------------------------------------------------
 
-    def opened(self, call: Call, circuit: SharedCircuit | None) -> None:
+    def opened(self, call: Call, circuit: FollowedCircuit | None) -> None:
         """`circuit`, if any, has opened because of `call`: rescue the calls that wait there."""
         if circuit is None:
             return
         if circuit.rules.mode != OBSERVED:
-            self._rescue(circuit)
+            self.rescue(circuit)
         self._emit(call, circuit, CLOSED, call.pipeline.clock())
 
-    def prove(self, call: Call, circuit: SharedCircuit, fence: int, now: float) -> None:
+    def prove(
+        self, permit: VotingPermit, call: Call, circuit: FollowedCircuit, fence: int, now: float
+    ) -> None:
         """Close `circuit` if the success of `call`, admitted in its generation `fence`, allows that."""
         before, seen = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
         if circuit.proved(fence, now):
+            circuit.link.proved(permit)
             self._emit(call, circuit, before, now, seen)
 
     def left(self, permit: VotingPermit, target: SharedTarget, call: Call, *, disproved: bool) -> None:
@@ -227,11 +199,13 @@ class SharedCircuitRegistry:
         for circuit, fence in zip((target.model, target.endpoint), permit.fences, strict=True):
             before = circuit.state
             circuit.leave(permit, now)
-            if disproved and fence:
-                circuit.disproved(fence, now)
+            circuit.link.left(permit)
+            if disproved and fence and circuit.disproved(fence, now):
+                circuit.link.disproved()
             self._emit(call, circuit, before, now)
 
-    def _rescue(self, circuit: SharedCircuit) -> None:
+    def rescue(self, circuit: FollowedCircuit) -> None:
+        """Send the calls that wait at `circuit` to their next targets."""
         targets = self.theirs if circuit.tenants_keys else self.ours
         for target in targets.values():
             if circuit is target.model or circuit is target.endpoint:
@@ -244,7 +218,7 @@ class SharedCircuitRegistry:
     def _emit(
         self,
         call: Call,
-        circuit: SharedCircuit,
+        circuit: FollowedCircuit,
         before: CircuitState,
         now: float,
         seen: SharedCircuitSnapshot | None = None,
@@ -253,7 +227,8 @@ class SharedCircuitRegistry:
             event = changed(call.tenant, seen or circuit.seen_at(now), before, circuit.state)
             call.pipeline.events.emit(event, call.record)
 
-    def _emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
+    def emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
+        """Emit a change that no call of this worker has made."""
         if before is not after:
             for events in self._listening:
                 events.emit(changed("", seen, before, after))

@@ -7,7 +7,7 @@ answers, and that one attempt says nothing about it. Pure, and O(log n) per sile
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush
 
 MAX_SILENCES = 4096
@@ -26,7 +26,7 @@ class Silence:
 
     __slots__ = ("began", "half", "voter")
 
-    def __init__(self, voter: int, began: float) -> None:
+    def __init__(self, voter: Hashable, began: float) -> None:
         self.voter = voter
         self.began = began
         self.half = WAITING  # once its attempt has ended: the number of the half in which it counts
@@ -46,7 +46,7 @@ class Silences:
     def __init__(self) -> None:
         self.heap: list[Silence] = []
         self.leaders: list[Silence] = []  # silences of the leader that only another voter can overtake
-        self.leader: int | None = None  # the voter whose attempt with content began last
+        self.leader: Hashable | None = None  # the voter whose attempt with content began last
         self.latest = -math.inf  # when that attempt began
         self.second = -math.inf  # when the latest attempt with content of any other voter began
         self.settled = 0  # silences that do not wait any more, since the last `keep`
@@ -54,13 +54,19 @@ class Silences:
     def __len__(self) -> int:
         return len(self.heap) + len(self.leaders)
 
-    def overtaken(self, voter: int, began: float) -> bool:
+    def overtaken(self, voter: Hashable, began: float) -> bool:
         """True if an attempt of another voter, begun later than `began`, had content."""
         return began < (self.second if voter == self.leader else self.latest)
 
     def add(self, silence: Silence) -> None:
         """Keep `silence`, which is not overtaken yet."""
         heappush(self.heap, silence)
+
+    def has_room(self) -> bool:
+        """True if another silence may be kept; those whose attempts have ended may be dropped for it."""
+        if len(self) >= MAX_SILENCES and self.settled > MAX_SILENCES // 2:
+            self.keep(_waits)
+        return len(self) < MAX_SILENCES
 
     def take_overtaken(self) -> list[Silence]:
         """Take out and return the silences that are overtaken."""
@@ -81,3 +87,7 @@ class Silences:
         for silences in (self.heap, self.leaders):
             silences[:] = filter(counts, silences)
             heapify(silences)
+
+
+def _waits(silence: Silence) -> bool:
+    return silence.half == WAITING

@@ -5,10 +5,11 @@ Calls with your keys and calls with tenants' own keys are separate electorates, 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Protocol
 
 from ranvier.facts.circuit import CLOSED
-from ranvier.layers.breaker.shared.circuit import SharedCircuit
+from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
 from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
 from ranvier.layers.breaker.shared.silences import Silence
 
@@ -33,46 +34,51 @@ class SharedTarget:
 
     __slots__ = ("endpoint", "model", "waiting", "well")
 
-    def __init__(self, model: SharedCircuit, endpoint: SharedCircuit) -> None:
+    def __init__(self, model: FollowedCircuit, endpoint: FollowedCircuit) -> None:
         self.model = model
         self.endpoint = endpoint
         self.well = RecentSuccesses()
         self.waiting: dict[Waiting, None] = {}  # in order, so that runs can be repeated
 
     @property
+    def circuits(self) -> tuple[FollowedCircuit, FollowedCircuit]:
+        """That of the model, and that of the endpoint."""
+        return self.model, self.endpoint
+
+    @property
     def closed(self) -> bool:
         """True if both circuits are closed."""
         return self.model.state is CLOSED and self.endpoint.state is CLOSED
 
-    def content(self, voter: int, began: float, now: float) -> None:
+    def content(self, voter: Hashable, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
-        well = self.well
+        well, who = self.well, hash(voter)
         if now < well.turns_at and len(well.now) < MAX_TENANTS:
-            well.now[voter] = now
+            well.now[who] = now
         else:
-            well.turn(voter, now)
+            well.turn(who, now)
         self.model.votes.content(voter, began, now)
         self.endpoint.votes.content(voter, began, now)
 
-    def answered(self, voter: int, began: float, now: float) -> None:
+    def answered(self, voter: Hashable, began: float, now: float) -> None:
         """The endpoint answered `voter`, which says nothing about the model."""
         self.endpoint.votes.content(voter, began, now)
 
-    def failed(self, circuit: SharedCircuit, voter: int, now: float) -> SharedCircuit | None:
+    def failed(self, circuit: FollowedCircuit, voter: Hashable, now: float) -> FollowedCircuit | None:
         """An attempt of `voter` failed at the model or at the endpoint."""
-        self.well.failed(voter)
+        self.well.failed(hash(voter))
         circuit.votes.failed(voter, now)
         return circuit if circuit.opens(now) else None
 
-    def broke(self, voter: int, now: float) -> SharedCircuit | None:
+    def broke(self, voter: Hashable, now: float) -> FollowedCircuit | None:
         """An answer broke after its first content."""
-        self.well.failed(voter)
+        self.well.failed(hash(voter))
         self.model.votes.broke(voter, now)
         return self.model if self.model.opens(now) else None
 
-    def silent(self, voter: int, began: float, now: float) -> Silence | None:
+    def silent(self, voter: Hashable, began: float, now: float) -> Silence | None:
         """An attempt passed its hang threshold; `None` if that counts nothing. It may open the circuit."""
         silence = self.model.votes.silent(voter, began, now)
         if silence is not None:
-            self.well.failed(voter)
+            self.well.failed(hash(voter))
         return silence

@@ -1,15 +1,20 @@
 """Counts one vote per tenant on one target, in a window of two halves.
 
-A voter is the hash of a tenant's name. Python keys string hashes with a secret of the process, so nobody
-can choose a name that is in the sample, and names need not be stored. Each operation takes amortized
-O(1): when a half ends, each voter in it is recounted once. Pure: the caller passes the time.
+A voter is a tenant. Python keys the hashes of strings with a secret of the process, so nobody can choose a
+name that is in the sample. Each operation takes amortized O(1): when a half ends, each voter in it is
+recounted once. Pure: the caller passes the time.
+
+Where workers share a store, counts are reported while the target is watched, and the store ends the halves.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
-from ranvier.layers.breaker.shared.silences import GONE, MAX_SILENCES, WAITING, Silence, Silences
+from ranvier.layers.breaker.shared.silences import GONE, WAITING, Silence, Silences
+from ranvier.pipeline.sharing.alone import NO_LINK
+from ranvier.pipeline.sharing.fleet import CircuitLink
 
 HALF = 5.0
 """Seconds after which a half may end, if enough voters are in it."""
@@ -30,6 +35,7 @@ class Votes:
     """The votes on one target.
 
     Attributes:
+        link: Receives the counts while they are watched, and chooses the sample.
         active: Voters with an outcome or a silence in either half.
         failing: Those of them that vote against the target: most of their calls failed or are silent, in
             the latest half in which they appear.
@@ -45,19 +51,23 @@ class Votes:
         "_started_at",
         "_turns_at",
         "_waiting",
+        "_watched",
         "active",
         "failing",
+        "link",
     )
 
     def __init__(self, quorum: int) -> None:
         self._quorum = quorum
-        self._now: dict[int, int] = {}  # the tallies of the current half, by voter
-        self._past: dict[int, int] = {}  # those of the half before
+        self._now: dict[Hashable, int] = {}  # the tallies of the current half, by voter
+        self._past: dict[Hashable, int] = {}  # those of the half before
         self._half = 0  # the number of the current half
         self._started_at = self._turns_at = -math.inf
-        self._waiting: dict[int, int] = {}  # silences that wait, by voter; they count in the current half
+        self._waiting: dict[Hashable, int] = {}  # silences that wait; they count in this half
         self._silences = Silences()
         self._sample = 0  # a voter votes if its hash has none of these bits
+        self._watched = False  # the counts are reported, and the store ends the halves
+        self.link: CircuitLink = NO_LINK
         self.active = self.failing = 0
 
     def follow(self, quorum: int) -> None:
@@ -66,7 +76,7 @@ class Votes:
 
     # --- outcomes --------------------------------------------------------------------------------
 
-    def content(self, voter: int, began: float, now: float) -> None:
+    def content(self, voter: Hashable, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
         silences = self._silences
         if began > silences.latest:
@@ -85,14 +95,16 @@ class Votes:
             self._count(voter, GOOD)
         else:  # nearly always: the vote stays the same
             self._now[voter] = tally + GOOD
+            if self._watched:
+                self.link.counted(voter, urgent=False)
 
-    def failed(self, voter: int, now: float) -> None:
+    def failed(self, voter: Hashable, now: float) -> None:
         """An attempt of `voter` failed."""
         if now >= self._turns_at:
             self._turn(now)
         self._count(voter, 1)
 
-    def broke(self, voter: int, now: float) -> None:
+    def broke(self, voter: Hashable, now: float) -> None:
         """An attempt of `voter` failed after its content was counted: take the content back."""
         if now >= self._turns_at:
             self._turn(now)
@@ -100,7 +112,7 @@ class Votes:
 
     # --- silences --------------------------------------------------------------------------------
 
-    def silent(self, voter: int, began: float, now: float) -> Silence | None:
+    def silent(self, voter: Hashable, began: float, now: float) -> Silence | None:
         """An attempt of `voter` passed its hang threshold; `None` if that counts nothing.
 
         The silence counts until it is taken back, or until the half after the one in which it ends.
@@ -109,15 +121,15 @@ class Votes:
             return None
         if now >= self._turns_at:
             self._turn(now)
-        if voter & self._sample or not self._has_room():
+        if not self._sampled(voter) or not self._silences.has_room():
             return None
         if voter not in self._waiting and len(self._waiting) >= MAX_VOTERS:
             self._narrow()
-            if voter & self._sample:
+            if not self._sampled(voter):
                 return None
         before = self._vote(voter)
         self._waiting[voter] = self._waiting.get(voter, 0) + 1
-        self._changed(before, self._vote(voter))
+        self._changed(voter, before)
         silence = Silence(voter, began)
         self._silences.add(silence)
         return silence
@@ -143,32 +155,24 @@ class Votes:
         elif half == self._half - 1:
             self._take_back(silence.voter, self._past)
 
-    def _stop_waiting(self, voter: int) -> None:
+    def _stop_waiting(self, voter: Hashable) -> None:
         before = self._vote(voter)
-        left = self._waiting.get(voter, 1) - 1
+        left = self._waiting.pop(voter, 1) - 1
         if left:
             self._waiting[voter] = left
-        else:
-            self._waiting.pop(voter, None)
-        self._changed(before, self._vote(voter))
+        self._changed(voter, before)
 
-    def _take_back(self, voter: int, half: dict[int, int]) -> None:
+    def _take_back(self, voter: Hashable, half: dict[Hashable, int]) -> None:
         before = self._vote(voter)
         if half[voter] == 1:
             del half[voter]
         else:
             half[voter] -= 1
-        self._changed(before, self._vote(voter))
-
-    def _has_room(self) -> bool:
-        silences = self._silences
-        if len(silences) >= MAX_SILENCES and silences.settled > MAX_SILENCES // 2:
-            silences.keep(_waits)
-        return len(silences) < MAX_SILENCES
+        self._changed(voter, before)
 
     # --- counting --------------------------------------------------------------------------------
 
-    def _vote(self, voter: int) -> bool | None:
+    def _vote(self, voter: Hashable) -> bool | None:
         """True against the target, false for it, `None` for no vote."""
         tally, waiting = self._now.get(voter), self._waiting.get(voter, 0)
         if tally is None:
@@ -179,20 +183,27 @@ class Votes:
                 return None
         return (tally & FAILURES) + waiting > tally // GOOD
 
-    def _count(self, voter: int, by: int) -> None:
+    def _count(self, voter: Hashable, by: int) -> None:
         """Add `by` to the tally of `voter` in the current half."""
-        if voter not in self._now and len(self._now) >= MAX_VOTERS and not voter & self._sample:
+        if voter not in self._now and len(self._now) >= MAX_VOTERS and self._sampled(voter):
             self._narrow()
-        if voter & self._sample:
+        if not self._sampled(voter):
             return
         before = self._vote(voter)
         self._now[voter] = self._now.get(voter, 0) + by
-        self._changed(before, self._vote(voter))
+        self._changed(voter, before)
 
-    def _changed(self, before: bool | None, after: bool | None) -> None:
+    def _changed(self, voter: Hashable, before: bool | None) -> None:
+        """The counts of `voter` have changed; its vote was `before`."""
+        after = self._vote(voter)
         if before is not after:
             self.failing += (after is True) - (before is True)
             self.active += (after is not None) - (before is not None)
+        if self._watched:
+            self.link.counted(voter, urgent=before is not after or after is True)
+
+    def _sampled(self, voter: Hashable) -> bool:
+        return not self._sample or not self.link.bits(voter) & self._sample
 
     def _recount(self) -> None:
         votes = [self._vote(voter) for voter in {**self._past, **self._now, **self._waiting}]
@@ -205,10 +216,14 @@ class Votes:
 
     def _turn(self, now: float) -> None:
         """End the current half, if it may end."""
+        if self._watched:
+            return
         age = now - self._started_at
         if age < LONGEST_HALF and len(self._now) < self._quorum:
             return
-        stale = age >= 2 * LONGEST_HALF  # then an empty half has passed since
+        self._begin_half(now, stale=age >= 2 * LONGEST_HALF)  # then an empty half has passed since
+
+    def _begin_half(self, now: float, *, stale: bool = False) -> None:
         if self._sample and len(self._now) < MAX_VOTERS // 4:
             self._sample >>= 1
         self._past, self._now = {} if stale else self._now, {}
@@ -221,13 +236,13 @@ class Votes:
         """Leave half of the voters out of the sample."""
         self._sample = self._sample * 2 + 1
         for voters in (self._now, self._past, self._waiting):
-            for voter in [each for each in voters if each & self._sample]:
+            for voter in [each for each in voters if not self._sampled(each)]:
                 del voters[voter]
         self._silences.keep(self._votes_still)
         self._recount()
 
     def _votes_still(self, silence: Silence) -> bool:
-        if silence.voter & self._sample:
+        if not self._sampled(silence.voter):
             silence.half = GONE
         return silence.half != GONE
 
@@ -238,10 +253,6 @@ class Votes:
         self._silences.keep(_forget)
         self._started_at = self._turns_at = -math.inf
         self.active = self.failing = 0
-
-
-def _waits(silence: Silence) -> bool:
-    return silence.half == WAITING
 
 
 def _forget(silence: Silence) -> bool:

@@ -70,6 +70,12 @@ class FoundLimits:
             found.finder.bound(least, most)
         return self
 
+    def scale(self, factor: float, least: int, most: int) -> None:
+        """Multiply every limit by `factor`; they stay from `least` to `most` from now on."""
+        for found in self._known.values():
+            found.finder.scale(factor)
+            found.finder.bound(least, most)
+
     def __len__(self) -> int:
         return len(self._known)
 

@@ -83,7 +83,8 @@ class AdaptiveLimit(FairPlaces):
             given = f"AdaptiveLimit(initial={initial}, least={least}, most={most})"
             raise ConfigurationError(f"{given}: give least <= initial <= most")
         self.first_token = first_token
-        self._found = FoundLimits(lambda: LimitFinder(initial, least, most))
+        self._workers = 1
+        self._found = FoundLimits(self._create_finder)
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def opened(self, pipeline: Runtime) -> None:
@@ -91,9 +92,24 @@ class AdaptiveLimit(FairPlaces):
         if (shift := self.places.opened(pipeline)) is not None:
             self._found.shift(shift)
 
+    def _create_finder(self) -> LimitFinder:
+        return LimitFinder(self._part_of(self.initial), self.least, self._part_of(self.most))
+
+    def _part_of(self, limit: int) -> int:
+        """This worker's part of a limit of the whole service."""
+        return max(self.least, -(-limit // self._workers))
+
+    def divide(self, workers: int) -> None:
+        """Take one part in `workers` of every limit, also of those that were found."""
+        before, self._workers = self._workers, workers
+        if workers != before:
+            self._found.scale(before / workers, self.least, self._part_of(self.most))
+            self._set_rules()
+
     def take_over(self, before: Self) -> None:
         """Go on with the limits that were found, the places, and the calls that wait for one."""
-        self._found = before._found.with_settings_of(self._found, self.least, self.most)
+        self._workers = before._workers
+        self._found = before._found.with_settings_of(self._found, self.least, self._part_of(self.most))
         super().take_over(before)
 
     # --- one limit per key and model -------------------------------------------------------------

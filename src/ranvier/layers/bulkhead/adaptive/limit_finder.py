@@ -89,6 +89,12 @@ class LimitFinder:
         """True for a request that was sent after the last cut."""
         return started > self._cut_at
 
+    def scale(self, factor: float) -> None:
+        """Multiply what was found by `factor`: so many more or fewer workers share it now."""
+        self.limit, self._tried = round(self.limit * factor), round(self._tried * factor)
+        if self.ceiling is not None:
+            self.ceiling = max(round(self.ceiling * factor), 1)
+
     def bound(self, least: int, most: int) -> None:
         """Stay between these limits from now on."""
         self.least, self.most = least, most

@@ -23,13 +23,11 @@ class Script(NamedTuple):
     sha: bytes
 
 
-def load(name: str, time: str | None = None) -> Script:
-    """The script of this name. `time` replaces the part that asks the server for the time."""
+def load(name: str) -> Script:
+    """The script of this name."""
     body = _read(name)
     needs = body.splitlines()[0].removeprefix(NEEDS).split()
     parts = [_limits(), *(_read(each) for each in (*ALWAYS, *needs)), body]
-    if time is not None:
-        parts[1] = time
     text = "\n".join(parts).encode()
     return Script(text, sha1(text, usedforsecurity=False).hexdigest().encode())
 

@@ -1,0 +1,165 @@
+"""Keeps one worker in step with the store: connects, beats, looks, and joins again after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ranvier.fleet.contact import logger
+from ranvier.fleet.outbox import MAX_BATCH, Heard
+from ranvier.store.commands import Change, Command
+from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked, Missed
+from ranvier.store.protocol import Epoch
+
+if TYPE_CHECKING:
+    from ranvier.fleet.member import Member
+
+BEAT_SECONDS = 1.0
+"""Seconds between two heartbeats at most; each is up to a fifth earlier, so that workers are not in step."""
+
+AGAIN_SECONDS = (0.25, 4.0)
+"""Seconds before the store is tried again: the first, and the longest, doubling; up to half is at random."""
+
+SPREAD_SECONDS = 1.0
+"""Over so long the workers report their counts again, when the store is back."""
+
+MAX_LOOKS = 200
+"""Looks in a row, if there is always more."""
+
+MAX_KNOWN = 1000
+"""Circuits named in one look."""
+
+
+class CatchUp:
+    """Follows the store on behalf of one worker."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._missed = asyncio.Event()
+        self._seen = 0  # the version of the last look
+        self._more = False  # there was more to be seen
+        self._sums: dict[str, int] = {}  # as of the last heartbeat that was answered
+        self._report: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Follow until cancelled; then say good-bye."""
+        wait = AGAIN_SECONDS[0]
+        try:
+            while True:
+                if self._member.contact.session is None and not await self._join():
+                    await asyncio.sleep(wait * (0.5 + random.random() / 2))
+                    wait = min(2 * wait, AGAIN_SECONDS[1])
+                    continue
+                wait = AGAIN_SECONDS[0]
+                await self._pause()
+                await self._beat(again=False)
+        finally:
+            if self._report is not None:
+                self._report.cancel()
+            await self._member.leave()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(BEAT_SECONDS * (1 - random.random() / 5)):
+                await self._missed.wait()
+        except TimeoutError:
+            pass
+        self._missed.clear()
+
+    def hear(self, change: Change) -> None:
+        """A push of the store."""
+        try:
+            if isinstance(change, Missed):
+                self._missed.set()
+            else:
+                self._member.hear(change)
+        except Exception as error:  # nonsense is in it
+            self._member.lose(error)
+
+    # --- joining ---------------------------------------------------------------------------------
+
+    async def _join(self) -> bool:
+        """Connect, and learn what is known; false if that fails."""
+        member = self._member
+        before = member.contact.epoch
+        if not await member.contact.connect(self.hear):
+            return False
+        epoch = member.contact.epoch
+        assert epoch is not None
+        if before is None or _other(before, epoch):
+            member.forget()
+            self._sums = {}
+        if before is None or not epoch.same_secret:
+            _tell(epoch)
+        self._seen = 0
+        if not await self._beat(again=True):
+            return False
+        member.joined()
+        self._report = member.loop.call_later(SPREAD_SECONDS * random.random(), member.report_again)
+        return True
+
+    # --- in step ---------------------------------------------------------------------------------
+
+    async def _beat(self, *, again: bool) -> bool:
+        """A heartbeat, and a look at what has changed; true if the store answers."""
+        member = self._member
+        sums, gauges = member.read_counters()
+        changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
+        heartbeat = Heartbeat(member.worker.id, member.about, changed, gauges)
+        batch = [*member.take_commands(), (heartbeat, self._alive), *member.beats()]
+        for _ in range(MAX_LOOKS):
+            self._more = False
+            look = Look(self._seen, tuple(member.troubled()[:MAX_KNOWN]))
+            if not await self._say([*batch, (look, partial(self._looked, again=again))]):
+                return False
+            if not self._more:
+                break
+            batch = []
+        self._sums = dict(sums)
+        return True
+
+    async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
+        contact = self._member.contact
+        session = contact.session
+        for start in range(0, len(batch), MAX_BATCH):
+            part = batch[start : start + MAX_BATCH]
+            replies = await contact.execute([command for command, _ in part])
+            try:
+                for (_, heard), reply in zip(part, replies or (), strict=replies is not None):
+                    heard(reply)
+            except Exception as error:  # nonsense is in it
+                self._member.lose(error)
+            if contact.session is None or contact.session is not session:
+                return False
+        return True
+
+    def _alive(self, alive: Alive) -> None:
+        self._check(alive.epoch)
+        self._member.divide(alive.workers)
+
+    def _looked(self, looked: Looked, *, again: bool) -> None:
+        self._check(looked.epoch)
+        self._seen, self._more = looked.version, looked.more
+        for change in looked.changes:
+            self._member.hear(change, again=again)
+
+    def _check(self, key: str) -> None:
+        epoch = self._member.contact.epoch
+        if epoch is None or epoch.key != key:
+            raise ConnectionResetError("its data are not those of before")
+
+
+def _other(before: Epoch, epoch: Epoch) -> bool:
+    """True if the store may not have the data that it had before."""
+    return (before.key, before.run_id, before.role) != (epoch.key, epoch.run_id, epoch.role)
+
+
+def _tell(epoch: Epoch) -> None:
+    """Log once what an operator has to mend."""
+    if not epoch.same_secret:
+        logger.warning("another worker of this store names tenants with another secret: give all the same")
+    if epoch.other_protocols:
+        others = ", ".join(map(str, epoch.other_protocols))
+        logger.warning("workers with other versions of the protocol (%s) share nothing with this one", others)

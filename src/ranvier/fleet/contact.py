@@ -1,0 +1,206 @@
+"""Speaks to a store without ever relying on it: a store may hang, raise anything, or answer nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from ranvier.clock import Clock
+from ranvier.pipeline.reporting.context import start_task
+from ranvier.store.commands import Change, Command, Reply
+from ranvier.store.commands.circuits import CircuitReply
+from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
+from ranvier.store.commands.tenants import (
+    IsolateTenant,
+    ResetTenant,
+    TenantClosed,
+    TenantFailed,
+    TenantOpened,
+    TenantView,
+)
+from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, Looked, ReadFleet
+from ranvier.store.errors import StoreError
+from ranvier.store.protocol import Epoch, Session, Store, Worker
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 1.0
+"""A store that takes longer for one round trip counts as lost."""
+
+PROMPT_SECONDS = 0.25
+"""While an answer takes longer than this, no probe waits for another one."""
+
+CONNECT_SECONDS = 5.0
+"""The longest time for a connection."""
+
+MAX_HANGING = 4
+"""Round trips that do not end although they were cancelled. With so many, no further one is begun."""
+
+REPLIES: dict[type, type] = {
+    **dict.fromkeys((TenantFailed, TenantOpened, TenantClosed, IsolateTenant, ResetTenant), TenantView),
+    **dict.fromkeys((CloseGate, OpenGate), GateView),
+    **dict.fromkeys((Heartbeat, Leave), Alive),
+    Look: Looked,
+    ReadFleet: Fleet,
+}
+"""What answers a command; all others are about shared circuits."""
+
+logger = logging.getLogger("ranvier.fleet")
+
+
+class Contact:
+    """The session of one worker with its store.
+
+    Attributes:
+        session: The session; `None` while the store cannot be reached.
+        epoch: That of the latest session.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        worker: Worker,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        lost: Callable[[], None],
+    ) -> None:
+        self._store, self._worker, self._loop, self._clock = store, worker, loop, clock
+        self._lost = lost  # called when the store is lost
+        self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
+        self._hanging: set[asyncio.Task[Any]] = set()
+        self._asked: dict[object, float] = {}  # round trips in flight, and when they began
+        self._told = ""  # what the log was told last
+        self.session: Session | None = None
+        self.epoch: Epoch | None = None
+
+    @property
+    def prompt(self) -> bool:
+        """True if the store can be reached, and answers without delay."""
+        oldest = next(iter(self._asked.values()), None)
+        return self.session is not None and (oldest is None or self._clock() - oldest < PROMPT_SECONDS)
+
+    # --- round trips -----------------------------------------------------------------------------
+
+    async def connect(self, receive: Callable[[Change], None]) -> bool:
+        """Start a session; false if that fails. `receive` gets each change of that session."""
+        turn = self._turn = object()
+        try:
+            session = await self._within(CONNECT_SECONDS, self._connected(receive, turn))
+        except Exception as error:
+            self.lose(error)
+            return False
+        self.session, self.epoch = session, session.epoch
+        self._tell("")
+        return True
+
+    async def _connected(self, receive: Callable[[Change], None], turn: object) -> Session:
+        def hear(change: Change) -> None:
+            if self._turn is turn:
+                receive(change)
+
+        session = await self._store.connect(self._worker, hear)
+        if self._turn is not turn:  # it came too late
+            await session.aclose()
+            raise StoreError("it connected too late")
+        if not isinstance(session.epoch, Epoch):
+            raise StoreError("it answered nonsense")
+        return session
+
+    async def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
+        """Carry out a batch; `None` if the store is lost."""
+        session, turn = self.session, object()
+        if session is None:
+            return None
+        self._asked[turn] = self._clock()
+        try:
+            replies = await self._within(ANSWER_SECONDS, _answered(session, commands))
+        except Exception as error:
+            if self.session is session:
+                self.lose(error)
+            return None
+        finally:
+            self._asked.pop(turn, None)
+        return replies
+
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which is left behind if it takes longer, or if we are cancelled.
+
+        Raises:
+            StoreError: it takes longer, or too many have not ended although they were cancelled.
+        """
+        if len(self._hanging) >= MAX_HANGING:
+            work.close()
+            raise StoreError(f"{MAX_HANGING} round trips have not ended")
+        result: list[T] = []
+        task = start_task(self._loop, _into(result, work), None)
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                self._hanging.add(task)
+                task.add_done_callback(self._hanging.discard)
+                task.add_done_callback(_read)
+                task.cancel()
+        if not task.done():
+            raise StoreError(f"no answer within {seconds:g} s")
+        if task.cancelled():
+            raise StoreError("it raised a CancelledError")
+        task.result()
+        return result[0]
+
+    # --- losing it -------------------------------------------------------------------------------
+
+    def lose(self, error: BaseException) -> None:
+        """The store cannot be reached, or answers nonsense: go on without it."""
+        session, self.session, self._turn = self.session, None, None
+        self._tell(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        if session is None:
+            return
+        self._lost()
+        if len(self._hanging) < MAX_HANGING:
+            closing = start_task(self._loop, _closed(session), None)
+            self._hanging.add(closing)
+            closing.add_done_callback(self._hanging.discard)
+            self._loop.call_later(ANSWER_SECONDS, closing.cancel)
+
+    def _tell(self, trouble: str) -> None:
+        """One line for each change between reachable and not."""
+        if bool(trouble) is not bool(self._told):
+            if trouble:
+                logger.warning("the store cannot be used, this worker decides alone: %.300s", trouble)
+            else:
+                logger.warning("the store can be used again")
+        self._told = trouble
+
+    async def aclose(self) -> None:
+        """End the session, within a second."""
+        session, self.session, self._turn = self.session, None, None
+        if session is not None:
+            await self._within(ANSWER_SECONDS, _closed(session))
+
+
+async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply]:
+    replies = await session.execute(commands)
+    kinds = [REPLIES.get(type(command), CircuitReply) for command in commands]
+    if not isinstance(replies, list) or [type(reply) for reply in replies] != kinds:
+        raise StoreError("it answered nonsense")
+    return replies
+
+
+async def _into(result: list[T], work: Coroutine[Any, Any, T]) -> None:
+    result.append(await work)
+
+
+async def _closed(session: Session) -> None:
+    try:
+        await session.aclose()
+    except Exception as error:
+        logger.warning("the session with the store could not be closed: %s", type(error).__name__)
+
+
+def _read(task: asyncio.Task[Any]) -> None:
+    """Nobody waits for its error."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,185 @@
+"""One worker of a service: a pipeline with a store, from its opening to its closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ranvier.fleet.catch_up import CatchUp
+from ranvier.fleet.contact import Contact
+from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.fleet.switchboard import Switchboard
+from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
+from ranvier.pipeline.sharing.fleet import Fleet
+from ranvier.store.commands import Command
+from ranvier.store.commands.workers import Fleet as FleetView
+from ranvier.store.commands.workers import Leave, ReadFleet
+from ranvier.store.digest import digest
+from ranvier.store.protocol import Store, Worker
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.runtime import Runtime
+
+ASKING = "asking the store"
+"""The name of background tasks."""
+
+MAX_COMMANDS = 1000
+"""Commands of operators that are kept while the store cannot be reached."""
+
+MAX_WORKERS = 1_000_000
+"""A larger number of workers is nonsense."""
+
+Counters = tuple[Mapping[str, int], Mapping[str, int]]
+"""The sums of a worker since it began, and its gauges: whole numbers by name."""
+
+logger = logging.getLogger("ranvier.fleet")
+
+
+class Member(Switchboard, Fleet):
+    """What one worker knows of the others, and tells them.
+
+    Attributes:
+        worker: Who it is: random, so that forks of one process differ.
+        contact, outbox: How it speaks to the store.
+        governs: True while the store can be reached, so that its word decides.
+        workers: How many workers live, as far as known.
+        counters: Returns what operators see of this worker; it is asked once a second.
+    """
+
+    def __init__(self, store: Store, pipeline: Runtime) -> None:
+        super().__init__()
+        self._store, self._pipeline = store, pipeline
+        self.loop, self.clock = pipeline.loop, pipeline.clock
+        who = self.worker = Worker(
+            secrets.token_hex(8), socket.gethostname(), os.getpid(), version("ranvier")
+        )
+        self.about = {"host": who.host, "pid": str(who.pid), "version": who.version}
+        self.contact = Contact(store, who, self.loop, self.clock, self._lost)
+        self.outbox = Outbox(self.contact, self.counts)
+        self.governs, self.workers = False, 1
+        self.counters: Callable[[], Counters] = lambda: ({}, {})
+        self._probes = 0  # so many were asked for
+        self._closed = False
+        self._fallback = secrets.token_bytes(16)
+        self._commands: dict[Hashable, tuple[Command, Heard]] = {}  # of operators, to be sent when it is back
+
+    # --- from opening to closing -----------------------------------------------------------------
+
+    def start(self) -> None:
+        """The pipeline is open: connect, and follow the store from now on."""
+        follow = self._pipeline.in_background
+        follow(self.outbox.run(), None, SENDING, cut_off=True)
+        follow(CatchUp(self).run(), None, FOLLOWING, cut_off=True)
+
+    def serve(self, pipeline: Runtime) -> None:
+        """The layers are those of `pipeline` from now on."""
+        self._pipeline = pipeline
+        self._divide()
+
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work`, which must not raise."""
+        return self._pipeline.in_background(work, None, ASKING, cut_off=True)
+
+    async def leave(self) -> None:
+        """Send what is left, and end the session; each round trip is short."""
+        await self.outbox.send()
+        await self.contact.execute([Leave(self.worker.id)])
+        self.close()
+        await self.contact.aclose()
+
+    def close(self) -> None:
+        """The pipeline is closed: it is alone from now on."""
+        if not self._closed:
+            self._closed = True
+            self._lost()
+            self.divide(1)
+
+    @property
+    def live(self) -> bool:
+        """True from the opening of the pipeline until its closing."""
+        return not self._closed and not self.loop.is_closed()
+
+    # --- speaking --------------------------------------------------------------------------------
+
+    def say(self, command: Command, heard: Heard) -> None:
+        """Send `command` soon; never while the store cannot be reached."""
+        if not self._closed:
+            self.outbox.say(command, heard)
+
+    def command(self, about: Hashable, command: Command, heard: Heard) -> None:
+        """Send the command of an operator, when the store is back if it cannot be reached now."""
+        if self.governs:
+            self.say(command, heard)
+            return
+        self._commands.pop(about, None)
+        self._commands[about] = command, heard
+        if len(self._commands) > MAX_COMMANDS:
+            del self._commands[next(iter(self._commands))]
+
+    def take_commands(self) -> list[tuple[Command, Heard]]:
+        """The commands that could not be sent."""
+        commands, self._commands = self._commands, {}
+        return list(commands.values())
+
+    def next_number(self) -> int:
+        """A number for a probe."""
+        self._probes += 1
+        return self._probes
+
+    def digest(self, name: str) -> str:
+        """The name of a tenant or a key in the store."""
+        try:
+            made = self._store.digest(name)
+            int(made[-8:], 16)
+        except Exception as error:  # of a store of the user's
+            self.contact.lose(error)
+            return digest(name, self._fallback)
+        return made
+
+    def read_counters(self) -> Counters:
+        """What operators shall see of this worker."""
+        try:
+            return self.counters()
+        except Exception:
+            logger.exception("the counters of this worker cannot be read")
+            return {}, {}
+
+    async def read(self) -> FleetView | None:
+        """What operators see of all workers; `None` if the store cannot be reached."""
+        replies = await self.contact.execute([ReadFleet()])
+        return replies[0] if replies and isinstance(replies[0], FleetView) else None
+
+    # --- the state of the contact ----------------------------------------------------------------
+
+    def joined(self) -> None:
+        """This worker knows what the store knows, whose word decides from now on."""
+        self.governs = not self._closed and self.contact.session is not None
+
+    def _lost(self) -> None:
+        """The store cannot be reached."""
+        if self.governs:
+            self.governs = False
+            self.alone()
+
+    def lose(self, error: BaseException) -> None:
+        """The store has answered nonsense."""
+        self.contact.lose(error)
+
+    def divide(self, workers: int) -> None:
+        """So many workers live."""
+        known, self.workers = self.workers, min(max(int(workers), 1), MAX_WORKERS)
+        if self.workers != known:
+            self._divide()
+
+    def _divide(self) -> None:
+        for layer in self._pipeline.layers:
+            try:
+                layer.divide(self.workers)
+            except Exception:  # of a layer of the user's
+                logger.exception("layer %r cannot be divided between %d workers", layer, self.workers)

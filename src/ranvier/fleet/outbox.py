@@ -1,0 +1,91 @@
+"""Gathers what one worker says to the store for a few milliseconds, and sends it in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ranvier.fleet.contact import Contact
+from ranvier.store.commands import Command, Reply
+
+GATHER_SECONDS = 0.005
+"""So long the first entry of a batch waits for others."""
+
+MAX_BATCH = 256
+"""Commands in a batch; so many are sent at once."""
+
+MAX_QUEUED = 4096
+"""Commands that wait to be sent; of more, the oldest are dropped."""
+
+Heard = Callable[[Any], None]
+"""Receives the reply to a command; it is not called if there is none."""
+
+
+class Outbox:
+    """What waits to be sent.
+
+    Attributes:
+        dropped: How many commands were not sent, because too many waited or the store was lost.
+    """
+
+    def __init__(self, contact: Contact, more: Callable[[], Iterable[tuple[Command, Heard]]]) -> None:
+        self._contact = contact
+        self._more = more  # what is only made when it is sent: counts, which replace earlier ones
+        self._queue: deque[tuple[Command, Heard]] = deque()
+        self._wake = asyncio.Event()
+        self._full = asyncio.Event()
+        self.dropped = 0
+
+    def say(self, command: Command, heard: Heard) -> None:
+        """Send `command` soon; while the store cannot be reached, never."""
+        if self._contact.session is None:
+            self.dropped += 1
+            return
+        self._queue.append((command, heard))
+        if len(self._queue) > MAX_QUEUED:
+            self._queue.popleft()
+            self.dropped += 1
+        if len(self._queue) >= MAX_BATCH:
+            self._full.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There is something to be made and sent soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._wake.wait()
+            try:
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            self._full.clear()
+            await self.send()
+
+    async def send(self) -> None:
+        """Send what waits, in batches."""
+        while self._contact.session is not None:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            batch += self._more() if len(batch) < MAX_BATCH else ()
+            if not batch:
+                return
+            replies = await self._contact.execute([command for command, _ in batch])
+            if replies is None:
+                self.dropped += len(batch)
+                break
+            self._hear(batch, replies)
+        self.dropped += len(self._queue)
+        self._queue.clear()
+
+    def _hear(self, batch: list[tuple[Command, Heard]], replies: list[Reply]) -> None:
+        try:
+            for (_, heard), reply in zip(batch, replies, strict=True):
+                heard(reply)
+        except Exception as error:  # a reply with nonsense in it
+            self._contact.lose(error)

@@ -1,0 +1,151 @@
+"""Passes what one worker hears from the store to its circuits and gates, and gathers what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, cast
+from weakref import WeakValueDictionary
+
+from ranvier.facts.circuit import CLOSED
+from ranvier.fleet.circuit_link import StoreLink
+from ranvier.fleet.gate_links import StoreGateLinks
+from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.fleet.tenant_links import StoreTenantLinks
+from ranvier.pipeline.sharing.fleet import (
+    Ballot,
+    CircuitLink,
+    CircuitsHearing,
+    GateLinks,
+    GatesHearing,
+    Linked,
+    TenantLinks,
+    TenantsHearing,
+)
+from ranvier.store.commands import Change, Command
+from ranvier.store.commands.circuits import CircuitKey, CircuitView
+from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.tenants import TenantView
+from ranvier.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from ranvier.fleet.member import Member
+
+MAX_UNSEEN = 1000
+"""Circuits under suspicion that this worker has not used yet."""
+
+
+class Switchboard:
+    """The part of `Member` that has the links of one worker, and knows who hears by them."""
+
+    outbox: Outbox
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self) -> None:
+        self._links: WeakValueDictionary[CircuitKey, StoreLink] = WeakValueDictionary()
+        self._unseen: dict[CircuitKey, CircuitView] = {}
+        self._circuits: list[CircuitsHearing] = []
+        self._tenants: list[StoreTenantLinks] = []
+        self._gates: list[StoreGateLinks] = []
+
+    # --- for layers ------------------------------------------------------------------------------
+
+    def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
+        """The link of a shared circuit; that of another circuit of the same name ends."""
+        link = StoreLink(cast("Member", self), circuit, ballot)
+        if (before := self._links.get(link.key)) is not None:
+            before.retired = True
+        self._links[link.key] = link
+        view = self._unseen.pop(link.key, None) if before is None else before.view
+        if view is not None:
+            self.loop.call_soon(self.hear, view)
+        return link
+
+    def follow_circuits(self, circuits: CircuitsHearing) -> None:
+        """Let `circuits` hear of the shared circuits."""
+        self._circuits.append(circuits)
+
+    def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
+        """Let `tenants` hear of the circuits of single tenants."""
+        self._tenants.append(StoreTenantLinks(cast("Member", self), tenants))
+        return self._tenants[-1]
+
+    def follow_gates(self, gates: GatesHearing) -> GateLinks:
+        """Let `gates` hear of the gates."""
+        self._gates.append(StoreGateLinks(cast("Member", self), gates))
+        return self._gates[-1]
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def hear(self, change: Change, *, again: bool = False) -> None:
+        """Something is so in the store. `again`: since it was out of reach, or is a new one.
+
+        Raises:
+            StoreError: it is nonsense; so may any other error be.
+        """
+        if isinstance(change, CircuitView):
+            self._hear_circuit(change, again=again)
+        elif isinstance(change, GateView):
+            for gates in self._gates:
+                gates.hear(change)
+        elif isinstance(change, TenantView):
+            for tenants in self._tenants:
+                tenants.hear(change)
+        else:
+            raise StoreError("it pushed nonsense")
+
+    def _hear_circuit(self, view: CircuitView, *, again: bool) -> None:
+        key = view.circuit
+        if key not in self._links and view.state is not CLOSED:
+            for circuits in self._circuits[:1]:
+                circuits.know(key)
+        link = self._links.get(key)
+        if link is not None:
+            link.hear(view, again=again)
+        elif view.alarmed and len(self._unseen) < MAX_UNSEEN:
+            self._unseen[key] = view
+        else:
+            self._unseen.pop(key, None)
+
+    # --- reporting -------------------------------------------------------------------------------
+
+    def counts(self) -> list[tuple[Command, Heard]]:
+        """The counts that have changed."""
+        links = (link for link in list(self._links.values()) if link.has_changed)
+        return list(chain.from_iterable(link.counts() for link in links))
+
+    def beats(self) -> Iterator[tuple[Command, Heard]]:
+        """What is said once a second: which probes are in flight, and that halves may end."""
+        for link in list(self._links.values()):
+            for beat in link.probes.beats():
+                yield beat, link.replied
+            if link.watching:
+                yield from list(link.counts()) or [link.empty_count()]
+
+    def troubled(self) -> list[CircuitKey]:
+        """The circuits about which the store may have news."""
+        return [key for key, link in list(self._links.items()) if link.troubled]
+
+    def report_again(self) -> None:
+        """Report all that still counts."""
+        for link in list(self._links.values()):
+            link.report_again()
+        self.outbox.wake()
+
+    # --- losing the store ------------------------------------------------------------------------
+
+    def alone(self) -> None:
+        """The store cannot be reached."""
+        for link in list(self._links.values()):
+            link.alone()
+        for circuits in self._circuits:
+            circuits.alone()
+
+    def forget(self) -> None:
+        """The store may not have the data that it had: what it said last does not count."""
+        self._unseen.clear()
+        for link in list(self._links.values()):
+            link.view = None
+        for gates in self._gates:
+            gates.forget()

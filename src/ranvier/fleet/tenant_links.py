@@ -1,0 +1,124 @@
+"""What one worker says about the circuits of single tenants, and what it hears of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
+from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsHearing
+from ranvier.store.commands.tenants import (
+    IsolateTenant,
+    ResetTenant,
+    TenantClosed,
+    TenantFailed,
+    TenantKey,
+    TenantOpened,
+    TenantView,
+)
+
+if TYPE_CHECKING:
+    from ranvier.fleet.member import Member
+
+MAX_KNOWN = 10_000
+"""Circuits whose opening or isolation is remembered; of more, the oldest are forgotten."""
+
+AT_ONCE = 200
+"""Circuits that are compared with an isolated one before others get their turn on the event loop."""
+
+
+class StoreTenantLinks(TenantLinks):
+    """The links of all circuits of one registry."""
+
+    def __init__(self, member: Member, tenants: TenantsHearing) -> None:
+        self._member, self._tenants = member, tenants
+        self._open: dict[Hashable, int] = {}  # opened here (0) or elsewhere (its generation)
+        self._isolated: dict[TenantKey, int] = {}  # with the generation
+
+    # --- speaking --------------------------------------------------------------------------------
+
+    def failed(self, key: Hashable) -> None:
+        """The first failure: hear whether the circuit is open elsewhere."""
+        if (named := self._named(key)) is not None:
+            command = TenantFailed(named, self._member.worker.id)
+            self._member.say(command, partial(self._replied, key))
+
+    def opened(self, key: Hashable, seconds: float) -> None:
+        """The circuit has opened for so many seconds."""
+        if (named := self._named(key)) is not None:
+            _remember(self._open, key, 0)
+            command = TenantOpened(named, self._member.worker.id, round(max(seconds, 0.0) * 1000))
+            self._member.say(command, _ignored)
+
+    def closed(self, key: Hashable) -> None:
+        """The circuit has closed."""
+        generation = self._open.pop(key, None)
+        if generation is not None and (named := self._named(key)) is not None:
+            self._member.say(TenantClosed(named, self._member.worker.id, generation), _ignored)
+
+    def isolate(self, key: Hashable) -> None:
+        """An operator has isolated the circuit."""
+        if (named := self._named(key)) is not None:
+            _remember(self._isolated, named, 0)
+            self._member.command(named, IsolateTenant(named, self._member.worker.id), self.hear)
+
+    def reset(self, key: Hashable) -> None:
+        """An operator has closed the circuit."""
+        self._open.pop(key, None)
+        if (named := self._named(key)) is not None:
+            self._isolated.pop(named, None)
+            self._member.command(named, ResetTenant(named, self._member.worker.id), self.hear)
+
+    def isolates(self, key: Hashable) -> bool:
+        """True if an operator has isolated the circuit."""
+        return bool(self._isolated) and self._named(key) in self._isolated
+
+    def _named(self, key: Hashable) -> TenantKey | None:
+        """What the circuit is called in the store; `None` if its key is no tuple of a tenant and texts."""
+        if isinstance(key, tuple) and len(key) > 1 and all(isinstance(part, str) for part in key):
+            digest = self._member.digest(key[0])
+            return TenantKey(digest, "\n".join(key[1:]))
+        return None
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def _replied(self, key: Hashable, view: TenantView) -> None:
+        if view.state is OPEN and view.by != self._member.worker.id:
+            _remember(self._open, key, view.generation)
+            self._tenants.open_elsewhere(key, max(view.retry_after or 0, 0) / 1000)
+        elif view.state is ISOLATED:
+            self.hear(view)
+
+    def hear(self, view: TenantView) -> None:
+        """An operator has isolated a circuit, or has closed it."""
+        known = self._isolated.get(view.tenant, -1)
+        if view.generation and view.generation < known:
+            return
+        if view.state is ISOLATED:
+            _remember(self._isolated, view.tenant, view.generation)
+        else:
+            self._isolated.pop(view.tenant, None)
+        news = known != view.generation and view.by != self._member.worker.id
+        if news and view.state in (CLOSED, ISOLATED):
+            self._member.background(self._apply(view.tenant, isolated=view.state is ISOLATED))
+
+    async def _apply(self, named: TenantKey, *, isolated: bool) -> None:
+        """Find the circuit: only digests of tenants are known to the store."""
+        for number, key in enumerate(self._tenants.keys()):
+            if self._named(key) == named:
+                self._tenants.commanded(key, isolated=isolated)
+                return
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+
+
+def _remember(known: dict[Hashable, int] | dict[TenantKey, int], key: Hashable, generation: int) -> None:
+    known[key] = generation  # type: ignore[index]  # because: each dict gets its own keys
+    if len(known) > MAX_KNOWN:
+        del known[next(iter(known))]  # type: ignore[arg-type]
+
+
+def _ignored(view: TenantView) -> None:
+    """What the store knows of a circuit does not change how this worker has decided."""

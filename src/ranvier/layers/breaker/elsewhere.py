@@ -1,0 +1,99 @@
+"""The circuits of single tenants, where other workers have circuits of the same keys.
+
+It belongs to `Circuits`, whose own attributes it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from ranvier import clock
+from ranvier.facts.circuit import CLOSED, OPEN, CircuitState
+from ranvier.layers.breaker.announcements import emit_change, emit_to_all
+from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
+from ranvier.pipeline.sharing.alone import ALONE, NO_TENANT_LINKS
+from ranvier.pipeline.sharing.fleet import Fleet, TenantLinks, TenantsHearing
+
+if TYPE_CHECKING:
+    from ranvier.layers.breaker.circuit import Circuit
+    from ranvier.layers.breaker.registry import Circuits
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.runtime import Runtime
+
+
+class TenantsElsewhere(TenantsHearing):
+    """What the circuits of one registry say to other workers, and hear of them.
+
+    Attributes:
+        links: By these they speak.
+        successes: The tenants' latest successes, where shared circuits do not have them; only with a store.
+    """
+
+    def __init__(self, circuits: Circuits) -> None:
+        self._circuits = circuits
+        self._fleet: Fleet = ALONE
+        self.links: TenantLinks = NO_TENANT_LINKS
+        self.successes: RecentSuccesses | None = None
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: its circuits are those of its fleet, unless they are of another one still."""
+        if self._fleet.live or pipeline.fleet is self._fleet:
+            return
+        self._fleet = pipeline.fleet
+        self.links = self._fleet.follow_tenants(self)
+        self.successes = RecentSuccesses() if self._fleet.live and self._circuits.shared is None else None
+
+    # --- speaking --------------------------------------------------------------------------------
+
+    def succeeded(self, key: Hashable, now: float) -> None:
+        """A call of the tenant has succeeded."""
+        successes, who = self.successes, hash(key)
+        assert successes is not None
+        if now < successes.turns_at and len(successes.now) < MAX_TENANTS:
+            successes.now[who] = now
+        else:
+            successes.turn(who, now)
+
+    def failed(self, key: Hashable, call: Call) -> None:
+        """The first failure: whether it is open elsewhere counts, unless the tenant was served just now."""
+        if not self._fleet.live:
+            return
+        now, shared = call.pipeline.clock(), self._circuits.shared
+        if self.successes is not None:
+            served = self.successes.exempts(hash(key), now)
+        else:
+            target = None if shared is None else shared.at(call)
+            served = target is not None and target.well.exempts(hash(call.tenant), now)
+        if not served:
+            self.links.failed(key)
+
+    def changed(self, call: Call, key: Hashable, circuit: Circuit, before: CircuitState) -> None:
+        """`call` has changed the state of the circuit: emit that, and tell other workers."""
+        if circuit.state is OPEN:
+            self.links.opened(key, circuit.reopens_at - call.pipeline.clock())
+        elif circuit.state is CLOSED:
+            self.links.closed(key)
+        emit_change(call, before, circuit)
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def open_elsewhere(self, key: Hashable, seconds: float) -> None:
+        """Another worker has opened the circuit, for so many more seconds."""
+        circuits = self._circuits
+        circuit = circuits._circuits.get(key)
+        if circuit is not None and circuit.state is CLOSED and circuit.failures:
+            circuit.open_elsewhere(seconds, clock.now())
+            circuits._idle.pop(circuit, None)
+            circuits.release(key, circuit)
+            emit_to_all(circuits._listening, key, CLOSED, circuit.state)
+
+    def commanded(self, key: Hashable, *, isolated: bool) -> None:
+        """An operator has isolated the circuit at another worker, or has closed it."""
+        circuit = self._circuits._circuits.get(key)
+        if circuit is not None:
+            self._circuits.command(key, circuit, isolated=isolated)
+
+    def keys(self) -> list[Hashable]:
+        """The keys of all circuits."""
+        return list(self._circuits._circuits)

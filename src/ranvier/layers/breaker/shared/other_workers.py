@@ -1,0 +1,107 @@
+"""The shared circuits of a breaker, where other workers have them too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier import clock
+from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.layers.breaker.settings import OBSERVED
+from ranvier.layers.breaker.shared.announcements import rejection
+from ranvier.pipeline.sharing.alone import ALONE
+from ranvier.pipeline.sharing.fleet import CircuitsHearing, Fleet, SharedKey
+from ranvier.pipeline.sharing.words import CircuitWord
+
+if TYPE_CHECKING:
+    from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
+    from ranvier.layers.breaker.shared.permit import VotingPermit
+    from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
+    from ranvier.layers.breaker.shared.target import SharedTarget
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.runtime import Runtime
+
+MAX_CIRCUITS = 25_000
+"""With so many circuits, none is made only because it is open for others."""
+
+PATIENCE = 0.25
+"""Seconds that a probe waits for the store at most; then it starts as without one."""
+
+
+class OtherWorkers(CircuitsHearing):
+    """What the circuits of one registry hear from a store."""
+
+    def __init__(self, registry: SharedCircuitRegistry) -> None:
+        self._registry = registry
+        self._fleet: Fleet = ALONE
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: its circuits are those of its fleet, unless they are of another one still."""
+        if self._fleet.live or pipeline.fleet is self._fleet:
+            return
+        self._fleet = pipeline.fleet
+        for circuit in self._registry.circuits():
+            self.join(circuit)
+        self._fleet.follow_circuits(self)
+
+    def join(self, circuit: FollowedCircuit) -> None:
+        """Share `circuit` with the other workers, if there are any."""
+        circuit.join(self._fleet, self)
+
+    def know(self, key: SharedKey) -> None:
+        """Make the circuit at `key`, if there is none: it is not closed for the service."""
+        if len(self._registry) < MAX_CIRCUITS:
+            self._registry.circuit(*key)
+
+    def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
+        """`circuit` is so for the whole service."""
+        before, now = circuit.state, clock.now()
+        seen = circuit.seen_at(now)  # it forgets its votes when it closes
+        circuit.follow(word, now)
+        if before is CLOSED and circuit.state not in (CLOSED, ISOLATED) and circuit.rules.mode != OBSERVED:
+            self._registry.rescue(circuit)
+        if circuit.state is not CLOSED:
+            seen = circuit.seen_at(now)
+        self._registry.emit_to_all(seen, before, circuit.state)
+
+    def alone(self) -> None:
+        """The store cannot be reached."""
+        for circuit in self._registry.circuits():
+            circuit.alone()
+
+
+async def ask_all(permit: VotingPermit, target: SharedTarget, call: Call) -> tuple[int, int]:
+    """Ask the store whether the probe `permit` may start at the circuits that it probes.
+
+    Returns the generations of the circuits that its content may close.
+
+    Raises:
+        SharedCircuitOpenError: another worker probes one of them, or it has been isolated.
+    """
+    fences, rejecting = list(permit.fences), []
+    until = call.pipeline.clock() + PATIENCE
+    if call.deadline is not None:
+        until = min(until, call.deadline)
+    for number, circuit in enumerate(target.circuits):
+        expires = circuit.lease_of(permit)
+        if expires is None:
+            continue
+        now = call.pipeline.clock()
+        allowed = await circuit.link.ask(permit, expires - now, max(until - now, 0.0))
+        fences[number] = _fence(permit, circuit, allowed, expires, last=call.watch.last_target)
+        if circuit.state is ISOLATED or (allowed is False and not fences[number] and not circuit.closed):
+            rejecting.append(circuit)
+    if rejecting:
+        raise rejection(call, rejecting, call.pipeline.clock())
+    return fences[0], fences[1]
+
+
+def _fence(
+    permit: VotingPermit, circuit: FollowedCircuit, allowed: bool | None, expires: float, *, last: bool
+) -> int:
+    """The generation of `circuit` that content of `permit` may close; 0 if it closes nothing."""
+    if allowed is None:  # as without a store
+        return circuit.generation if circuit.lease_of(permit) is not None else 0
+    if allowed and not circuit.closed:
+        return circuit.allow(permit, expires)
+    circuit.withdraw(permit)
+    return circuit.generation if last and not circuit.closed else 0

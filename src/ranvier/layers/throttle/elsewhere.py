@@ -1,0 +1,106 @@
+"""Gates of keys that other workers use too: closed here, they are closed there, and the other way round."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ranvier import clock
+from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.keys import Key, keys_of
+from ranvier.pipeline.credentials import identity
+from ranvier.pipeline.sharing.alone import NO_GATE_LINKS
+from ranvier.pipeline.sharing.fleet import GateLinks, GatesHearing
+from ranvier.pipeline.sharing.words import GateWord
+
+if TYPE_CHECKING:
+    from ranvier.layers.throttle.registry import Gates
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.runtime import Runtime
+
+MAX_NAMES = 10_000
+"""Gates whose names are remembered, and gates closed elsewhere that no call here has passed yet."""
+
+
+class GatesElsewhere(GatesHearing):
+    """What the gates of one throttle say to other workers, and hear of them.
+
+    A worker hears the name of a gate, and cannot tell by it which key that is. So a gate closed elsewhere is
+    kept until a call comes with that key.
+
+    Attributes:
+        unseen: These gates: their reasons, and until when they are closed.
+    """
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+        self._links: GateLinks = NO_GATE_LINKS
+        self._names: OrderedDict[Key, str] = OrderedDict()
+        self._keys: dict[str, Key] = {}
+        self.unseen: OrderedDict[str, tuple[Reason, float]] = OrderedDict()
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: its gates are those of its fleet, unless they are of another one still."""
+        if not self._links.live:
+            self._names.clear()
+            self._keys.clear()
+            self.unseen.clear()
+            self._links = pipeline.fleet.follow_gates(self)
+
+    # --- for the throttle ------------------------------------------------------------------------
+
+    def learn(self, call: Call) -> None:
+        """Close the gates of `call` that are closed elsewhere."""
+        now = call.pipeline.clock()
+        while self.unseen and next(iter(self.unseen.values()))[1] <= now:
+            self.unseen.popitem(last=False)
+        if not self.unseen or _is_own(call):
+            return
+        for key in keys_of(call.deployment, identity.account(call)):
+            closed = self.unseen.pop(self._name(key, call), None)
+            if closed is not None and closed[1] > now:
+                self._gates.close(key, *closed, now)
+
+    def closed(self, call: Call, key: Key, reason: Reason, seconds: float) -> None:
+        """The answer to `call` has closed a gate here."""
+        if self._links.live and not _is_own(call):
+            self._links.closed(self._name(key, call), reason.value, seconds, final=not reason.passes)
+
+    def reopened(self, key: Key) -> None:
+        """An operator has opened a gate here."""
+        if key in self._names:
+            self._links.opened(self._names[key])
+
+    def _name(self, key: Key, call: Call) -> str:
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = self._links.name(key[0], key[1], call.credential)
+            self._keys[name] = key
+            if len(self._names) > MAX_NAMES:
+                self._keys.pop(self._names.popitem(last=False)[1], None)
+        return name
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def hear(self, word: GateWord) -> None:
+        """Another worker has closed a gate, or an operator has opened it there."""
+        key, now = self._keys.get(word.name), clock.now()
+        self.unseen.pop(word.name, None)
+        if key is None and word.closed_for:
+            self.unseen[word.name] = _reason(word.reason), now + word.closed_for
+            if len(self.unseen) > MAX_NAMES:
+                self.unseen.popitem(last=False)
+        elif key is not None and word.closed_for:
+            self._gates.close(key, _reason(word.reason), now + word.closed_for, now)
+        elif key is not None and key in self._gates.known:
+            self._gates.known[key].reopen(now)
+
+
+def _is_own(call: Call) -> bool:
+    """True for a key or an endpoint of the tenant's own."""
+    return call.tenants_key or call.access is not None
+
+
+def _reason(value: str) -> Reason:
+    """Another version of the library may have further ones."""
+    return Reason(value) if value in tuple(Reason) else Reason.RATE_LIMIT

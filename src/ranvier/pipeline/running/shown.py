@@ -1,0 +1,33 @@
+"""What a pipeline shows of itself."""
+
+from __future__ import annotations
+
+from ranvier.pipeline.asking.allow import AllowRule, after_route
+from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.reporting.overview import overview
+from ranvier.pipeline.running.lifecycle import Lifecycle
+from ranvier.pipeline.runtime import Runtime
+
+
+class Shown(Runtime):
+    """The part of `Pipeline` that people look at."""
+
+    layers: tuple[Layer, ...]
+    allow: AllowRule | None
+    lifecycle: Lifecycle
+
+    @property
+    def circuits(self) -> CircuitRegistry:
+        """The circuits of the stack's breaker, by (tenant, provider).
+
+        Raises:
+            ConfigurationError: the stack has no breaker.
+        """
+        return circuits_of(self.layers)
+
+    def __str__(self) -> str:
+        return overview(self.lifecycle.state, self.lifecycle.under_way, after_route(self.layers, self.allow))
+
+    def __repr__(self) -> str:
+        return f"Pipeline({', '.join(map(repr, self.layers))})"

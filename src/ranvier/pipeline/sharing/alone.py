@@ -1,0 +1,122 @@
+"""The fleet of a pipeline without a store: one worker, which decides everything by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ranvier.pipeline.sharing.fleet import (
+    Ballot,
+    CircuitLink,
+    CircuitsHearing,
+    Fleet,
+    GateLinks,
+    GatesHearing,
+    Linked,
+    TenantLinks,
+    TenantsHearing,
+)
+
+
+class NoLink(CircuitLink):
+    """The link of a circuit that no other worker has."""
+
+    governs = False
+
+    def bits(self, voter: Hashable) -> int:
+        """Python's hash, which is keyed by a secret of the process."""
+        return hash(voter)
+
+    def failed(self) -> None:
+        """Nobody is told."""
+
+    def counted(self, voter: Hashable, *, urgent: bool) -> None:
+        """Nobody is told."""
+
+    async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
+        """Nobody can be asked."""
+        return None
+
+    def sent(self, probe: object) -> None:
+        """There is no lease."""
+
+    def left(self, probe: object) -> None:
+        """There is no lease."""
+
+    def proved(self, probe: object) -> None:
+        """Nobody is told."""
+
+    def disproved(self) -> None:
+        """Nobody is told."""
+
+    def isolate(self) -> None:
+        """Nobody is told."""
+
+    def reset(self) -> None:
+        """Nobody is told."""
+
+
+class NoTenantLinks(TenantLinks):
+    """The links of circuits that no other worker has."""
+
+    def failed(self, key: Hashable) -> None:
+        """Nobody is asked."""
+
+    def opened(self, key: Hashable, seconds: float) -> None:
+        """Nobody is told."""
+
+    def closed(self, key: Hashable) -> None:
+        """Nobody is told."""
+
+    def isolate(self, key: Hashable) -> None:
+        """Nobody is told."""
+
+    def reset(self, key: Hashable) -> None:
+        """Nobody is told."""
+
+    def isolates(self, key: Hashable) -> bool:
+        """Operators have commanded it here."""
+        return False
+
+
+class NoGateLinks(GateLinks):
+    """The links of gates that no other worker has."""
+
+    live = False
+
+    def name(self, provider: str, model: str | None, credential: str | None) -> str:
+        """Nobody needs a name."""
+        return ""
+
+    def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
+        """Nobody is told."""
+
+    def opened(self, name: str) -> None:
+        """Nobody is told."""
+
+
+class Alone(Fleet):
+    """A fleet of one worker."""
+
+    live = False
+    workers = 1
+
+    def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
+        """A link that does nothing."""
+        return NO_LINK
+
+    def follow_circuits(self, circuits: CircuitsHearing) -> None:
+        """Nothing is to be heard."""
+
+    def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
+        """Links that do nothing."""
+        return NO_TENANT_LINKS
+
+    def follow_gates(self, gates: GatesHearing) -> GateLinks:
+        """Links that do nothing."""
+        return NO_GATE_LINKS
+
+
+NO_LINK = NoLink()
+NO_TENANT_LINKS = NoTenantLinks()
+NO_GATE_LINKS = NoGateLinks()
+ALONE = Alone()
