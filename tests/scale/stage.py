@@ -65,6 +65,7 @@ class Stage:
     async def _phase(self, name: str, seconds: float) -> Phase:
         first = await self._reading()
         await asyncio.sleep(seconds)
+        print(f"measured: {name}, {self._meter.failed} sessions failed so far", flush=True)
         return between(name, first, await self._reading())
 
     async def _reading(self) -> Reading:
