@@ -35,7 +35,7 @@ INTEGRATION = {
     "asgi",
     "browser",
     "cli",
-    "fleet",
+    "fleet_faults",
     "fuzz",
     "hostile",
     "integrations",

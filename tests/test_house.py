@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "telemetry": {"pipeline", "telemetry"},
     "testing": {"pipeline", "providers", "testing"},
     "simulator": {"pipeline", "providers", "simulator"},
-    "asgi": {"pipeline", "asgi"},
+    "asgi": {"pipeline", "asgi", "store"},
     "store": {"store"},
     "integrations": {"pipeline", "providers", "integrations"},
     "presets": {"pipeline", "layers", "providers"},

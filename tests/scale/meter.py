@@ -1,11 +1,9 @@
-"""Counts what goes to a store and comes from it, and asks a server what that costs it."""
+"""Counts what goes to a store and comes from it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass
@@ -14,77 +12,51 @@ class Meter:
 
     Attributes:
         batches: Round trips that were answered.
-        commands: How many of each kind.
+        commands: How many of each kind; `TenantCount` are the entries of the counts.
         pushes: Changes that arrived, at all workers together.
-        failed: Round trips and connections that failed.
+        connected: Workers that have a session.
     """
 
     batches: int = 0
     commands: Counter[str] = field(default_factory=Counter)
     pushes: int = 0
-    failed: int = 0
+    connected: int = 0
 
-
-@dataclass(frozen=True)
-class Reading:
-    """The meter, the server and the time at one moment."""
-
-    at: float
-    batches: int
-    commands: Counter[str]
-    pushes: int
-    processor: float
-    memory: int
-    bytes: int
+    def copy(self) -> Meter:
+        """What it is now."""
+        return Meter(self.batches, Counter(self.commands), self.pushes, self.connected)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What happened between two readings.
+    """What happened in some seconds.
 
     Attributes:
         name: Of the phase.
-        batches, commands, pushes: A second.
+        seconds: How long it took.
+        batches, pushes: A second.
         kinds: Commands a second of each kind, the most frequent first.
-        processor: The share of one processor that the server used.
-        memory: What the server used at the end, in bytes.
-        network: Bytes a second, in and out.
     """
 
     name: str
+    seconds: float
     batches: float
-    commands: float
     pushes: float
     kinds: dict[str, float]
-    processor: float
-    memory: int
-    network: float
+
+    @property
+    def commands(self) -> float:
+        """Commands a second."""
+        return sum(rate for kind, rate in self.kinds.items() if kind != "TenantCount")
 
 
-def read(meter: Meter, now: float, info: Mapping[str, Any]) -> Reading:
-    """A reading, given what INFO says; without a server its figures are 0."""
-    return Reading(
-        at=now,
-        batches=meter.batches,
-        commands=Counter(meter.commands),
-        pushes=meter.pushes,
-        processor=float(info.get("used_cpu_user", 0)) + float(info.get("used_cpu_sys", 0)),
-        memory=int(info.get("used_memory", 0)),
-        bytes=int(info.get("total_net_input_bytes", 0)) + int(info.get("total_net_output_bytes", 0)),
-    )
-
-
-def between(name: str, first: Reading, last: Reading) -> Phase:
+def between(name: str, seconds: float, first: Meter, last: Meter) -> Phase:
     """What happened from one reading to the other."""
-    seconds = max(last.at - first.at, 1e-9)
     said = last.commands - first.commands
     return Phase(
         name=name,
+        seconds=seconds,
         batches=(last.batches - first.batches) / seconds,
-        commands=said.total() / seconds,
         pushes=(last.pushes - first.pushes) / seconds,
         kinds={kind: times / seconds for kind, times in said.most_common()},
-        processor=(last.processor - first.processor) / seconds,
-        memory=last.memory,
-        network=(last.bytes - first.bytes) / seconds,
     )

@@ -99,23 +99,24 @@ class ModelWorker:
         """Connect, again after each failure, and say what is to be said."""
         while True:
             await asyncio.sleep(self._rng.random())  # because: a rejoin is spread over a second
-            try:
-                session = await store.connect(self._me, self._receive)
-            except StoreError:
-                self._meter.failed += 1
-                continue
+            session = await store.connect(self._me, self._receive)
+            self._meter.connected += 1
             try:
                 async with asyncio.TaskGroup() as group:
                     for does in (self._beat, self._call, self._flush):
                         group.create_task(does(session))
             except* StoreError:
-                self._meter.failed += 1
+                pass  # because: the store was restarted
             finally:
+                self._meter.connected -= 1
                 await session.aclose()
             self._forget()
 
     async def _execute(self, session: Session, commands: list[Command]) -> None:
         self._meter.commands.update(type(each).__name__ for each in commands)
+        entries = sum(len(each.counts) - 1 for each in commands if isinstance(each, Count))
+        if entries:
+            self._meter.commands["TenantCount"] += entries
         replies = await session.execute(commands)
         self._meter.batches += 1
         for command, reply in zip(commands, replies, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ranvier.store import MemoryStore
+from ranvier.store.digest import digest
 from scale.meter import Phase
 from scale.stage import Stage
 
@@ -15,9 +15,8 @@ WORKERS, TENANTS = 20, 400
 
 async def played() -> dict[str, Phase]:
     """The phases of a small fleet."""
-    store = MemoryStore()
-    digests = [store.digest(f"tenant-{number}") for number in range(TENANTS)]
-    phases = await Stage(WORKERS, digests, 5.0, store, None).play(20.0)
+    digests = [digest(f"tenant-{number}", b"") for number in range(TENANTS)]
+    phases = await Stage(WORKERS, digests, 5.0).play(20.0)
     return {each.name: each for each in phases}
 
 
@@ -39,3 +38,12 @@ async def test_an_outage_costs_counts_until_the_circuit_opens_and_probes_from_th
     assert first.kinds["Alarm"] < 2 * WORKERS
     assert set(opened.kinds) <= {"Heartbeat", "Look", "Probe", "Beat", "Release"}
     assert 0 < opened.kinds["Probe"] < WORKERS
+
+
+async def test_workers_come_back_to_a_store_without_data_one_after_the_other() -> None:
+    """Within a second; then it is told of the outage again, and its circuit opens again."""
+    phases = await played()
+    first, then = phases["rejoin, first second"], phases["rejoin, then"]
+    assert 0 < first.kinds["Heartbeat"] < 2 * WORKERS
+    assert first.kinds["Alarm"] + then.kinds.get("Alarm", 0) > 0
+    assert then.kinds["Probe"] > 0

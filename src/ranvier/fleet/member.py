@@ -19,7 +19,7 @@ from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
 from ranvier.pipeline.sharing.fleet import Fleet
 from ranvier.store.commands import Command
 from ranvier.store.commands.workers import Fleet as FleetView
-from ranvier.store.commands.workers import Leave, ReadFleet
+from ranvier.store.commands.workers import Leave, Look, Looked, ReadFleet
 from ranvier.store.digest import digest
 from ranvier.store.protocol import Store, Worker
 
@@ -150,10 +150,12 @@ class Member(Switchboard, Fleet):
             logger.exception("the counters of this worker cannot be read")
             return {}, {}
 
-    async def read(self) -> FleetView | None:
-        """What operators see of all workers; `None` if the store cannot be reached."""
-        replies = await self.contact.execute([ReadFleet()])
-        return replies[0] if replies and isinstance(replies[0], FleetView) else None
+    async def read(self) -> tuple[FleetView, Looked] | None:
+        """What operators see of all workers, and what they said; `None` if the store cannot be reached."""
+        match await self.contact.execute([ReadFleet(), Look()]):
+            case [FleetView() as fleet, Looked() as looked]:
+                return fleet, looked
+        return None
 
     # --- the state of the contact ----------------------------------------------------------------
 

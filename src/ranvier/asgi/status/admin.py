@@ -81,12 +81,14 @@ class Admin:
         viewer = self._report.viewer
         if viewer is None:
             return Reply.error(409, "no_circuits", "This pipeline has no breaker.")
-        if command.process not in (None, self._report.process):
+        service = self._report.service
+        if command.process not in (None, self._report.process) and not service.exists:
             return Reply.error(409, "another_process", "Another process has answered; try again.")
         if self._pipeline.lifecycle.state == "open" and self._pipeline.loop is not asyncio.get_running_loop():
             return Reply.error(409, "another_loop", "Serve this page on the event loop of its pipeline.")
         key = await viewer.find(command.tenant, command.provider, command.more)
-        if key is None and (command.action == "reset" or not self._could_be(command)):
+        elsewhere = command.action == "isolate" or service.exists
+        if key is None and not (elsewhere and self._could_be(command)):
             return Reply.error(404, "no_such_circuit", "There is no circuit for this tenant and provider.")
         key = _key(command) if key is None else key
         try:
@@ -94,6 +96,7 @@ class Admin:
         except ConfigurationError as error:  # isolated before its first call, and the registry is full
             return Reply.error(409, "registry_full", str(error))
         viewer.forget()
+        service.forget()
         state = self._pipeline.circuits.state(key)
         return Reply.json({"state": state, "process": self._report.process})
 

@@ -9,13 +9,14 @@ from urllib.parse import parse_qs
 
 from ranvier import validation
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
-from ranvier.asgi.status import families, metrics
+from ranvier.asgi.status import families, fleet_metrics, metrics
 from ranvier.asgi.status.admin import Admin
 from ranvier.asgi.status.circuits import MAX_ROWS, TooBusyError
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import Stats
+from ranvier.asgi.status.told import Told
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_QUERY = 2048
@@ -73,6 +74,7 @@ def status_app(
     report = Report(pipeline, stats, names)
     app = StatusApp(report, Admin(pipeline, report, token), tenant_metrics=tenant_metrics)
     pipeline.events.add(stats, verbose=True)
+    pipeline.lifecycle.joining.counters = Told(report)
     return app
 
 
@@ -134,8 +136,13 @@ class StatusApp:
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
         overview = await self._report.overview()
-        own = metrics.families(self._report, overview, by_tenant=self._tenant_metrics)
-        return Reply(200, families.exposition(own), families.CONTENT_TYPE)
+        shown = metrics.families(self._report, overview)
+        if self._report.service.exists:
+            answer = await self._report.service.read()
+            shown = fleet_metrics.of_fleet(shown, answer and answer[0])
+        if self._tenant_metrics:
+            shown.append(metrics.troubled(overview))
+        return Reply(200, families.exposition(shown), families.CONTENT_TYPE)
 
 
 def _query(query: bytes) -> tuple[str, int]:

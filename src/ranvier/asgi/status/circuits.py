@@ -81,6 +81,10 @@ class Overview:
         return sum(self.states.values(), Counter())
 
 
+EMPTY = Overview()
+"""That of circuits which were not read yet."""
+
+
 class CircuitViewer:
     """Reads the circuits of one pipeline."""
 
@@ -90,6 +94,7 @@ class CircuitViewer:
         self._overviews: OrderedDict[str, Overview] = OrderedDict()
         self._counting = asyncio.Lock()
         self._waiting = 0
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def overview(self, search: str = "") -> Overview:
         """The circuits whose tenant or provider contains `search`, and the counts of all circuits.
@@ -111,6 +116,21 @@ class CircuitViewer:
                 return overview
         finally:
             self._waiting -= 1
+
+    def latest(self) -> Overview:
+        """The last overview of all circuits, which may be old; it is read again in the background."""
+        overview = self._overviews.get("", EMPTY)
+        if clock.now() >= overview.good_until and self._refreshing is None:
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+        return overview
+
+    async def _refresh(self) -> None:
+        try:
+            await self.overview()
+        except TooBusyError:
+            pass  # searches are shown sooner
+        finally:
+            self._refreshing = None
 
     def forget(self) -> None:
         """Clear the cache, after a command has changed a circuit."""

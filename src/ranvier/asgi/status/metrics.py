@@ -1,6 +1,6 @@
 """The report of this process as metrics for Prometheus.
 
-Labels are providers, outcomes and kinds of errors; never a tenant, unless `tenant_metrics` is set.
+Labels are providers, outcomes and kinds of errors; never a tenant, but for those of `troubled`.
 """
 
 from __future__ import annotations
@@ -25,22 +25,17 @@ OUTCOMES = {
 `ranvier.events.COUNTERS`."""
 
 
-def families(report: Report, overview: Overview, *, by_tenant: bool) -> list[Family]:
+def families(report: Report, overview: Overview) -> list[Family]:
     """All metrics; those that only rise come first."""
     return [
-        *risen(report),
+        *_counters(report.stats.providers),
+        *_histograms(report),
         *_gauges(report, overview),
         *_places(report),
         *_spending(report),
         *_balances(report),
         *_limits(report),
-        *([_troubled(overview)] if by_tenant else ()),
     ]
-
-
-def risen(report: Report) -> list[Family]:
-    """The metrics that only rise: counters and histograms."""
-    return [*_counters(report.stats.providers), *_histograms(report)]
 
 
 def _counters(providers: Mapping[str, TargetStats]) -> Iterator[Family]:
@@ -147,7 +142,7 @@ def _limits(report: Report) -> Iterator[Family]:
         yield family
 
 
-def _troubled(overview: Overview) -> Family:
+def troubled(overview: Overview) -> Family:
     """One sample for each circuit that is not closed, among those that the overview lists."""
     family = Family(
         "ranvier_circuit_not_closed", GAUGE, "1 for each circuit that is open, half-open or isolated."

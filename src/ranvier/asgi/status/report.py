@@ -13,6 +13,7 @@ from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.seen_stack import SeenStack
+from ranvier.asgi.status.service import Service
 from ranvier.asgi.status.shared_circuits import findings_of, shared_facts
 from ranvier.asgi.status.stats import NEITHER, Stats, TargetStats
 from ranvier.errors.rejected import CredentialMissingError
@@ -69,6 +70,7 @@ class Report:
         self.names = names
         self._pipeline = pipeline
         self._seen = SeenStack(pipeline.stack, names)
+        self.service = Service(pipeline.lifecycle.joining)
 
     @property
     def seen(self) -> SeenStack:
@@ -120,6 +122,7 @@ class Report:
             "providers": providers,
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
             "shared_circuits": shared,
+            "service": await self.service.facts(overview.rows),
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "places": self.places(),

@@ -20,6 +20,9 @@ FIXED = 54
 MAX_SHARED = 6
 """Shared circuits that are shown, of those that are not closed."""
 
+MAX_SAID = 6
+"""What workers said, as far as it is shown."""
+
 MAX_KEYS = 5
 """Closed gates that are shown."""
 
@@ -29,6 +32,9 @@ def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
     shared = facts.get("shared_circuits")
     if shared is not None and shared["troubled"]:
         yield _shared(shared, columns)
+    service = facts.get("service")
+    if service is not None and service["said"]:
+        yield _said(service, columns)
     if facts.get("keys"):
         yield _keys(facts["keys"], columns)
     if failing := failing_tenants(facts)[:MAX_TENANTS]:
@@ -46,6 +52,23 @@ def _shared(seen: dict[str, Any], columns: int) -> Table:
             Text(clean(each["keys"])),
             f"{each['failing']} of {each['active']}",
             Text(clean(each["mode"])),
+            duration(each["retry_after"]),
+        )
+    return table
+
+
+def _said(service: dict[str, Any], columns: int) -> Table:
+    """What workers said, and who: of all that share the store."""
+    title = f"{counted(service['live'], 'worker')}, what they said"
+    table = table_of("state", "of", "said by", "host", "next probe", title=title)
+    for column in (table.columns[1], table.columns[3]):
+        column.max_width = max((columns - FIXED) // 2, 8)
+    for each in service["said"][:MAX_SAID]:
+        table.add_row(
+            Text(clean(each["state"]), STYLES["strained"]),
+            Text(clean(f"{each['kind']} {each['what']}")),
+            Text(clean(each["by"])),
+            Text(clean(each["host"])),
             duration(each["retry_after"]),
         )
     return table

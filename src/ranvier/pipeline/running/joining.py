@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from ranvier.store.protocol import Store
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
+
+Counters = tuple[Mapping[str, int], Mapping[str, int]]
+"""Sums since the worker began, and gauges, by name."""
 
 MEMBER = "ranvier.fleet.member"
 """Imported by its name, and when it is needed: it knows stores, and what layers share."""
@@ -22,17 +26,20 @@ class Joining:
     Attributes:
         store: What they share; `None` if it is alone.
         member: What it is among them, while it is open.
+        counters: Returns what operators see of this worker: its sums and its gauges, as whole numbers.
     """
 
     def __init__(self) -> None:
         self.store: Store | None = None
         self.member: Any = None
+        self.counters: Callable[[], Counters] = lambda: ({}, {})
 
     def prepare(self, pipeline: Runtime) -> None:
         """The pipeline opens, on its loop: its layers are to know their fleet before they do."""
         self.leave()
         if self.store is not None:
             self.member = import_module(MEMBER).Member(self.store, pipeline)
+            self.member.counters = lambda: self.counters()
         pipeline.fleet = ALONE if self.member is None else self.member
 
     def join(self) -> None:

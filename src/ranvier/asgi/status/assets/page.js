@@ -237,6 +237,22 @@
     return made;
   };
 
+  // The workers that share a store, and who of them said what is not as it should be.
+  const showService = ({ service }) => {
+    $("service").hidden = !service;
+    if ($("service").hidden) return;
+    const reach = service.reachable ? `${count(service.live)} live` : "the store cannot be reached: this worker decides alone";
+    setText($("service-count"), `${reach}; this is ${service.worker || "none of them"}`);
+    keyed($("workers").querySelector("tbody"), service.workers, (each) => each.worker,
+      (each) => make("tr", {}, make("td", {}, each.worker), make("td", { class: "name" }, each.host), make("td", { class: "number" }, each.pid),
+        make("td", { class: "rare" }, each.version), make("td", { class: "number" })),
+      (row, each) => setText(row.children[4], `${seconds(each.silent_for)} ago`));
+    keyed($("said").querySelector("tbody"), service.said, (each) => JSON.stringify([each.kind, each.what, each.state, each.by]),
+      (each) => make("tr", {}, make("td", {}, word(each.state)), make("td", { class: "name" }, `${each.kind} ${each.what}`), make("td", {}, each.by),
+        make("td", { class: "name" }, each.host ? `${each.host}, process ${each.pid}` : "a worker that is gone"), make("td", { class: "number" })),
+      (row, each) => setText(row.children[4], each.retry_after === null ? "\u2013" : each.retry_after === 0 ? "now" : `in ${seconds(each.retry_after)}`));
+  };
+
   // Whether most tenants fail at a model or an endpoint, by a vote of each.
   const showShared = ({ shared_circuits: seen }) => {
     $("shared").hidden = seen === null || !seen.total;
@@ -327,7 +343,7 @@
   const show = (facts) => {
     showVerdict(facts.level, headlineOf(facts), facts.findings);
     $("unlock").hidden = !facts.operable || facts.circuits === null;
-    for (const part of [showTiles, showProviders, showShared, showCircuits, showTenants, showChanges, showSorts, showStories]) part(facts);
+    for (const part of [showTiles, showProviders, showShared, showCircuits, showService, showTenants, showChanges, showSorts, showStories]) part(facts);
     showAge();
   };
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fleet.convergence import Span
-from fleet.exchanges import Exchange, View, of_circuits, place
+from fleet_faults.convergence import Span
+from fleet_faults.exchanges import Exchange, View, of_circuits, place
 
 
 def lost(said: Sequence[Exchange], losses: Sequence[Span] = ()) -> tuple[list[str], list[str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fleet.convergence import Span
-from fleet.exchanges import Circuit, Exchange, of_circuits
+from fleet_faults.convergence import Span
+from fleet_faults.exchanges import Circuit, Exchange, of_circuits
 
 AFTER_BEAT = 3.0
 """Seconds after its holder's last sign of life until a lease ends."""

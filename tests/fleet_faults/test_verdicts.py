@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from fleet.convergence import decisions, delays, quantile
-from fleet.exchanges import Exchange, exchanges
-from fleet.leases import leases, most_at_once, too_early
-from fleet.transitions import astray, lost
-from fleet.worker_log import Entry
+from fleet_faults.convergence import decisions, delays, quantile
+from fleet_faults.exchanges import Exchange, exchanges
+from fleet_faults.leases import leases, most_at_once, too_early
+from fleet_faults.transitions import astray, lost
+from fleet_faults.worker_log import Entry
 
 CIRCUIT = ("openai", "gpt-5.2", False)
 

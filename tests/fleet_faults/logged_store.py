@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from fleet.worker_log import WorkerLog, described
+from fleet_faults.worker_log import WorkerLog, described
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch, Receive, Session, Store, Worker

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
-from fleet.orders import Orders
-from fleet.worker_log import Entry, Reader, now
+from fleet_faults.orders import Orders
+from fleet_faults.worker_log import Entry, Reader, now
 from ranvier.simulator import Fault, Simulator, Status
 from support.simulator.threaded import simulator_in_thread
 from support.valkey.proxy import Proxy, proxying
@@ -118,7 +118,7 @@ class Stage:
             )
             began.append(WorkerProcess(replace(told, **orders)))  # type: ignore[arg-type]
         self.workers += began
-        self.until(lambda: all(any(e.what == "working" for e in each.read()) for each in began), within=30)
+        self.until(lambda: all(any(e.what == "working" for e in each.read()) for each in began), within=120)
         return began
 
     @property

@@ -1,8 +1,8 @@
 """Lets workers share a store, breaks what can be broken, and judges what their logs prove.
 
-python tests/fleet/run.py              every fault
-python tests/fleet/run.py --short      a few of them, in a minute or two
-python tests/fleet/run.py --only FLUSHALL --only partition
+python tests/fleet_faults/run.py              every fault
+python tests/fleet_faults/run.py --short      a few of them, in a minute or two
+python tests/fleet_faults/run.py --only FLUSHALL --only partition
 
 The exit status is 1 if anything was violated, and each violation is told on a line of its own.
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from fleet.scenes import SCENES, SHORT, played
-from fleet.stage import Stage, staged
-from fleet.verdicts import Verdict, judge
+from fleet_faults.scenes import SCENES, SHORT, played
+from fleet_faults.stage import Stage, staged
+from fleet_faults.verdicts import Verdict, judge
 from support.valkey.server import AbsentError
 
 WORKERS = 8

@@ -1,6 +1,6 @@
 """The process of one worker: its wall clock is set wrong before anything can read it.
 
-python tests/fleet/worker.py '{"number": 0, "log": "worker-0.jsonl", "openai": "http://...", ...}'
+python tests/fleet_faults/worker.py '{"number": 0, "log": "worker-0.jsonl", "openai": "http://...", ...}'
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from fleet.orders import Orders
+from fleet_faults.orders import Orders
 
 
 def set_clock(wrong_by: float) -> None:
@@ -27,6 +27,6 @@ if __name__ == "__main__":
     orders = Orders.read(sys.argv[1])
     set_clock(orders.clock)
 
-    from fleet.working import work  # here, because libraries keep the clock that they find
+    from fleet_faults.working import work  # here, because libraries keep the clock that they find
 
     asyncio.run(work(orders))

@@ -6,8 +6,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from fleet.exchanges import Circuit, Exchange, of_circuits, place
-from fleet.worker_log import Entry
+from fleet_faults.exchanges import Circuit, Exchange, of_circuits, place
+from fleet_faults.worker_log import Entry
 
 Span = tuple[float, float]
 """From when to when."""

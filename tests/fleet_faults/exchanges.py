@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.worker_log import Entry
+from fleet_faults.worker_log import Entry
 
 Circuit = tuple[Any, ...]
 """Which circuit, as a log names it."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from fleet.convergence import Span
-from fleet.exchanges import exchanges
-from fleet.leases import leases
-from fleet.stage import Stage, UnmetError, WorkerProcess
-from fleet.worker_log import now
-from fleet.working import SILENCE
+from fleet_faults.convergence import Span
+from fleet_faults.exchanges import exchanges
+from fleet_faults.leases import leases
+from fleet_faults.stage import Stage, UnmetError, WorkerProcess
+from fleet_faults.worker_log import now
+from fleet_faults.working import SILENCE
 from ranvier.simulator import Fault, Silence
 from support.valkey.proxy import Way
 from support.valkey.server import serving

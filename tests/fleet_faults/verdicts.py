@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from fleet.convergence import Span, decisions, delays, quantile, turns
-from fleet.exchanges import Exchange, exchanges
-from fleet.leases import leases, most_at_once, too_early
-from fleet.scenes import TARGET, Scene
-from fleet.stage import Stage
-from fleet.transitions import astray, lost
-from fleet.worker_log import Entry
-from fleet.working import COOLDOWN, MAX_PROBES
+from fleet_faults.convergence import Span, decisions, delays, quantile, turns
+from fleet_faults.exchanges import Exchange, exchanges
+from fleet_faults.leases import leases, most_at_once, too_early
+from fleet_faults.scenes import TARGET, Scene
+from fleet_faults.stage import Stage
+from fleet_faults.transitions import astray, lost
+from fleet_faults.worker_log import Entry
+from fleet_faults.working import COOLDOWN, MAX_PROBES
 
 KNOWN_WITHIN = 0.025
 """Seconds from the deciding report until applied, p99, while half of the processors are idle."""

@@ -8,9 +8,9 @@ import random
 import sys
 from pathlib import Path
 
-from fleet.logged_store import LoggedStore
-from fleet.orders import Orders
-from fleet.worker_log import WorkerLog, now
+from fleet_faults.logged_store import LoggedStore
+from fleet_faults.orders import Orders
+from fleet_faults.worker_log import WorkerLog, now
 from ranvier import Deployment, Pipeline
 from ranvier.events import Event, SharedCircuitChanged
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout

@@ -1,0 +1,124 @@
+"""All workers of a service, as far as their store tells of them: who lives, and who said what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeAlias
+
+from ranvier import clock
+from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.pipeline.running.joining import Joining
+from ranvier.store.commands.circuits import CircuitView
+from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.tenants import TenantView
+from ranvier.store.commands.workers import Fleet, Looked, WorkerView
+from ranvier.wording import target_name
+
+FRESH = 0.5
+"""Seconds for which an answer of the store is used again, so that many readers cost it little."""
+
+MAX_WORKERS = 100
+"""Workers that are listed, those that were silent for longest first."""
+
+MAX_SAID = 100
+"""What they said of circuits, gates and tenants, as far as it is listed."""
+
+ID = 8
+"""Characters of a worker's id that are shown."""
+
+Answer: TypeAlias = tuple[Fleet, Looked]
+
+
+class Service:
+    """The workers that share the store of a pipeline, and the place of that pipeline among them."""
+
+    def __init__(self, joining: Joining) -> None:
+        self._joining = joining
+        self._reading = asyncio.Lock()
+        self._answer: Answer | None = None
+        self._good_until = 0.0
+
+    @property
+    def exists(self) -> bool:
+        """Whether the pipeline has a store."""
+        return self._joining.store is not None
+
+    async def read(self) -> Answer | None:
+        """What the store tells, at most half a second old; `None` if it cannot be reached."""
+        async with self._reading:
+            if clock.now() >= self._good_until:
+                member = self._joining.member
+                self._answer = None if member is None else await member.read()
+                self._good_until = clock.now() + FRESH
+            return self._answer
+
+    def forget(self) -> None:
+        """Ask the store again the next time, after a command."""
+        self._good_until = 0.0
+
+    async def facts(self, circuits: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """The part of `status.json` about the service; `None` without a store.
+
+        The store knows tenants by digests; those of the isolated ones among `circuits` are shown by name.
+        """
+        if not self.exists:
+            return None
+        answer, member = await self.read(), self._joining.member
+        facts: dict[str, Any] = {
+            "reachable": answer is not None,
+            "worker": "" if member is None else member.worker.id[:ID],
+            "live": 1,
+            "workers": [],
+            "said": [],
+        }
+        if answer is not None:
+            fleet, looked = answer
+            workers = {each.worker: _worker(each) for each in fleet.workers}
+            facts["live"] = fleet.live
+            facts["workers"] = list(islice(workers.values(), MAX_WORKERS))
+            said = islice(_said(looked, self._names(circuits)), MAX_SAID)
+            facts["said"] = [{**fact, **_who(by, workers)} for fact, by in said]
+        return facts
+
+    def _names(self, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """The names of tenants by their digests in the store."""
+        digest = self._joining.member.digest
+        isolated = (each["tenant"] for each in circuits if each["state"] == ISOLATED)
+        return {digest(tenant): tenant for tenant in isolated}
+
+
+def _said(looked: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What is not as it should be, and the id of the worker that said it."""
+    for each in looked.changes:
+        if isinstance(each, CircuitView) and each.state is not CLOSED:
+            yield _of_circuit(each), each.by
+        elif isinstance(each, GateView) and each.closed_for:
+            yield _fact("gate", each.gate, each.reason, each.closed_for), each.by
+        elif isinstance(each, TenantView) and each.state is not CLOSED:
+            tenant = names.get(each.tenant.tenant, each.tenant.tenant)
+            what = f"{tenant} at {' '.join(each.tenant.circuit.splitlines())}"
+            yield _fact("tenant", what, str(each.state), each.retry_after), each.by
+
+
+def _of_circuit(seen: CircuitView) -> dict[str, Any]:
+    provider, model, tenants_keys = seen.circuit
+    what = target_name(provider, model) + (" with tenants' keys" if tenants_keys else "")
+    return _fact("circuit", what, str(seen.state), seen.retry_after)
+
+
+def _fact(kind: str, what: str, state: str, milliseconds: int | None) -> dict[str, Any]:
+    seconds = None if milliseconds is None else milliseconds / 1000
+    return {"kind": kind, "what": what, "state": state, "retry_after": seconds}
+
+
+def _worker(seen: WorkerView) -> dict[str, Any]:
+    about = {name: seen.about.get(name, "") for name in ("host", "pid", "version")}
+    return {"worker": seen.worker[:ID], **about, "silent_for": seen.silent_for / 1000}
+
+
+def _who(by: str, workers: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The worker that said something; one that is gone has no host any more."""
+    known = workers.get(by, {})
+    return {"by": by[:ID], "host": known.get("host", ""), "pid": known.get("pid", "")}

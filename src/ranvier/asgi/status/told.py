@@ -1,0 +1,23 @@
+"""What a worker tells the store of itself each second, so that any worker can answer for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ranvier.asgi.status import fleet_metrics, metrics
+from ranvier.asgi.status.circuits import Overview
+from ranvier.asgi.status.report import Report
+
+
+class Told:
+    """The counters and gauges of one worker: those of its metrics, and never a tenant."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def __call__(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The sums since the worker began, and the gauges."""
+        viewer = self._report.viewer
+        overview = Overview() if viewer is None else viewer.latest()
+        families = metrics.families(self._report, overview)
+        return fleet_metrics.told_sums(families), fleet_metrics.told_gauges(families)
