@@ -1,4 +1,4 @@
--- needs: circuit votes halves transitions
+-- needs: circuit window halves transitions
 -- A worker saw its first failure: all shall report their counts.
 -- Takes: ARGV[4] the generation of the failed call, 0 if unknown.
 
@@ -7,11 +7,11 @@ local circuit = load_circuit(name)
 if circuit == nil then
   circuit = new_circuit(next_generation(generation))
 elseif circuit.state ~= 'closed' or (generation ~= 0 and generation ~= circuit.generation) then
-  return answer(circuit, REFUSED)
-elseif circuit.alarmed == 1 then
+  return refused(circuit)
+elseif circuit.alarmed then
   begin_anew(name, circuit)
-  return answer(circuit, ACCEPTED)
+  return accepted(circuit)
 end
-circuit.alarmed = 1
+circuit.alarmed = true
 start_votes(name, circuit)
-return answer(circuit, CHANGED)
+return changes(circuit)

@@ -1,64 +1,36 @@
--- A shared circuit: a hash with its state, its numbers, and one field per lease of a probe.
+-- A shared circuit: one JSON object with its state, its numbers and the leases of its probes.
 -- It is half-open as long as it is open and a lease is valid.
-
-local NUMBERS = {
-  'generation', 'step', 'next_probe', 'started', 'alarmed', 'opens',
-  'half', 'sample', 'started_at', 'active', 'failing',
-  'now_active', 'now_failing', 'now_failures', 'past_failures',
-}
 
 local function circuit_key(name)
   return root .. ':circuit:{' .. name .. '}'
 end
 
 local function new_circuit(generation)
-  local circuit = {state = 'closed', by = '', leases = {}}
-  for _, name in ipairs(NUMBERS) do
-    circuit[name] = 0
-  end
-  circuit.generation = generation
-  circuit.sample = 1
-  return circuit
+  return {
+    state = 'closed', generation = generation, step = 0, by = '', opens = 0, alarmed = false,
+    next_probe = 0, started = 0, leases = {},
+    half = 0, sample = 1, started_at = 0, active = 0, failing = 0,
+    now_active = 0, now_failing = 0, now_failures = 0, past_failures = 0,
+  }
 end
 
 -- The circuit, or nil if it is not known.
 local function load_circuit(name)
-  local fields = redis.call('HGETALL', circuit_key(name))
-  if #fields == 0 then
+  local text = redis.call('GET', circuit_key(name))
+  if not text then
     return nil
   end
-  local circuit = {leases = {}}
-  for i = 1, #fields, 2 do
-    local field, value = fields[i], fields[i + 1]
-    local ends, alive, number = value:match('^(%d+) (%d+) (%d+)$')
-    if field:sub(1, 6) == 'lease:' then
-      circuit.leases[field] = {ends = tonumber(ends), alive = tonumber(alive), number = tonumber(number)}
-    else
-      circuit[field] = value
-    end
-  end
-  for _, name in ipairs(NUMBERS) do
-    circuit[name] = tonumber(circuit[name])
-  end
+  local circuit = cjson.decode(text)
+  circuit.generation = tonumber(circuit.generation)
   return circuit
 end
 
 local function save_circuit(name, circuit)
-  local fields = {'state', circuit.state, 'by', circuit.by}
-  local function add(field, value)
-    fields[#fields + 1] = field
-    fields[#fields + 1] = value
-  end
-  for _, field in ipairs(NUMBERS) do
-    add(field, whole(circuit[field]))
-  end
-  for holder, lease in pairs(circuit.leases) do
-    add(holder, whole(lease.ends) .. ' ' .. whole(lease.alive) .. ' ' .. whole(lease.number))
-  end
-  redis.call('DEL', circuit_key(name))
-  redis.call('HSET', circuit_key(name), unpack(fields))
+  local generation = circuit.generation
+  circuit.generation = whole(generation) -- JSON would round it
   local lives = circuit.state == 'isolated' and KEEP_ISOLATED or KEEP_CIRCUIT
-  redis.call('PEXPIRE', circuit_key(name), whole(lives))
+  redis.call('SET', circuit_key(name), cjson.encode(circuit), 'PX', whole(lives))
+  circuit.generation = generation
 end
 
 -- True until one of both times; one in the far future is from before the clock was set back.
@@ -79,7 +51,7 @@ local function view_of(name, circuit)
     generation = whole(circuit.generation),
     step = circuit.step,
     retry_after = open and math.max(circuit.next_probe - ms, 0) or nil,
-    alarmed = circuit.alarmed == 1,
+    alarmed = circuit.alarmed,
     half = circuit.half,
     sample = circuit.sample,
     failing = circuit.failing,

@@ -1,13 +1,13 @@
--- needs: circuit votes transitions probes
+-- needs: circuit window transitions probes
 -- A failure while the circuit is only observed stands for a failed probe, once per cooldown.
 -- Takes: ARGV[4] generation, [5] cooldown, [6] max_cooldown, [7] jitter.
 
 local circuit = load_circuit(name)
 if circuit == nil or circuit.state ~= 'open' or circuit.generation ~= tonumber(ARGV[4]) then
-  return answer(circuit, REFUSED)
+  return refused(circuit)
 end
 if ms < circuit.next_probe then
-  return answer(circuit, REFUSED)
+  return refused(circuit)
 end
 cool_down(circuit, ARGV[5], ARGV[6], ARGV[7])
-return answer(circuit, CHANGED)
+return changes(circuit)

@@ -1,12 +1,12 @@
--- needs: circuit votes transitions
+-- needs: circuit window transitions
 -- An operator isolates or closes the circuit, which need not be known.
 -- Takes: ARGV[4] the state.
 
 local circuit = load_circuit(name)
 if circuit == nil then
   circuit = new_circuit(next_generation(0))
-elseif circuit.state == ARGV[4] and circuit.alarmed == 0 then
-  return answer(circuit, ACCEPTED)
+elseif circuit.state == ARGV[4] and not circuit.alarmed then
+  return accepted(circuit)
 end
 enter(circuit, ARGV[4])
-return answer(circuit, CHANGED)
+return changes(circuit)

@@ -1,10 +1,10 @@
--- needs: circuit votes transitions probes
+-- needs: circuit window transitions probes
 -- Ask to start a probe: one per cooldown, and only so many in flight.
 -- Takes: ARGV[4] number, [5] lease, [6] max_probes, [7] cooldown, [8] max_cooldown, [9] jitter.
 
 local circuit = load_circuit(name)
 if circuit == nil or circuit.state ~= 'open' then
-  return answer(circuit, REFUSED)
+  return refused(circuit)
 end
 local probes, first_end = 0, math.huge
 for holder, lease in pairs(circuit.leases) do
@@ -17,18 +17,19 @@ for holder, lease in pairs(circuit.leases) do
 end
 local longest = math.floor(math.max(tonumber(ARGV[7]), tonumber(ARGV[8])) * 1200 / 1000)
 circuit.next_probe = math.min(circuit.next_probe, ms + longest) -- the clock was set back
-local holder = 'lease:' .. worker .. ':' .. ARGV[4]
+local holder = worker .. ':' .. ARGV[4]
 if circuit.leases[holder] then
-  return answer(circuit, ACCEPTED)
+  return accepted(circuit)
 end
 local wait = math.max(circuit.next_probe - ms, 0)
 if probes >= tonumber(ARGV[6]) then
   wait = math.max(wait, probes > 0 and first_end or 0)
 end
 if wait > 0 then
-  return answer(circuit, REFUSED, wait)
+  save_circuit(name, circuit)
+  return refused(circuit, wait)
 end
 cool_down(circuit, ARGV[7], ARGV[8], ARGV[9])
 local lease = between(ARGV[5], 0, DAY)
 circuit.leases[holder] = {ends = ms + lease, alive = ms + LEASE_LIVES, number = circuit.started}
-return answer(circuit, CHANGED)
+return changes(circuit)

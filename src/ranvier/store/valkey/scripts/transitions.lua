@@ -1,14 +1,13 @@
--- What happens to a circuit, and the answer to the worker.
+-- What happens to a circuit, and the reply to the worker.
 -- Takes: ARGV[1] the root of all keys, [2] the circuit's name, [3] the worker.
 
 local name, worker = ARGV[2], ARGV[3]
-local REFUSED, ACCEPTED, CHANGED = 0, 1, 2
 
 -- Begin a new generation in `state`, without probes and counts.
 local function enter(circuit, state)
   circuit.state = state
   circuit.generation = next_generation(circuit.generation)
-  circuit.step, circuit.started, circuit.alarmed = 0, 0, 0
+  circuit.step, circuit.started, circuit.alarmed = 0, 0, false
   circuit.leases = {}
   if state == 'open' then
     drop_counts(name) -- the numbers stay, for operators
@@ -17,21 +16,24 @@ local function enter(circuit, state)
   end
 end
 
--- The reply to a command; `circuit` is nil if it is not known.
-local function answer(circuit, came, retry_after)
-  if circuit == nil then
-    return cjson.encode({accepted = false, circuit = view_of(name, nil)})
-  end
-  if came == CHANGED then
-    circuit.step = circuit.step + 1
-    circuit.by = worker
-    changed('c:' .. name, circuit.state ~= 'closed' or circuit.alarmed == 1)
-  end
-  save_circuit(name, circuit)
+-- Nothing came of the command. `circuit` is nil if it is not known.
+local function refused(circuit, retry_after)
   local seen = view_of(name, circuit)
-  if came == CHANGED then
-    push(seen)
-  end
   seen.retry_after = retry_after or seen.retry_after
-  return cjson.encode({accepted = came ~= REFUSED, circuit = seen})
+  return cjson.encode({accepted = false, circuit = seen})
+end
+
+-- The command was carried out, and nobody else has to know.
+local function accepted(circuit)
+  save_circuit(name, circuit)
+  return cjson.encode({accepted = true, circuit = view_of(name, circuit)})
+end
+
+-- The command changed the circuit: tell all workers.
+local function changes(circuit)
+  circuit.step = circuit.step + 1
+  circuit.by = worker
+  changed('c:' .. name, circuit.state ~= 'closed' or circuit.alarmed)
+  push(view_of(name, circuit))
+  return accepted(circuit)
 end
