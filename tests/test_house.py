@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "asgi": {"pipeline", "asgi", "store"},
     "store": {"store"},
     "integrations": {"pipeline", "providers", "integrations"},
-    "presets": {"pipeline", "layers", "providers"},
+    "presets": {"pipeline", "layers", "providers", "store"},
     "config": {"config", "pipeline", "layers", "presets", "providers", "telemetry", ""},
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""

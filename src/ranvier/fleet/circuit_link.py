@@ -241,6 +241,12 @@ class StoreLink(CircuitLink):
         self._changed, self._digests = {}, {}
         self._ballot.watch(on=False)
 
+    def forget_view(self) -> None:
+        """The store may not have the data that it had, nor the alarm."""
+        self.view = None
+        if self.watching:  # a push may have come before we knew
+            self.forget()
+
     def alone(self) -> None:
         """The store cannot be reached; what it knew may be lost."""
         self.probes.forget()

@@ -146,6 +146,6 @@ class Switchboard:
         """The store may not have the data that it had: what it said last does not count."""
         self._unseen.clear()
         for link in list(self._links.values()):
-            link.view = None
+            link.forget_view()
         for gates in self._gates:
             gates.forget()
