@@ -85,7 +85,19 @@ MAKES: dict[str, Making] = {
 
 LOSSES = ("lose circuit", "lose counts")
 
-OFTEN = ("count", "alarm", "probe", "probe", "release", "prove", "beat", "outage", "outage", "failures", "reset")
+OFTEN = (
+    "count",
+    "alarm",
+    "probe",
+    "probe",
+    "release",
+    "prove",
+    "beat",
+    "outage",
+    "outage",
+    "failures",
+    "reset",
+)
 """`failures` are fresh counts after an alarm; an `outage` is those of many tenants."""
 
 BAD = tuple(circuits.TenantCount(digest, 0, 2) for digest in DIGESTS)

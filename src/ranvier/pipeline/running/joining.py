@@ -24,8 +24,8 @@ class Joining:
         member: What it is among them, while it is open.
     """
 
-    def __init__(self) -> None:
-        self.store: Store | None = None
+    def __init__(self, store: Store | None) -> None:
+        self.store = store
         self.member: Any = None
 
     def prepare(self, pipeline: Runtime) -> None:
