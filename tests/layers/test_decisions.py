@@ -190,6 +190,7 @@ def test_the_table_leaves_out_no_error_that_a_call_can_end_with() -> None:
         "AllDeploymentsFailedError",
         "ConfigurationError",
         "HedgeLostError",  # never leaves the route
+        "StoreError",  # never leaves the fleet
         "InvalidDumpError",
         "LayerOrderError",
         "UnknownProviderError",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BEAT_SECONDS = 1.0
 """Seconds between two heartbeats at most; each is up to a fifth earlier, so that workers are not in step."""
 
-AGAIN_SECONDS = (0.25, 4.0)
+AGAIN_SECONDS = (0.25, 2.0)
 """Seconds before the store is tried again: the first, and the longest, doubling; up to half is at random."""
 
 SPREAD_SECONDS = 1.0
@@ -96,6 +96,7 @@ class CatchUp:
         self._seen = 0
         if not await self._beat(again=True):
             return False
+        member.contact.found()
         member.joined()
         self._report = member.loop.call_later(SPREAD_SECONDS * random.random(), member.report_again)
         return True

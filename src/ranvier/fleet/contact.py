@@ -32,7 +32,7 @@ ANSWER_SECONDS = 1.0
 PROMPT_SECONDS = 0.25
 """While an answer takes longer than this, no probe waits for another one."""
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
 """The longest time for a connection."""
 
 MAX_HANGING = 4
@@ -92,7 +92,6 @@ class Contact:
             self.lose(error)
             return False
         self.session, self.epoch = session, session.epoch
-        self._tell("")
         return True
 
     async def _connected(self, receive: Callable[[Change], None], turn: object) -> Session:
@@ -165,8 +164,12 @@ class Contact:
             closing.add_done_callback(self._hanging.discard)
             self._loop.call_later(ANSWER_SECONDS, closing.cancel)
 
+    def found(self) -> None:
+        """The store does what it should, from now on."""
+        self._tell("")
+
     def _tell(self, trouble: str) -> None:
-        """One line for each change between reachable and not."""
+        """One line for each change between usable and not."""
         if bool(trouble) is not bool(self._told):
             if trouble:
                 logger.warning("the store cannot be used, this worker decides alone: %.300s", trouble)

@@ -127,6 +127,10 @@ class Switchboard:
         """The circuits about which the store may have news."""
         return [key for key, link in list(self._links.items()) if link.troubled]
 
+    def views(self) -> list[CircuitView]:
+        """How shared circuits are in the store, as far as known."""
+        return [link.view for link in list(self._links.values()) if link.view is not None]
+
     def report_again(self) -> None:
         """Report all that still counts."""
         for link in list(self._links.values()):

@@ -88,7 +88,7 @@ class Pipeline(Configured, Faces, Shown):
     ) -> None:
         self.stack = Stack(
             layers,
-            lifecycle=Lifecycle(),
+            lifecycle=Lifecycle(checked_store(store)),
             events=Events(listeners if listeners is None else validation.listed("listeners", listeners)),
             complaints=Complaints(),
             credentials=credentials,
@@ -98,7 +98,6 @@ class Pipeline(Configured, Faces, Shown):
             check_order=check_order,
         )
         self.lifecycle.providers = list(self.stack.providers)
-        self.lifecycle.joining.store = checked_store(store)
 
     # --- calls -----------------------------------------------------------------------------------
 

@@ -46,11 +46,18 @@ class Service:
         return self._joining.store is not None
 
     async def read(self) -> Answer | None:
-        """What the store tells, at most half a second old; `None` if it cannot be reached."""
+        """What the store tells now, so that no counter falls from one worker's answer to another's.
+
+        It is `None` if the store cannot be reached.
+        """
+        member = self._joining.member
+        return None if member is None else await member.read()
+
+    async def _recent(self) -> Answer | None:
+        """The same, at most half a second old."""
         async with self._reading:
             if clock.now() >= self._good_until:
-                member = self._joining.member
-                self._answer = None if member is None else await member.read()
+                self._answer = await self.read()
                 self._good_until = clock.now() + FRESH
             return self._answer
 
@@ -65,7 +72,7 @@ class Service:
         """
         if not self.exists:
             return None
-        answer, member = await self.read(), self._joining.member
+        answer, member = await self._recent(), self._joining.member
         facts: dict[str, Any] = {
             "reachable": answer is not None,
             "worker": "" if member is None else member.worker.id[:ID],

@@ -29,8 +29,8 @@ class Joining:
         counters: Returns what operators see of this worker: its sums and its gauges, as whole numbers.
     """
 
-    def __init__(self) -> None:
-        self.store: Store | None = None
+    def __init__(self, store: Store | None) -> None:
+        self.store = store
         self.member: Any = None
         self.counters: Callable[[], Counters] = lambda: ({}, {})
 

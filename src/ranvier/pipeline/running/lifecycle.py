@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime, Work
     from ranvier.pipeline.streaming.bounded_events import BoundedEvents
     from ranvier.pipeline.streaming.stream import ResponseStream
+    from ranvier.store.protocol import Store
 
 
 class Lifecycle(Background):
@@ -44,7 +45,7 @@ class Lifecycle(Background):
         joining: Its place among the workers that share a store.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         super().__init__()
         self.state, self.retiring = "new", Retiring(self)
         self.providers: list[Provider] = []
@@ -53,7 +54,7 @@ class Lifecycle(Background):
         # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self.watch: Callable[[], Work] | None = None
-        self.joining = Joining()
+        self.joining = Joining(store)
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
         self._opening = RLock()  # if two threads open it concurrently, only one succeeds
         self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened

@@ -1,0 +1,196 @@
+"""A store is never the outage: whatever it does, every call goes on at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ranvier.store import StoreError
+from ranvier.store.commands.circuits import CircuitKey, CircuitReply, CircuitView, Probe
+from ranvier.testing import after
+from support.fleet.service import DOWN, Service
+from support.fleet.stores import TroubledStore, hangs, hangs_on, lies, raises, slow
+
+pytestmark = pytest.mark.virtual_time
+
+KEY = CircuitKey("p", "m", False)
+NONSENSE = CircuitReply(
+    True,
+    CircuitView(
+        circuit=KEY,
+        state="wide open",  # type: ignore[arg-type]
+        generation="x",  # type: ignore[arg-type]
+        step=None,  # type: ignore[arg-type]
+        retry_after=-5,
+        alarmed=True,
+        half=0,
+        sample=0,
+        failing=0,
+        active=0,
+        probes=0,
+        opens=0,
+        by="",
+    ),
+)
+TROUBLES = {
+    "hangs": hangs,
+    "hangs on": hangs_on,
+    "is down": raises(StoreError("down")),
+    "raises anything": raises(KeyError("x")),
+    "raises a cancellation": raises(asyncio.CancelledError()),  # type: ignore[arg-type]
+    "is slow": slow(0.7),
+    "answers nothing": lies([]),
+    "answers a number": lies(42),
+    "answers nonsense": lies([NONSENSE]),
+}
+
+
+@pytest.fixture(params=TROUBLES.values(), ids=TROUBLES.keys())
+def trouble(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    made: Callable[[Any], Any] = request.param
+    return made
+
+
+async def seconds_of(service: Service, worker: int, tenant: str) -> float:
+    """How long a call takes."""
+    began = asyncio.get_running_loop().time()
+    await service.ask(worker, tenant)
+    return asyncio.get_running_loop().time() - began
+
+
+async def test_with_it_from_the_start_calls_go_on_and_circuits_open_alone(trouble: Any) -> None:
+    """Each worker decides by its own tenants."""
+    store = TroubledStore()
+    store.trouble = trouble
+    async with Service(store, 2) as service:
+        service.reply = DOWN
+        for number in range(5):
+            assert await seconds_of(service, 0, f"tenant {number}") == 0
+        opened = service.states()
+        assert await seconds_of(service, 0, "x") == 0
+        await asyncio.sleep(13)
+        service.reply = "fine"
+        assert await seconds_of(service, 0, "y") <= 0.25
+        if trouble is not TROUBLES["is slow"]:
+            assert opened == {"open"}
+            assert service.states() == {"closed"}
+
+
+async def test_with_it_in_an_outage_a_probe_waits_a_quarter_of_a_second(trouble: Any) -> None:
+    """Once; the others do not wait."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        service.reply = DOWN
+        await service.ask_all()
+        await asyncio.sleep(0.05)
+        assert service.states() == {"open"}
+        await asyncio.sleep(11.5)
+        store.trouble = trouble
+        await asyncio.sleep(0.7)
+        service.reply = "fine"
+        first = asyncio.create_task(seconds_of(service, 0, "x"))
+        await asyncio.sleep(0)
+        assert await seconds_of(service, 0, "y") == 0
+        assert await first <= 0.26
+        assert [who for _, _, who in service.asked].count("x") == 1  # it was sent
+        store.trouble = None
+
+
+async def test_when_it_is_back_its_word_counts(trouble: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """And each change is one line in the log."""
+    store = TroubledStore()
+    caplog.set_level(logging.INFO, "ranvier.fleet")
+    async with Service(store) as service:
+        store.trouble = trouble
+        await asyncio.sleep(60)
+        store.trouble = None
+        await asyncio.sleep(7 if trouble is not hangs_on else 6000)
+        assert all(member.governs for member in service.members())
+        service.reply = DOWN
+        await service.ask_all()
+        await asyncio.sleep(0.05)
+        assert service.states() == {"open"}
+        lines = [each.getMessage() for each in caplog.records if each.name == "ranvier.fleet"]
+        if trouble is TROUBLES["is slow"]:
+            assert lines == []
+        else:
+            assert sum("decides alone" in line for line in lines) == 8
+            assert sum("used again" in line for line in lines) == 8
+            assert len(lines) == 16
+
+
+async def test_what_a_store_lost_is_reported_again() -> None:
+    """A circuit that opened is closed by a new store, and opens again by the votes that still count."""
+    store = TroubledStore()
+    async with Service(store) as service:
+        service.reply = DOWN
+        await service.ask_all()
+        await asyncio.sleep(0.05)
+        assert service.states() == {"open"}
+        store.replace()
+        await asyncio.sleep(3)
+        await service.ask_all()
+        await asyncio.sleep(3)
+        assert service.states() == {"open"}
+
+
+async def test_a_command_of_an_operator_is_carried_out_when_the_store_is_back() -> None:
+    """And holds here until then."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all()
+        store.trouble = raises(StoreError("down"))
+        await asyncio.sleep(2)
+        shared: Any = service.workers[0].circuits.shared
+        shared.isolate("p", "m")
+        assert [await service.ask(worker, "a") for worker in (0, 1)] == ["shared_circuit_open", "ok"]
+        store.trouble = None
+        await asyncio.sleep(5)
+        assert [await service.ask(worker, "a") for worker in (0, 1)] == ["shared_circuit_open"] * 2
+
+
+async def test_a_lease_that_comes_too_late_is_given_back() -> None:
+    """The caller was cancelled, or has gone on without it."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        service.reply = DOWN
+        await service.ask_all()
+        await asyncio.sleep(13)
+        service.asked.clear()
+        service.reply = after(1.0, "fine")
+        store.trouble = slow(0.1)
+        probe = asyncio.create_task(service.ask(0, "x"))
+        await asyncio.sleep(0.05)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        await asyncio.sleep(0.3)
+        assert sum(isinstance(each, Probe) for each in store.sent) == 1
+        assert service.asked == []
+        store.trouble = None
+        service.reply = "fine"
+        assert await service.ask(1, "y") == "ok"  # another may start at once
+        await asyncio.sleep(0.02)
+        assert service.states() == {"closed"}
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_probe_cancelled_at_any_moment_holds_no_lease(turns: int) -> None:
+    """After any turn of the loop, from its start to its answer."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        service.reply = DOWN
+        await service.ask_all()
+        await asyncio.sleep(13)
+        service.reply = after(1.0, "fine")
+        probe = asyncio.create_task(service.ask(0, "x"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        views = [each for each in service.members()[1].views() if each.circuit == KEY]
+        assert [each.probes for each in views] == [0]
+        for member in service.members():
+            assert list(member.beats()) == []

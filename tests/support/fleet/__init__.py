@@ -1,0 +1,1 @@
+"""Services of several workers, and stores that fail."""
