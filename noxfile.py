@@ -210,6 +210,20 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def fleet(session: nox.Session) -> None:
+    """Eight workers that share a Valkey server, and every fault of it; `-- --short` takes two minutes."""
+    _install(session)
+    session.run("python", "tests/fleet_faults/run.py", *session.posargs)
+
+
+@nox.session
+def scale(session: nox.Session) -> None:
+    """What a thousand workers say to one Valkey server, and what that costs it; docs/scale.md has the table."""
+    _install(session)
+    session.run("python", "tests/scale/run.py", *session.posargs)
+
+
+@nox.session
 def simulation(session: nox.Session) -> None:
     """A million calls in virtual time where everything goes wrong; `-- --calls 100000` is the short form."""
     _install(session)

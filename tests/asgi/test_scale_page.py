@@ -29,6 +29,7 @@ from support.simulator.threaded import simulator_in_thread
 from support.valkey.server import AbsentError, ValkeyServer, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+FIRST = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0]
 FILES = dict(re.findall(r"^<!-- file: (\S+) -->\n```\w*\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 WORKERS = 4
@@ -157,6 +158,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 # --- what it promises --------------------------------------------------------------------------------
+
+
+def test_the_first_lines_of_the_page_run_as_they_stand() -> None:
+    """Nobody connects before the pipeline opens."""
+    pytest.importorskip("valkey")
+    names: dict[str, Any] = {}
+    exec(compile(FIRST, "docs/scale.md", "exec"), names)
+    assert "localhost:6379" in repr(names["store"])
 
 
 def test_prometheus_reads_the_path_that_is_served(service: Service) -> None:

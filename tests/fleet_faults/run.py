@@ -18,7 +18,7 @@ from pathlib import Path
 if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from fleet_faults.scenes import SCENES, SHORT, played
+from fleet_faults.programme import SCENES, SHORT, played
 from fleet_faults.stage import Stage, staged
 from fleet_faults.verdicts import Verdict, judge
 from support.valkey.server import AbsentError

@@ -225,36 +225,3 @@ def pushes_cut(stage: Stage, scene: Scene) -> None:
         scene.harmed.append((began, now() + 2.0))
     finally:
         stage.proxy.become(Way.WHOLE)
-
-
-SCENES: dict[str, Play] = {
-    "outage": nothing_else,
-    "probe's holder killed": holder_killed,
-    "probe's holder stopped": holder_stopped,
-    "server killed, restarted without data": server_killed,
-    "server stopped": server_stopped,
-    "FLUSHALL": flushed,
-    "SCRIPT FLUSH": scripts_flushed,
-    "failover to a replica that lags": failed_over,
-    "maxmemory reached": full,
-    "partition": parted(Way.LOST),
-    "partition, late commands": parted(Way.HELD),
-    "partition, lost replies": parted(Way.DEAF),
-    "connections broken": parted(Way.REFUSED),
-    "push cut": pushes_cut,
-}
-"""Every scene, by what goes wrong in it."""
-
-SHORT = ("outage", "probe's holder killed", "server killed, restarted without data", "push cut")
-"""Those of the short form."""
-
-
-def played(stage: Stage, name: str) -> Scene:
-    """Play a scene."""
-    scene = Scene(name, now())
-    try:
-        SCENES[name](stage, scene)
-    except UnmetError as unmet:
-        scene.trouble = str(unmet)
-    scene.ended = now()
-    return scene

@@ -21,6 +21,8 @@ KNOWN_WITHIN = 0.025
 POLLED_WITHIN = 1.3
 """The same while pushes are cut."""
 
+LOGGER = "ranvier.fleet"
+
 REJECT_WITHIN = 0.05
 """Seconds from the deciding report until every worker rejects."""
 
@@ -41,12 +43,14 @@ class Verdict:
 def judge(stage: Stage, scenes: Sequence[Scene], idle: float) -> Verdict:
     """Read all logs, and judge."""
     verdict = Verdict()
-    entries = list(stage.entries())
+    ours = {worker.orders.number for worker in stage.workers if worker.orders.protocol is None}
+    entries = [entry for entry in stage.entries() if entry.worker in ours]
     said = exchanges(entries)
     losses = [span for scene in scenes for span in scene.losses]
     for scene in scenes:
         verdict.expect(not scene.trouble, f"{scene.name}: {scene.trouble}")
     _judge_calls(verdict, entries)
+    _judge_lines(verdict, entries)
     _judge_probes(verdict, said, losses)
     _judge_transitions(verdict, said, losses)
     _judge_convergence(verdict, entries, said, scenes, idle)
@@ -63,6 +67,20 @@ def _judge_calls(verdict: Verdict, entries: Sequence[Entry]) -> None:
     verdict.expect(bool(calls), "nothing was called")
     for how, times in failed.most_common(5):
         verdict.expect(False, f"{times} calls failed: {how[:300]}")
+
+
+def _judge_lines(verdict: Verdict, entries: Sequence[Entry]) -> None:
+    """Each change between a store that can be used and one that cannot is one line in the log."""
+    last: dict[int, str] = {}
+    lines = 0
+    for entry in entries:
+        if entry.what == "said" and entry.facts["name"] == LOGGER and "the store can" in entry.facts["line"]:
+            lines += 1
+            kind = "cannot" if "cannot" in entry.facts["line"] else "can"
+            repeated = last.get(entry.worker, "can") == kind
+            verdict.expect(not repeated, f"worker {entry.worker} said twice: {entry.facts['line']}")
+            last[entry.worker] = kind
+    verdict.lines.append(f"log lines about the store: {lines}, one for each change")
 
 
 def _judge_probes(verdict: Verdict, said: Sequence[Exchange], losses: Sequence[Span]) -> None:

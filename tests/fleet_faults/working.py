@@ -18,8 +18,10 @@ from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.pipeline.reporting.logging import LoggingListener
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.store import ValkeyStore
+from ranvier.store.valkey import names
+from ranvier.store.valkey import store as store_module
 
-SECRET = "the fleet's own"
+PREFIX, SECRET = "fleet", "the fleet's own"
 
 COOLDOWN, MAX_COOLDOWN = 1.0, 2.0
 """Seconds; as short as they are, an outage in the fleet takes seconds as well."""
@@ -75,7 +77,9 @@ def store_of(orders: Orders, log: WorkerLog) -> LoggedStore | None:
     """The store that all share, noting what is said to it."""
     if orders.store is None:
         return None
-    return LoggedStore(ValkeyStore(orders.store, prefix="fleet", secret=SECRET), log)
+    if orders.protocol is not None:
+        names.PROTOCOL = store_module.PROTOCOL = orders.protocol
+    return LoggedStore(ValkeyStore(orders.store, prefix=PREFIX, secret=SECRET), log)
 
 
 async def _ask_on(pipeline: Pipeline, tenant: str, pause: float, log: WorkerLog) -> None:
