@@ -90,8 +90,8 @@ def all_are(stage: Stage, *states: str, within: float) -> None:
 
 def state_at(worker: WorkerProcess) -> str:
     """The state of the shared circuit at a worker."""
-    changes = [e for e in worker.read() if e.what == "circuit" and e.facts["target"] == TARGET]
-    return changes[-1].facts["after"] if changes else "closed"
+    worker.read()
+    return worker.states.get(TARGET, "closed")
 
 
 def holder_of_probe(stage: Stage) -> WorkerProcess:

@@ -32,11 +32,19 @@ class UnmetError(Exception):
 
 
 class WorkerProcess:
-    """One worker, and what it has written so far."""
+    """One worker, and what it has written so far.
+
+    Attributes:
+        orders: What it was told.
+        entries: What was read of its log.
+        states: The state of each shared circuit there, by its target; without it the circuit is closed.
+        alive: It was neither killed nor ended.
+    """
 
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         self.entries: list[Entry] = []
+        self.states: dict[str, str] = {}
         self.alive = True
         self._reader = Reader(orders.number, Path(orders.log))
         self._errors = Path(orders.log).with_suffix(".err").open("ab")
@@ -46,7 +54,10 @@ class WorkerProcess:
 
     def read(self) -> list[Entry]:
         """All that it has written, the newest included."""
-        self.entries += self._reader.news()
+        for entry in self._reader.news():
+            self.entries.append(entry)
+            if entry.what == "circuit":
+                self.states[entry.facts["target"]] = entry.facts["after"]
         return self.entries
 
     @property

@@ -14,8 +14,8 @@ from typing import Any
 
 from support.valkey.server import HERE
 
-SUBSCRIBES = (b"SUBSCRIBE\r\n", b"subscribe\r\n")
-"""What the first bytes of a connection for push contain, whatever kind of SUBSCRIBE it is."""
+PUSH = b"$7\r\nmessage\r\n"
+"""What each push of a subscription contains."""
 
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -28,7 +28,7 @@ class Way(Enum):
     HELD = "kept back in both directions, and carried once that ends, as TCP does after a partition"
     LOST = "swallowed in both directions, while connections stay open"
     DEAF = "replies swallowed: the server executes, and nobody hears of it"
-    MUTE = "pushes swallowed: connections that subscribed, and no others"
+    MUTE = "pushes swallowed, and nothing else"
     REFUSED = "connections broken, new ones refused"
 
 
@@ -135,7 +135,6 @@ class _Connection:
     def __init__(self, proxy: Proxy) -> None:
         self.torn = False
         self._proxy = proxy
-        self._subscribed = False
 
     async def carry(self, here: Ends, there: Ends) -> None:
         """Carry both directions until one of them ends, and end the other."""
@@ -154,7 +153,6 @@ class _Connection:
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """From the client to the server."""
         while read := await reader.read(65536):
-            self._subscribed = self._subscribed or any(word in read for word in SUBSCRIBES)
             await self._pass_on(read, writer, swallowed=(Way.LOST,))
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -162,7 +160,7 @@ class _Connection:
         while read := await reader.read(65536):
             if self._proxy.delay:
                 await asyncio.sleep(self._proxy.delay)
-            mute = (Way.MUTE,) if self._subscribed else ()
+            mute = (Way.MUTE,) if PUSH in read else ()
             await self._pass_on(read, writer, swallowed=(Way.LOST, Way.DEAF, *mute))
 
     async def _pass_on(self, read: bytes, writer: asyncio.StreamWriter, swallowed: tuple[Way, ...]) -> None:
