@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from ranvier.facts.circuit import CLOSED, OPEN
 from ranvier.store.commands import Command
 from ranvier.store.commands.circuits import CircuitReply, Probe, Prove, Release
 from ranvier.store.engine.circuit import Circuit, cooldown
 from ranvier.store.engine.engine import Engine
-from support.store.worlds import KEY, RULES, World
+from support.store.worlds import KEY, RULES, World, twin
 
 
 def record_of(engine: Engine, us: int) -> Circuit | None:
@@ -17,9 +15,9 @@ def record_of(engine: Engine, us: int) -> Circuit | None:
     return engine.circuits.records.get(KEY, us // 1000)
 
 
-def check_executed(world: World, before: Engine, command: Command, reply: CircuitReply) -> None:
+def check_executed(world: World, was: Circuit | None, command: Command, reply: CircuitReply) -> None:
     """What a command may have done."""
-    was, now = record_of(before, world.us), record_of(world.engine, world.us)
+    now = record_of(world.engine, world.us)
     generation = getattr(command, "generation", 0)
     if was is not None and now is not None:
         if generation not in (0, was.generation):
@@ -70,7 +68,7 @@ def check(world: World) -> None:
 def _check_agreement(world: World) -> None:
     """Once all have looked, all know what the store knows."""
     record = record_of(world.engine, world.us)
-    for worker in map(copy, world.workers):
+    for worker in map(twin, world.workers):
         if worker.alive:
             if not worker.connected:
                 world.connect(worker)

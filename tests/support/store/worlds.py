@@ -7,9 +7,8 @@ models: they do with a reply or a push what a worker has to, and send whatever i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, OPEN
 from ranvier.store.commands import Command
@@ -27,11 +26,14 @@ from ranvier.store.commands.circuits import (
     TenantCount,
 )
 from ranvier.store.commands.workers import Look, Looked
+from ranvier.store.engine.circuit import Circuit
 from ranvier.store.engine.engine import Engine
 
 KEY = CircuitKey("openai", "gpt", False)
 RULES = Rules(votes=2, share=0.5, cooldown=2_000, max_cooldown=4_000, max_probes=1)
 SECOND = 1_000_000
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -120,9 +122,9 @@ class World:
 
     def copied(self) -> World:
         """The same world, to do something else with it."""
-        world = copy(self)
+        world = twin(self)
         world.engine = copied(self.engine)
-        world.workers = tuple(copy(each) for each in self.workers)
+        world.workers = tuple(map(twin, self.workers))
         return world
 
     def state(self) -> Any:
@@ -141,7 +143,8 @@ class World:
         """The server carries out a command, under the eyes of `rules`."""
         from support.store.laws import check_executed
 
-        before = copied(self.engine)
+        record = self.engine.circuits.records.get(KEY, self.us // 1000)
+        before = record and copied_circuit(record)
         reply, changes = self.engine.execute(command, self.us)
         assert isinstance(reply, CircuitReply)
         check_executed(self, before, command, reply)
@@ -179,21 +182,32 @@ class World:
             worker.pushes = ()
 
 
+def twin(thing: T) -> T:
+    """A shallow copy, made faster than by `copy`."""
+    other = object.__new__(type(thing))
+    other.__dict__.update(thing.__dict__)
+    return other
+
+
 def copied(engine: Engine) -> Engine:
     """An engine with a circuit of its own."""
-    other = copy(engine)
-    other.troubles = copy(engine.troubles)
+    other = twin(engine)
+    other.troubles = twin(engine.troubles)
     other.troubles._changed = dict(engine.troubles._changed)
-    other.circuits = copy(engine.circuits)
+    other.circuits = twin(engine.circuits)
     other.circuits._troubles = other.troubles
-    other.circuits.records = copy(engine.circuits.records)
-    other.circuits.records._kept = {}
-    for key, (ends, circuit) in engine.circuits.records._kept.items():
-        other_circuit = copy(circuit)
-        other_circuit.leases = dict(circuit.leases)
-        other_circuit.votes = copy(circuit.votes)
-        other_circuit.votes.now, other_circuit.votes.past = dict(circuit.votes.now), dict(circuit.votes.past)
-        other.circuits.records._kept[key] = ends, other_circuit
+    other.circuits.records = twin(engine.circuits.records)
+    kept = engine.circuits.records._kept.items()
+    other.circuits.records._kept = {key: (ends, copied_circuit(each)) for key, (ends, each) in kept}
+    return other
+
+
+def copied_circuit(circuit: Circuit) -> Circuit:
+    """A circuit with leases and votes of its own."""
+    other = twin(circuit)
+    other.leases = dict(circuit.leases)
+    other.votes = twin(circuit.votes)
+    other.votes.now, other.votes.past = dict(circuit.votes.now), dict(circuit.votes.past)
     return other
 
 

@@ -14,4 +14,5 @@ elseif circuit.alarmed then
 end
 circuit.alarmed = true
 start_votes(name, circuit)
+circuit.past_failures = 1 -- the one that raised it, so that a whole window has to be clean
 return changes(circuit)
