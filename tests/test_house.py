@@ -51,8 +51,8 @@ MAY_IMPORT = {
     "asgi": {"pipeline", "asgi"},
     "store": {"store"},
     "integrations": {"pipeline", "providers", "integrations"},
-    "presets": {"pipeline", "layers", "providers"},
-    "config": {"config", "pipeline", "layers", "presets", "providers", "telemetry", ""},
+    "presets": {"pipeline", "layers", "providers", "store"},
+    "config": {"config", "pipeline", "layers", "presets", "providers", "store", "telemetry", ""},
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""
 

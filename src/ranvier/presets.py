@@ -24,6 +24,7 @@ from ranvier.pipeline.order import position
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance
 from ranvier.remedies import OF_RESILIENT, suggests
+from ranvier.store.protocol import Store
 
 UNLISTED = 120.0
 """Seconds to the first content of a model that is not listed, which may think silently."""
@@ -39,6 +40,7 @@ def resilient(
     prices: Prices | None = None,
     layers: Iterable[Layer] = (),
     open: bool = False,
+    store: Store | None = None,
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
@@ -72,6 +74,7 @@ def resilient(
             others there.
         open: As for `Fallback`: calls may name any model of the providers. The first content of a model that
             is not listed may take 120 seconds, because it may think silently.
+        store: As for `Pipeline`: shares circuits and gates with the other workers of the service.
     """
     return Pipeline(
         *recommended_layers(*targets, layers=validation.listed("layers", layers), open=open),
@@ -80,6 +83,7 @@ def resilient(
         require_tenant=require_tenant,
         allow=allow,
         prices=prices,
+        store=store,
     )
 
 
