@@ -30,6 +30,7 @@ class MemoryStore:
         self._epoch = secrets.token_hex(8)
         self._lock = threading.Lock()  # guards the engine and the sessions: event loops have threads
         self._engine = Engine(self._epoch)
+        self._us = 0  # when the last command was carried out
         self._sessions: dict[MemorySession, None] = {}
 
     def __repr__(self) -> str:
@@ -49,9 +50,9 @@ class MemoryStore:
     def _execute(self, commands: Sequence[Command]) -> list[Reply]:
         replies: list[Reply] = []
         with self._lock:
-            us = int(self._now() * 1_000_000)
             for command in commands:
-                reply, changes = self._engine.execute(command, us)
+                self._us = max(self._us + 1, int(self._now() * 1_000_000))  # as on a server, never the same
+                reply, changes = self._engine.execute(command, self._us)
                 replies.append(reply)
                 for change in changes:
                     self._push(change)

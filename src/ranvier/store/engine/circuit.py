@@ -68,6 +68,7 @@ class Circuit:
         """From now on counts are taken."""
         self.alarmed = True
         self.votes.start(now.ms)
+        self.votes.past_failures = 1  # the one that raised it, so that a whole window has to be clean
 
     def calm(self, now: Moment) -> None:
         """The window is clean: no counts are needed any more."""

@@ -47,14 +47,14 @@ class Circuits:
         """Carry out one command; returns what is pushed, too."""
         circuit = self.records.get(said.circuit, now.ms)
         if circuit is None and isinstance(said, (Alarm, Isolate, Reset)):
-            circuit = Circuit(now.generation(said.generation if isinstance(said, Alarm) else 0))
+            circuit = Circuit(now.generation())
         if circuit is None:
             return CircuitReply(False, view(said.circuit, None, now.ms)), []
         came = HOW[type(said)](circuit, said, now)
         if came == CHANGED:
             circuit.step += 1
             circuit.by = said.worker
-            self._troubles.changed(said.circuit, troubled=circuit.troubled)
+            self._troubles.changed(said.circuit, circuit.generation, troubled=circuit.troubled)
         lives = KEEP_ISOLATED if circuit.state is ISOLATED else KEEP_CIRCUIT
         self.records.put(said.circuit, circuit, now.ms, lives)
         seen = view(said.circuit, circuit, now.ms)

@@ -20,7 +20,7 @@ from ranvier.store.engine import circuit, gates, tenants
 from ranvier.store.engine.circuits import Circuits
 from ranvier.store.engine.gates import Gates
 from ranvier.store.engine.limits import MAX_LOOKED
-from ranvier.store.engine.moment import Moment, moment
+from ranvier.store.engine.moment import Moment
 from ranvier.store.engine.tenants import Tenants
 from ranvier.store.engine.troubles import Trouble, Troubles
 from ranvier.store.engine.workers import Workers
@@ -42,7 +42,7 @@ class Engine:
 
     def execute(self, command: Command, us: int) -> tuple[Reply, Sequence[Change]]:
         """Carry out one command at the microsecond `us`: the reply, and what is pushed to all workers."""
-        now = moment(us)
+        now = Moment(us, self.troubles.version)
         if isinstance(command, CircuitCommand):
             return self.circuits.execute(command, now)
         if isinstance(command, TenantCommand):
@@ -67,7 +67,7 @@ class Engine:
         for which, _ in troubles:
             if view := self._view(which, now):
                 found[which] = view
-        if seen != version:
+        if seen == 0 or seen != version:
             for key in said.known[:MAX_LOOKED]:
                 if key not in found:
                     found[key] = circuit.view(key, self.circuits.records.get(key, now.ms), now.ms)

@@ -36,7 +36,7 @@ class Gates:
         seen = view(said.gate, after, now.ms)
         if after is closing or after is None:
             return seen, []
-        self._troubles.changed(said.gate, troubled=after.until > now.ms)
+        self._troubles.changed(said.gate, after.generation, troubled=after.until > now.ms)
         if after.until > now.ms:
             self.records.put(said.gate, after, now.ms, after.until - now.ms)
         else:
@@ -52,7 +52,7 @@ class Gates:
 def _close(said: CloseGate, closing: Closing | None, now: Moment) -> Closing | None:
     until = now.ms + min(max(said.closed_for, 0), DAY)
     if closing is None:
-        return Closing(now.generation(0), until, said.reason, said.worker) if until > now.ms else None
+        return Closing(now.generation(), until, said.reason, said.worker) if until > now.ms else None
     longer = until >= closing.until + LEAST_EXTENSION
     final = said.final and said.reason != closing.reason
     if not longer and not final:

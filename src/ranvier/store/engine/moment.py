@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 
 class Moment(NamedTuple):
-    """One moment, in microseconds for generations and in milliseconds for everything else."""
+    """One moment, in microseconds for generations and in milliseconds for everything else.
+
+    Attributes:
+        version: That of the last change in the store, which no generation exceeds.
+    """
 
     us: int
-    ms: int
+    version: int
 
-    def generation(self, stored: int) -> int:
-        """The generation after `stored`: it grows even if that is lost, or the clock is set back."""
-        return max(stored + 1, self.us)
+    @property
+    def ms(self) -> int:
+        """The moment in milliseconds."""
+        return self.us // 1000
 
-
-def moment(us: int) -> Moment:
-    """The moment of so many microseconds."""
-    return Moment(us, us // 1000)
+    def generation(self, stored: int = 0) -> int:
+        """The generation after `stored`: it grows even if that was lost, or the clock was set back."""
+        return max(stored + 1, self.version + 1, self.us)

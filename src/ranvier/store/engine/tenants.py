@@ -74,14 +74,14 @@ class Tenants:
         generation = now.generation(known.generation if known else 0)
         known = Known(ISOLATED, generation, 0, said.worker)
         self.records.put(said.tenant, known, now.ms, KEEP_ISOLATED)
-        self._troubles.changed(said.tenant, troubled=True)
+        self._troubles.changed(said.tenant, generation, troubled=True)
         seen = view(said.tenant, known, now.ms)
         return seen, [seen]
 
     def _reset(self, said: ResetTenant, known: Known | None, now: Moment) -> Answer:
-        self.records.drop(said.tenant)
-        self._troubles.changed(said.tenant, troubled=False)
         generation = now.generation(known.generation if known else 0)
+        self.records.drop(said.tenant)
+        self._troubles.changed(said.tenant, generation, troubled=False)
         seen = view(said.tenant, Known(CLOSED, generation, 0, said.worker), now.ms)
         return seen, [seen]
 

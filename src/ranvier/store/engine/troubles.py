@@ -17,16 +17,17 @@ class Troubles:
     """The circuits, gates and tenants that a worker has to know of.
 
     Attributes:
-        version: Goes up with every change.
+        version: Goes up with every change, and is at least the generation of whatever changed. So generations
+            grow even if the record of the last one was lost.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self._changed: dict[Trouble, int] = {}  # the version of the last change, in ascending order
 
-    def changed(self, which: Trouble, *, troubled: bool) -> None:
-        """Something changed; from now on it is a trouble, or no longer."""
-        self.version += 1
+    def changed(self, which: Trouble, generation: int, *, troubled: bool) -> None:
+        """Something of this generation changed; from now on it is a trouble, or no longer."""
+        self.version = max(self.version + 1, generation)
         self._changed.pop(which, None)
         if troubled:
             self._changed[which] = self.version

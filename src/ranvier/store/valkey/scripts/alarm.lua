@@ -5,7 +5,7 @@
 local generation = tonumber(ARGV[4])
 local circuit = load_circuit(name)
 if circuit == nil then
-  circuit = new_circuit(next_generation(generation))
+  circuit = new_circuit(next_generation(0))
 elseif circuit.state ~= 'closed' or (generation ~= 0 and generation ~= circuit.generation) then
   return refused(circuit)
 elseif circuit.alarmed then
@@ -14,4 +14,5 @@ elseif circuit.alarmed then
 end
 circuit.alarmed = true
 start_votes(name, circuit)
+circuit.past_failures = 1 -- the one that raised it, so that a whole window has to be clean
 return changes(circuit)

@@ -5,12 +5,21 @@ local root = ARGV[1]
 local epoch_key = root .. ':epoch'
 local troubles_key = root .. ':troubles'
 
--- `which` has changed; from now on it is a trouble, or no longer.
-local function changed(which, troubled)
-  local version = redis.call('HINCRBY', epoch_key, 'version', 1)
+-- That of the last change, which no generation exceeds.
+local version = tonumber(redis.call('HGET', epoch_key, 'version') or 0)
+
+-- The generation after `stored`: it grows even if that was lost, or the clock was set back.
+local function next_generation(stored)
+  return math.max(stored + 1, version + 1, us)
+end
+
+-- `which`, of this generation, has changed; from now on it is a trouble, or no longer.
+local function changed(which, generation, troubled)
+  version = math.max(version + 1, generation)
+  redis.call('HSET', epoch_key, 'version', whole(version))
   redis.call('PEXPIRE', epoch_key, whole(KEEP_FLEET))
   if troubled then
-    redis.call('ZADD', troubles_key, version, which)
+    redis.call('ZADD', troubles_key, whole(version), which)
     redis.call('ZREMRANGEBYRANK', troubles_key, 0, -MAX_TROUBLES - 1)
     redis.call('PEXPIRE', troubles_key, whole(KEEP_FLEET))
   else

@@ -28,7 +28,7 @@ end
 -- The gate has changed: keep it, tell all workers, and answer.
 local function answer_gate(name, closing)
   local key = gate_key(name)
-  changed('g:' .. name, closing.ends > ms)
+  changed('g:' .. name, closing.generation, closing.ends > ms)
   redis.call('DEL', key)
   if closing.ends > ms then
     redis.call('HSET', key, 'generation', whole(closing.generation), 'ends', whole(closing.ends))

@@ -2,11 +2,10 @@
 -- What changed after the version that a worker has seen, and how the circuits are that it knows of.
 -- Takes: ARGV[2] the version, [3] and on: names of circuits.
 
-local version = tonumber(redis.call('HGET', epoch_key, 'version') or 0)
 local seen = tonumber(ARGV[2])
 local epoch = redis.call('HGET', epoch_key, 'id') or ''
-if seen == version then
-  return cjson.encode({epoch = epoch, version = version, more = false, changes = {}})
+if seen == version and seen > 0 then
+  return cjson.encode({epoch = epoch, version = whole(version), more = false, changes = {}})
 end
 if seen > version then
   seen = 0
@@ -48,4 +47,4 @@ for i = 3, math.min(#ARGV, MAX_LOOKED + 2) do
     changes[#changes + 1] = view_of(ARGV[i], load_circuit(ARGV[i]))
   end
 end
-return cjson.encode({epoch = epoch, version = last, more = more, changes = changes})
+return cjson.encode({epoch = epoch, version = whole(last), more = more, changes = changes})

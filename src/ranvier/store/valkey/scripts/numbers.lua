@@ -8,11 +8,6 @@ local function between(number, least, most)
   return math.min(math.max(tonumber(number), least), most)
 end
 
--- The generation after `stored`: it grows even if that is lost, or the clock is set back.
-local function next_generation(stored)
-  return math.max(tonumber(stored) + 1, us)
-end
-
 local function one(truth)
   return truth and 1 or 0
 end

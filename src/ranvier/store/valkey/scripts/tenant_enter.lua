@@ -8,7 +8,7 @@ if known and known.state == 'isolated' and state == 'isolated' then
   return cjson.encode(view_of_tenant(name, known))
 end
 known = {state = state, generation = next_generation(known and known.generation or 0), ends = 0, by = ARGV[3]}
-changed('t:' .. name, state == 'isolated')
+changed('t:' .. name, known.generation, state == 'isolated')
 if state == 'isolated' then
   save_tenant(name, known, KEEP_ISOLATED)
 else

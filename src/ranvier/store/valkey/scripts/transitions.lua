@@ -33,7 +33,7 @@ end
 local function changes(circuit)
   circuit.step = circuit.step + 1
   circuit.by = worker
-  changed('c:' .. name, circuit.state ~= 'closed' or circuit.alarmed)
+  changed('c:' .. name, circuit.generation, circuit.state ~= 'closed' or circuit.alarmed)
   push(view_of(name, circuit))
   return accepted(circuit)
 end
