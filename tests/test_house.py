@@ -14,6 +14,7 @@ import ranvier.errors
 import ranvier.layers
 import ranvier.pipeline
 import ranvier.providers
+import ranvier.store
 import ranvier.telemetry
 import ranvier.testing
 
@@ -226,6 +227,7 @@ PUBLIC = {
     ranvier.providers: "Anthropic OpenAI Gemini Kimi GLM OpenRouter Ollama Bedrock FunctionProvider Stub",
     ranvier.testing: "ScriptedProvider VirtualTimeLoop run",
     ranvier.telemetry: "LoggingListener OpenTelemetry",
+    ranvier.store: "Store MemoryStore ValkeyStore StoreError",
     ranvier.pipeline: "Call Handler Guard Permit Outcome Provider ResponseStream Attempt",
 }
 

@@ -13,7 +13,7 @@ from support.valkey.server import ValkeyServer
 pytestmark = pytest.mark.once
 
 slowly = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -26,6 +26,7 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.stores import MUTANTS as OF_STORES
 from support.mutants.sync import MUTANTS as OF_SYNC
 from support.mutants.tokens import MUTANTS as OF_TOKENS
 from support.mutants.transport import MUTANTS as OF_TRANSPORTS
@@ -57,6 +58,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_STORES,
     *OF_SYNC,
     *OF_TOKENS,
     *OF_TRANSPORTS,

@@ -68,7 +68,7 @@ def _loaded(raw: bytes) -> Fields:
 
 
 def _change(fields: Fields) -> CircuitView | GateView | TenantView:
-    kind = next(each for each in READERS if each in fields)
+    kind = next((each for each in READERS if each in fields), "none that is known")
     return READERS[kind](fields)
 
 

@@ -71,7 +71,7 @@ class Subscriber:
             finally:
                 await disconnect(connection)
             connection = await self._subscribe_again()
-            self._receive(Missed())
+            self._deliver(Missed())
 
     async def _subscribe_again(self) -> AbstractConnection:
         wait = BACKOFF
@@ -91,10 +91,9 @@ class Subscriber:
                     return
                 await connection.send_command(b"PING")
             elif message[0] == b"message":
-                self._push(message[2])
+                self._deliver(pushed(message[2]))
             asked = message is None
 
-    def _push(self, raw: bytes) -> None:
-        change: Change | None = pushed(raw)
+    def _deliver(self, change: Change | None) -> None:
         if change is not None:
-            self._receive(change)
+            asyncio.get_running_loop().call_soon(self._receive, change)  # which reports what it raises

@@ -15,6 +15,9 @@ from ranvier.store.engine import limits
 ALWAYS = ("time", "numbers", "changes")
 NEEDS = "-- needs:"
 
+FULL = "#!lua"
+"""The first line of each: a server that is full carries out nothing of it, instead of a part."""
+
 
 class Script(NamedTuple):
     """A script, and the digest under which the server knows it."""
@@ -27,7 +30,7 @@ def load(name: str) -> Script:
     """The script of this name."""
     body = _read(name)
     needs = body.splitlines()[0].removeprefix(NEEDS).split()
-    parts = [_limits(), *(_read(each) for each in (*ALWAYS, *needs)), body]
+    parts = [FULL, _limits(), *(_read(each) for each in (*ALWAYS, *needs)), body]
     text = "\n".join(parts).encode()
     return Script(text, sha1(text, usedforsecurity=False).hexdigest().encode())
 
