@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "store": {"store"},
     "integrations": {"pipeline", "providers", "integrations"},
     "presets": {"pipeline", "layers", "providers", "store"},
-    "config": {"config", "pipeline", "layers", "presets", "providers", "telemetry", ""},
+    "config": {"config", "pipeline", "layers", "presets", "providers", "store", "telemetry", ""},
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""
 

@@ -74,7 +74,7 @@ def resilient(
             others there.
         open: As for `Fallback`: calls may name any model of the providers. The first content of a model that
             is not listed may take 120 seconds, because it may think silently.
-        store: As for `Pipeline`: what the workers of a service share.
+        store: As for `Pipeline`: shares circuits and gates with the other workers of the service.
     """
     return Pipeline(
         *recommended_layers(*targets, layers=validation.listed("layers", layers), open=open),

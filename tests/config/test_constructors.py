@@ -45,7 +45,7 @@ OBJECTS = {
 }
 """What is no data: a file names it as `{ import = "package.module:name" }`."""
 
-ELSEWHERE = {"Pipeline.layers", "resilient.layers"}
+ELSEWHERE = {"Pipeline.layers", "Pipeline.store", "resilient.layers"}
 """What has a place of its own in a file: its `[[layers]]`. The name of a provider is that of its table."""
 
 

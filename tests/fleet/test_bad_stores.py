@@ -9,6 +9,7 @@ import pytest
 
 from ranvier.store import StoreError
 from ranvier.store.commands.circuits import CircuitKey, CircuitReply, CircuitView, Probe
+from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked
 from ranvier.testing import after
 from support.fleet.service import DOWN, Service
 from support.fleet.stores import TroubledStore, hangs, hangs_on, lies, raises, slow
@@ -16,24 +17,31 @@ from support.fleet.stores import TroubledStore, hangs, hangs_on, lies, raises, s
 pytestmark = pytest.mark.virtual_time
 
 KEY = CircuitKey("p", "m", False)
-NONSENSE = CircuitReply(
-    True,
-    CircuitView(
-        circuit=KEY,
-        state="wide open",  # type: ignore[arg-type]
-        generation="x",  # type: ignore[arg-type]
-        step=None,  # type: ignore[arg-type]
-        retry_after=-5,
-        alarmed=True,
-        half=0,
-        sample=0,
-        failing=0,
-        active=0,
-        probes=0,
-        opens=0,
-        by="",
-    ),
+NONSENSE = CircuitView(
+    circuit=KEY,
+    state="wide open",  # type: ignore[arg-type]
+    generation=1 << 60,
+    step=0,
+    retry_after=-5,
+    alarmed=True,
+    half=0,
+    sample=0,
+    failing=0,
+    active=0,
+    probes=0,
+    opens=0,
+    by="",
 )
+
+
+def nonsense(commands: Any) -> Any:
+    """Replies of the right kinds, with nonsense in them."""
+    if commands == "connect":
+        return None
+    made = {Heartbeat: Alive(-3, None, 0), Look: Looked(None, 0, False, (NONSENSE,))}  # type: ignore[arg-type]
+    return [made.get(type(command), CircuitReply(True, NONSENSE)) for command in commands]
+
+
 TROUBLES = {
     "hangs": hangs,
     "hangs on": hangs_on,
@@ -43,7 +51,7 @@ TROUBLES = {
     "is slow": slow(0.7),
     "answers nothing": lies([]),
     "answers a number": lies(42),
-    "answers nonsense": lies([NONSENSE]),
+    "answers nonsense": nonsense,
 }
 
 
@@ -130,10 +138,22 @@ async def test_what_a_store_lost_is_reported_again() -> None:
         await asyncio.sleep(0.05)
         assert service.states() == {"open"}
         store.replace()
-        await asyncio.sleep(3)
-        await service.ask_all()
-        await asyncio.sleep(3)
+        await asyncio.sleep(4)  # without a call
         assert service.states() == {"open"}
+        assert [state for _, worker, state in service.changes if worker == 3] == ["open", "closed", "open"]
+
+
+async def test_a_push_of_nonsense_changes_nothing() -> None:
+    """The store is left, and joined again."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all()
+        session = next(iter(store.memory._sessions))
+        session.push(NONSENSE)
+        await asyncio.sleep(0)
+        assert service.states() == {"closed"}
+        await asyncio.sleep(3)
+        assert all(member.governs for member in service.members())
 
 
 async def test_a_command_of_an_operator_is_carried_out_when_the_store_is_back() -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, create_model
 
 from ranvier import layers as all_layers
 from ranvier.config.tables import Table, table_of
-from ranvier.config.types_of_values import MARK
+from ranvier.config.types_of_values import MARK, united
 from ranvier.config.values import SETTINGS, Imported
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
@@ -18,6 +18,7 @@ from ranvier.presets import recommended_layers
 from ranvier.providers import ADAPTERS, adapter
 from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
+from ranvier.store.valkey.store import ValkeyStore
 from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 
 
@@ -56,19 +57,21 @@ def file_model() -> type[BaseModel]:
     providers = {
         name: table_of(each, named=name, without=("name",)) for name, each in provider_classes().items()
     }
-    pipeline = table_of(Pipeline, without=("layers",))
+    pipeline = table_of(Pipeline, without=("layers", "store"))
     resilient = table_of(recommended_layers, without=("layers",))
     fields: dict[str, Any] = {
         "providers": (dict[str, _one_of(providers)], Field({}, description=PROVIDERS)),  # type: ignore[misc]
         "layers": (list[_one_of({**layers, "Imported": Imported})], Field([], description=LAYERS)),  # type: ignore[misc]
         "resilient": (resilient | None, Field(None, description=RESILIENT)),
         "pipeline": (pipeline | None, Field(None, description="The settings of the pipeline.")),
+        "store": (united([table_of(ValkeyStore), Imported, None]), Field(None, description=STORE)),
     }
     return create_model("Configuration", __config__=SETTINGS, __doc__="A pipeline of ranvier.", **fields)
 
 
 PROVIDERS = "Providers by the names that targets have for them. A vendor that is not here has its defaults."
 LAYERS = "The layers, from the outside in. With `resilient`, further ones: each goes to its place."
+STORE = "The Valkey server on which this service's workers share circuits and gates. A reload keeps it."
 RESILIENT = "The recommended stack, as `resilient(...)` builds it."
 
 

@@ -18,6 +18,9 @@ from ranvier.pipeline.registry import names_of, provider_named
 
 Path = tuple[str | int, ...]
 
+STORE = "store"
+"""The table of the store."""
+
 
 class Objects:
     """The objects of one file.
@@ -46,6 +49,8 @@ class Objects:
         self._before: dict[str, tuple[Any, Provider]] = {} if before is None else before._made
         self._made: dict[str, tuple[Any, Provider]] = {}  # by name: how it was described, and the provider
         self._targets: dict[str, Deployment] = {}
+        self._before_store = None if before is None else before._store
+        self._store: tuple[Any, Any] | None = None  # how it was described, and the store
         for name in providers:
             self.provider(name, ("providers", name))
 
@@ -72,6 +77,15 @@ class Objects:
             else:
                 named[parameter.name] = made
         return positional, named
+
+    def store(self, table: Table | Imported) -> Any:
+        """The store; if it is described as before a reload, the same one."""
+        described = table if isinstance(table, Imported) else self.arguments(table, (STORE,))
+        known = self._before_store
+        same = known is not None and known[0] == described
+        self._store = known if same else (described, self.made(table, (STORE,)))
+        assert self._store is not None
+        return self._store[1]
 
     def call(self, constructor: Any, positional: Sequence[Any], named: Mapping[str, Any], path: Path) -> Any:
         """What `constructor` makes; its error names the place in the file."""

@@ -89,6 +89,8 @@ class Origin:
         if not all(map(callable, listeners or ())):
             raise ConfigurationError(f"{plan.name}: pipeline.listeners: give functions that take an event")
         running = pipeline.stack
+        if settings.pop("store", running.lifecycle.joining.store) is not running.lifecycle.joining.store:
+            raise ConfigurationError(f"{plan.name}: store: a reload cannot change it: start anew for that")
         try:
             stack = Stack(
                 plan.layers,

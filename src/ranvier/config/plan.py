@@ -53,6 +53,8 @@ def plan_of(
     settings: dict[str, Any] = {}
     if file.pipeline is not None:
         settings = objects.arguments(cast(Table, file.pipeline), ("pipeline",))[1]
+    if file.store is not None and secrets:
+        settings["store"] = objects.store(file.store)
     return Plan(source.name, layers, settings, objects)
 
 

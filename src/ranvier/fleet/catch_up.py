@@ -98,6 +98,8 @@ class CatchUp:
             return False
         member.contact.found()
         member.joined()
+        if self._report is not None:
+            self._report.cancel()
         self._report = member.loop.call_later(SPREAD_SECONDS * random.random(), member.report_again)
         return True
 
@@ -122,6 +124,7 @@ class CatchUp:
         return True
 
     async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
+        """Say all of it, and hear the replies; false if the store is lost."""
         contact = self._member.contact
         session = contact.session
         for start in range(0, len(batch), MAX_BATCH):

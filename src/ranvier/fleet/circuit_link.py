@@ -72,7 +72,8 @@ class StoreLink(CircuitLink):
     def troubled(self) -> bool:
         """True if the store may have something new to say about it."""
         view = self.view
-        return view is not None and (view.state is not CLOSED or view.alarmed)
+        suspected = view is not None and (view.state is not CLOSED or view.alarmed)
+        return suspected or not self._circuit.closed
 
     @property
     def rules(self) -> Rules:

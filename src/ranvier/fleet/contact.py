@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -56,6 +57,7 @@ class Contact:
     Attributes:
         session: The session; `None` while the store cannot be reached.
         epoch: That of the latest session.
+        is_leaving: The pipeline closes, so that nobody has to know of failures.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Contact:
         self._hanging: set[asyncio.Task[Any]] = set()
         self._asked: dict[object, float] = {}  # round trips in flight, and when they began
         self._told = ""  # what the log was told last
+        self.is_leaving = False
         self.session: Session | None = None
         self.epoch: Epoch | None = None
 
@@ -170,7 +173,7 @@ class Contact:
 
     def _tell(self, trouble: str) -> None:
         """One line for each change between usable and not."""
-        if bool(trouble) is not bool(self._told):
+        if bool(trouble) is not bool(self._told) and not self.is_leaving:
             if trouble:
                 logger.warning("the store cannot be used, this worker decides alone: %.300s", trouble)
             else:
@@ -181,7 +184,8 @@ class Contact:
         """End the session, within a second."""
         session, self.session, self._turn = self.session, None, None
         if session is not None:
-            await self._within(ANSWER_SECONDS, _closed(session))
+            with contextlib.suppress(StoreError):
+                await self._within(ANSWER_SECONDS, _closed(session))
 
 
 async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.sharing.fleet import GateLinks, GatesHearing
 from ranvier.pipeline.sharing.words import GateWord
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from ranvier.fleet.member import Member
 
 MAX_GATES = 10_000
-"""Gates whose generation is remembered; of more, the oldest are forgotten."""
+"""Gates that are remembered; of more, the oldest are forgotten."""
+
+LEAST_EXTENSION = 0.25
+"""Seconds by which a gate must be closed for longer, or it is not said again: many calls close it at once."""
+
+LONGEST = 86_400.0
+"""Seconds for which another worker can close a gate."""
 
 
 class StoreGateLinks(GateLinks):
@@ -21,6 +27,7 @@ class StoreGateLinks(GateLinks):
     def __init__(self, member: Member, gates: GatesHearing) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
+        self._said: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
 
     @property
     def live(self) -> bool:
@@ -33,15 +40,23 @@ class StoreGateLinks(GateLinks):
 
     def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
         """The provider has limited or rejected the key."""
-        milliseconds = round(min(seconds, 86_400.0) * 1000)
+        until = self._member.clock() + seconds
+        known = self._said.get(name)
+        if known is not None and known[0] == reason and until < known[1] + LEAST_EXTENSION:
+            return
+        self._said[name] = reason, until
+        _shorten(self._said)
+        milliseconds = round(min(seconds, LONGEST) * 1000)
         command = CloseGate(name, self._member.worker.id, milliseconds, reason, final)
-        self._member.say(command, self.hear)
+        self._member.say(command, self._member.hear)
 
     def opened(self, name: str) -> None:
         """An operator has opened the gate."""
         view = self._views.get(name)
         if view is not None:
-            self._member.say(OpenGate(name, self._member.worker.id, view.generation), self.hear)
+            command = OpenGate(name, self._member.worker.id, view.generation)
+            self._member.say(command, self._member.hear)
+        self._said.pop(name, None)
 
     def hear(self, view: GateView) -> None:
         """A gate is so in the store."""
@@ -49,12 +64,17 @@ class StoreGateLinks(GateLinks):
         if known is not None and (view.generation, view.closed_for) <= (known.generation, known.closed_for):
             return
         self._views[view.gate] = view
-        if len(self._views) > MAX_GATES:
-            del self._views[next(iter(self._views))]
+        _shorten(self._views)
         if view.by != self._member.worker.id:
-            seconds = min(max(view.closed_for, 0) / 1000, 86_400.0)
+            seconds = min(max(view.closed_for, 0) / 1000, LONGEST)
             self._gates.hear(GateWord(view.gate, view.reason if seconds else "", seconds))
 
     def forget(self) -> None:
         """The store may be a new one."""
         self._views.clear()
+        self._said.clear()
+
+
+def _shorten(known: dict[str, Any]) -> None:
+    if len(known) > MAX_GATES:
+        del known[next(iter(known))]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import platform
 import secrets
-import socket
 from collections.abc import Callable, Coroutine, Hashable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from ranvier.fleet.catch_up import CatchUp
@@ -56,9 +56,7 @@ class Member(Switchboard, Fleet):
         super().__init__()
         self._store, self._pipeline = store, pipeline
         self.loop, self.clock = pipeline.loop, pipeline.clock
-        who = self.worker = Worker(
-            secrets.token_hex(8), socket.gethostname(), os.getpid(), version("ranvier")
-        )
+        who = self.worker = Worker(secrets.token_hex(8), platform.node(), os.getpid(), _version())
         self.about = {"host": who.host, "pid": str(who.pid), "version": who.version}
         self.contact = Contact(store, who, self.loop, self.clock, self._lost)
         self.outbox = Outbox(self.contact, self.counts)
@@ -88,6 +86,7 @@ class Member(Switchboard, Fleet):
 
     async def leave(self) -> None:
         """Send what is left, and end the session; each round trip is short."""
+        self.contact.is_leaving = True
         await self.outbox.send()
         await self.contact.execute([Leave(self.worker.id)])
         self.close()
@@ -185,3 +184,10 @@ class Member(Switchboard, Fleet):
                 layer.divide(self.workers)
             except Exception:  # of a layer of the user's
                 logger.exception("layer %r cannot be divided between %d workers", layer, self.workers)
+
+
+def _version() -> str:
+    try:
+        return version("ranvier")
+    except PackageNotFoundError:  # it runs from its source
+        return "unknown"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ranvier.fleet.contact import Contact
-from ranvier.store.commands import Command, Reply
+from ranvier.store.commands import Command
 
 GATHER_SECONDS = 0.005
 """So long the first entry of a batch waits for others."""
@@ -70,22 +70,19 @@ class Outbox:
 
     async def send(self) -> None:
         """Send what waits, in batches."""
-        while self._contact.session is not None:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-            batch += self._more() if len(batch) < MAX_BATCH else ()
-            if not batch:
-                return
-            replies = await self._contact.execute([command for command, _ in batch])
-            if replies is None:
-                self.dropped += len(batch)
-                break
-            self._hear(batch, replies)
+        try:
+            while self._contact.session is not None:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+                batch += self._more() if len(batch) < MAX_BATCH else ()
+                if not batch:
+                    return
+                replies = await self._contact.execute([command for command, _ in batch])
+                if replies is None:
+                    self.dropped += len(batch)
+                    break
+                for (_, heard), reply in zip(batch, replies, strict=True):
+                    heard(reply)
+        except Exception as error:  # a reply with nonsense in it: what waits is of no use then
+            self._contact.lose(error)
         self.dropped += len(self._queue)
         self._queue.clear()
-
-    def _hear(self, batch: list[tuple[Command, Heard]], replies: list[Reply]) -> None:
-        try:
-            for (_, heard), reply in zip(batch, replies, strict=True):
-                heard(reply)
-        except Exception as error:  # a reply with nonsense in it
-            self._contact.lose(error)

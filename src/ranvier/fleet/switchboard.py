@@ -12,6 +12,7 @@ from ranvier.facts.circuit import CLOSED
 from ranvier.fleet.circuit_link import StoreLink
 from ranvier.fleet.gate_links import StoreGateLinks
 from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.fleet.sense import check
 from ranvier.fleet.tenant_links import StoreTenantLinks
 from ranvier.pipeline.sharing.fleet import (
     Ballot,
@@ -27,7 +28,6 @@ from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
-from ranvier.store.errors import StoreError
 
 if TYPE_CHECKING:
     from ranvier.fleet.member import Member
@@ -82,8 +82,9 @@ class Switchboard:
         """Something is so in the store. `again`: since it was out of reach, or is a new one.
 
         Raises:
-            StoreError: it is nonsense; so may any other error be.
+            StoreError: it is nonsense.
         """
+        check(change)
         if isinstance(change, CircuitView):
             self._hear_circuit(change, again=again)
         elif isinstance(change, GateView):
@@ -92,8 +93,6 @@ class Switchboard:
         elif isinstance(change, TenantView):
             for tenants in self._tenants:
                 tenants.hear(change)
-        else:
-            raise StoreError("it pushed nonsense")
 
     def _hear_circuit(self, view: CircuitView, *, again: bool) -> None:
         key = view.circuit

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
+from ranvier.fleet.sense import check
 from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsHearing
 from ranvier.store.commands.tenants import (
     IsolateTenant,
@@ -62,14 +63,14 @@ class StoreTenantLinks(TenantLinks):
         """An operator has isolated the circuit."""
         if (named := self._named(key)) is not None:
             _remember(self._isolated, named, 0)
-            self._member.command(named, IsolateTenant(named, self._member.worker.id), self.hear)
+            self._member.command(named, IsolateTenant(named, self._member.worker.id), self._member.hear)
 
     def reset(self, key: Hashable) -> None:
         """An operator has closed the circuit."""
         self._open.pop(key, None)
         if (named := self._named(key)) is not None:
             self._isolated.pop(named, None)
-            self._member.command(named, ResetTenant(named, self._member.worker.id), self.hear)
+            self._member.command(named, ResetTenant(named, self._member.worker.id), self._member.hear)
 
     def isolates(self, key: Hashable) -> bool:
         """True if an operator has isolated the circuit."""
@@ -85,6 +86,7 @@ class StoreTenantLinks(TenantLinks):
     # --- hearing ---------------------------------------------------------------------------------
 
     def _replied(self, key: Hashable, view: TenantView) -> None:
+        check(view)
         if view.state is OPEN and view.by != self._member.worker.id:
             _remember(self._open, key, view.generation)
             self._tenants.open_elsewhere(key, max(view.retry_after or 0, 0) / 1000)

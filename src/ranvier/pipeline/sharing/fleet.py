@@ -99,6 +99,10 @@ class Linked(Protocol):
     def key(self) -> SharedKey:
         """Which one it is."""
 
+    @property
+    def closed(self) -> bool:
+        """True if it admits every call."""
+
     def hear(self, word: CircuitWord) -> None:
         """It is so for the whole service."""
 

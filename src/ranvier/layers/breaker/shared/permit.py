@@ -84,7 +84,8 @@ class VotingPermit(Permit):
 
     async def granted(self) -> None:
         """Ask the other workers whether the probe may start."""
-        self.fences = await ask_all(self, self._target, self._call)
+        fences = await ask_all(self, self._target, self._call)
+        self.fences = fences if any(fences) else NO_FENCES
 
     def proved(self) -> None:
         """A stream has begun."""
