@@ -218,7 +218,7 @@ def fleet(session: nox.Session) -> None:
 
 @nox.session
 def scale(session: nox.Session) -> None:
-    """What a thousand workers say to one Valkey server, and what that costs it; docs/scale.md has the table."""
+    """What a thousand workers say to one Valkey server, and what that costs it: see docs/scale.md."""
     _install(session)
     session.run("python", "tests/scale/run.py", *session.posargs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from fleet_faults.exchanges import Circuit, Exchange, of_circuits, place
@@ -28,21 +27,42 @@ def decisions(said: Sequence[Exchange], spans: Sequence[Span]) -> list[Exchange]
     return found
 
 
-def delays(decided: Sequence[Exchange], entries: Iterable[Entry]) -> list[float]:
-    """For each decision and each worker that heard of it, the seconds from sending to applied."""
+def delays(decided: Sequence[Exchange], entries: Sequence[Entry]) -> list[float]:
+    """For each decision and each worker, the seconds from sending to applied.
+
+    A worker counts if it had a session from the one to the other.
+    """
     applied: dict[tuple[int, Circuit], list[tuple[tuple[int, int], float]]] = {}
     for entry in entries:
         change = entry.facts.get("change")
         if entry.what == "applied" and change["is"] == "CircuitView":
             key = (entry.worker, tuple(change["circuit"]))
             applied.setdefault(key, []).append((place(change), entry.at))
+    sessions = _sessions(entries)
     found = []
     for each in decided:
         assert each.view is not None
-        for (_, circuit), heard in applied.items():
+        for (worker, circuit), heard in applied.items():
             if circuit == tuple(each.view["circuit"]):
-                found += _delay(each, heard)
+                late = _delay(each, heard)
+                found += [by for by in late if _lasts(sessions[worker], each.sent, each.sent + by)]
     return found
+
+
+def _sessions(entries: Iterable[Entry]) -> dict[int, list[Span]]:
+    """From when to when each worker had a session; the last one has no end."""
+    found: dict[int, list[Span]] = {}
+    for entry in entries:
+        own = found.setdefault(entry.worker, [])
+        if entry.what == "connected":
+            own.append((entry.at, math.inf))
+        elif entry.what in ("failed", "closed") and own and own[-1][1] == math.inf:
+            own[-1] = (own[-1][0], entry.at)
+    return found
+
+
+def _lasts(sessions: Iterable[Span], start: float, end: float) -> bool:
+    return any(a <= start and end <= b for a, b in sessions)
 
 
 def _delay(decided: Exchange, heard: Sequence[tuple[tuple[int, int], float]]) -> list[float]:
@@ -70,9 +90,3 @@ def turns(entries: Iterable[Entry], target: str, state: str, since: float) -> di
         if (facts["target"], facts["after"]) == (target, state):
             found.setdefault(entry.worker, entry.at)
     return found
-
-
-def is_within(moment: float, spans: Sequence[Span]) -> bool:
-    """Whether it lies in one of the ordered spans."""
-    index = bisect_left(spans, (moment, math.inf)) - 1
-    return index >= 0 and spans[index][0] <= moment <= spans[index][1]

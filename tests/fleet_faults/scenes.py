@@ -33,7 +33,7 @@ class Scene:
         began, ended: When.
         opened: When the target began to fail.
         losses: When the store lost data.
-        harmed: When the store, or the way to it, was not whole.
+        harmed: When the store, the way to it, or a worker was not whole.
         deaf: When pushes were cut, and nothing else.
         trouble: What did not come about in time.
     """
@@ -129,9 +129,10 @@ def holder_stopped(stage: Stage, scene: Scene) -> None:
     """A worker is stopped while it holds a probe, for longer than its lease lasts."""
     with outage(stage, scene, Silence()):
         holder = holder_of_probe(stage)
-        holder.pause()
-        time.sleep(5)
-        holder.resume()
+        with scene.harm():  # since it hears nothing all the while
+            holder.pause()
+            time.sleep(5)
+            holder.resume()
         time.sleep(2)
 
 

@@ -116,6 +116,11 @@ def test_evidence_moves_its_own_generation_alone(named: int, shown: int, wrong: 
 # --- convergence -------------------------------------------------------------------------------------
 
 
+def joined(worker: int, at: float = 0.0) -> Entry:
+    """A worker has a session."""
+    return Entry(worker, at, "connected", {"id": "a"})
+
+
 def heard(worker: int, at: float, *, generation: int = 7, step: int = 1) -> Entry:
     """A worker has applied a change."""
     view = {"is": "CircuitView", "circuit": list(CIRCUIT), "generation": generation, "step": step}
@@ -125,8 +130,16 @@ def heard(worker: int, at: float, *, generation: int = 7, step: int = 1) -> Entr
 def test_a_delay_is_counted_from_sending_until_applied_for_each_worker() -> None:
     """A later change counts as well, and what was heard before does not."""
     decided = decisions([said(1.0, "Count")], [(0.0, 2.0)])
-    found = delays(decided, [heard(0, 1.02), heard(1, 0.5, step=0), heard(1, 1.03, step=2), heard(2, 0.1)])
+    log = [heard(0, 1.02), heard(1, 0.5, step=0), heard(1, 1.03, step=2), heard(2, 0.1)]
+    found = delays(decided, [joined(0), joined(1), joined(2), *log])
     assert sorted(round(each, 3) for each in found) == [0.02, 0.03]
+
+
+def test_a_worker_without_a_session_does_not_count() -> None:
+    """One that joined later, or whose session ended before it heard."""
+    decided = decisions([said(1.0, "Count")], [(0.0, 2.0)])
+    assert delays(decided, [joined(0, 1.5), heard(0, 1.6)]) == []
+    assert delays(decided, [joined(0), Entry(0, 1.2, "failed", {}), joined(0, 1.4), heard(0, 1.6)]) == []
 
 
 def test_a_change_is_decided_once_and_within_the_span() -> None:

@@ -23,6 +23,7 @@ from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.responses import MUTANTS as OF_RESPONSES
 from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.saved import MUTANTS as OF_SAVED
+from support.mutants.services import MUTANTS as OF_SERVICES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
@@ -55,6 +56,7 @@ MUTANTS = (
     *OF_RESPONSES,
     *OF_ROUTES,
     *OF_SAVED,
+    *OF_SERVICES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
