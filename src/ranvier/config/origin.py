@@ -33,9 +33,10 @@ def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sig
     return pipeline
 
 
-def described(given: From, *, imports: bool) -> Pipeline:
+def described(given: From, *, imports: bool) -> tuple[Pipeline, Plan]:
     """The pipeline that `given` describes, without its secrets: it is there to be looked at."""
-    return _built(Pipeline, plan_of(given, imports=imports, secrets=False))
+    plan = plan_of(given, imports=imports, secrets=False)
+    return _built(Pipeline, plan), plan
 
 
 def _built(kind: type[P], plan: Plan) -> P:
