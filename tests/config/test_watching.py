@@ -137,6 +137,23 @@ async def test_a_signal_reloads_every_pipeline_that_wants_it(tmp_path: Path) -> 
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
 
+@pytest.mark.parametrize("before", [signal.SIG_IGN, lambda number, frame: None])
+async def test_a_signal_does_afterwards_what_it_did_before(tmp_path: Path, before: Any) -> None:
+    """Under `nohup` it was ignored, and must not end the process once a pipeline is closed."""
+    known = signal.signal(signal.SIGHUP, before)
+    try:
+        for _ in range(2):
+            one, two = (Pipeline.from_config(written(tmp_path, 1), sighup=True) for _ in range(2))
+            async with one:
+                async with two:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)
+                assert signal.getsignal(signal.SIGHUP) != before
+            assert signal.getsignal(signal.SIGHUP) == before
+    finally:
+        signal.signal(signal.SIGHUP, known)
+
+
 async def _until(pipeline: Pipeline, seconds: float) -> None:
     async with asyncio.timeout(10):
         while seconds_of(pipeline) != seconds:  # noqa: ASYNC110  # because: a thread reads the file

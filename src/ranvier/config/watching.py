@@ -9,9 +9,10 @@ import signal
 import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from ranvier.config.source import From
+from ranvier.config.source import From, path_of
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Watch:
             raise ConfigurationError("from_config(watch, sighup): a dict cannot be watched: name a file")
         if sighup and not hasattr(signal, "SIGHUP"):
             raise ConfigurationError("from_config(sighup=True): this system has no SIGHUP: write watch=True")
-        self._path = os.fspath(given)
+        self._path = path_of(given)
         self._changes, self._sighup = changes, sighup
         self._read = self._look()  # what the stack in use was made of
 
@@ -87,31 +88,50 @@ async def _wait(asked: asyncio.Event, seconds: float) -> bool:
 
 # --- signals -------------------------------------------------------------------------------------
 
-_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Event]] = (
-    weakref.WeakKeyDictionary()
-)
-"""The events to set at a SIGHUP: a loop has one handler for it, and may have several pipelines."""
+
+@dataclass(slots=True)
+class _Hearing:
+    """What a loop does at a SIGHUP: it has one handler, and may have several pipelines.
+
+    Attributes:
+        before: What Python did at one before, and does again afterwards.
+        events: Those to set.
+    """
+
+    before: Any
+    events: set[asyncio.Event] = field(default_factory=set)
+
+    def hear(self) -> None:
+        """Set all events."""
+        for event in self.events:
+            event.set()
+
+    def end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave the signal as it was."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            if loop.remove_signal_handler(signal.SIGHUP) and self.before is not None:
+                signal.signal(signal.SIGHUP, self.before)
+
+
+_hearing: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Hearing] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
 def _at_sighup(asked: asyncio.Event) -> Iterator[None]:
     """Set `asked` at each SIGHUP."""
     loop = asyncio.get_running_loop()
-    events = _waiting.setdefault(loop, set())
-    events.add(asked)
+    hearing = _hearing.get(loop)
+    if hearing is None:
+        hearing = _hearing[loop] = _Hearing(signal.getsignal(signal.SIGHUP))
+    hearing.events.add(asked)
     try:
-        loop.add_signal_handler(signal.SIGHUP, _set_all, events)
+        loop.add_signal_handler(signal.SIGHUP, hearing.hear)
     except (NotImplementedError, RuntimeError, ValueError):
         logger.warning("SIGHUP cannot be heard here: only the event loop of the main thread gets signals")
     try:
         yield
     finally:
-        events.discard(asked)
-        if not events:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(signal.SIGHUP)
-
-
-def _set_all(events: set[asyncio.Event]) -> None:
-    for event in events:
-        event.set()
+        hearing.events.discard(asked)
+        if not hearing.events:
+            _hearing.pop(loop, None)
+            hearing.end(loop)
