@@ -437,6 +437,12 @@ def test_what_is_no_configuration_is_an_error_of_it(given: Any, words: str) -> N
     assert words in error(given)
 
 
+@pytest.mark.parametrize("name", ["imports", "watch", "sighup"])
+def test_a_switch_is_true_or_false(name: str) -> None:
+    """Not a word: "false" would switch on what is off for safety."""
+    assert f"from_config({name}='false'): give True or False" in error({}, **{name: "false"})
+
+
 def test_an_error_is_as_short_as_it_can_be_and_as_soon(tmp_path: Path) -> None:
     """A large file of nonsense is no reason to search for the nearest words of all of it."""
     began = time.process_time()

@@ -22,6 +22,9 @@ P = TypeVar("P", bound=Pipeline)
 
 def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sighup: bool) -> P:
     """The pipeline that `given` describes: see `Pipeline.from_config`."""
+    for name, value in {"imports": imports, "watch": watch, "sighup": sighup}.items():
+        if not isinstance(value, bool):  # "false" from the environment would be true
+            raise ConfigurationError(f"from_config({name}={value!r:.60}): give True or False")
     origin = Origin(given, imports=imports)
     watching = Watch(given, changes=watch, sighup=sighup) if watch or sighup else None
     plan = plan_of(given, imports=imports)

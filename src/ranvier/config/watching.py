@@ -30,7 +30,7 @@ Seen = tuple[int, int, int] | None
 
 
 class Watch:
-    """Watches a file.
+    """Watches the file of a pipeline.
 
     A change is read when two looks have seen the same: a file that is still being written may be valid, and
     say less than it should.
@@ -46,7 +46,7 @@ class Watch:
             raise ConfigurationError("from_config(watch, sighup): a dict cannot be watched: name a file")
         if sighup and not hasattr(signal, "SIGHUP"):
             raise ConfigurationError("from_config(sighup=True): this system has no SIGHUP: write watch=True")
-        self._path = path_of(given)
+        self._path: str | None = path_of(given)
         self._changes, self._sighup = changes, sighup
         self._read = self._look()  # what the stack in use was made of
 
@@ -57,6 +57,7 @@ class Watch:
             before = self._read
             while known() is not None:
                 signalled = await _wait(asked, POLLED_EVERY)
+                self._follow(known())
                 now = self._look()
                 if signalled or (self._changes and now == before and now != self._read):
                     self._read = now
@@ -66,9 +67,18 @@ class Watch:
     async def _reload(self, pipeline: Pipeline | None) -> None:
         if pipeline is not None:
             with suppress(ConfigurationError):  # which is an event, and in the log
-                await pipeline.reload(self._path)
+                await pipeline.reload()
+
+    def _follow(self, pipeline: Pipeline | None) -> None:
+        """Watch what the pipeline was reloaded from last; of a dict there is nothing to see."""
+        given = self._path if pipeline is None else pipeline.origin.given
+        path = None if isinstance(given, Mapping) else path_of(given)
+        if path != self._path:
+            self._path, self._read = path, None  # it may have changed since: it is read once more
 
     def _look(self) -> Seen:
+        if self._path is None:
+            return None
         try:
             found = os.stat(self._path)
         except OSError:
