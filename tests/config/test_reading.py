@@ -470,9 +470,34 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_an_order_that_cannot_work_is_the_error_of_code() -> None:
-    """Of its class, with the name of the file."""
-    with pytest.raises(LayerOrderError, match=r"^the configuration: Fallback \(ROUTE\) is inside Retry"):
+    """Of its class, with its place in the file."""
+    with pytest.raises(LayerOrderError, match=r"^the configuration: layers: Fallback \(ROUTE\) is inside"):
         Pipeline.from_config({"layers": [layer("Retry"), route("stub")]})
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('# a\n[[layers]]\ntype = "Retry"', "line 2: layers: the pipeline has no target"),
+        (
+            '\n[pipeline]\nallow = { import = "sys:path" }\n[resilient]\ntargets = ["stub"]',
+            "line 3: pipeline.allow",
+        ),
+        (
+            '[pipeline]\nlisteners = [{ import = "sys:path" }]\n[resilient]\ntargets = ["stub"]',
+            "line 2: pipeline.l",
+        ),
+        ("", ": layers: the pipeline has no target"),
+    ],
+)
+async def test_what_is_wrong_with_a_whole_stack_has_its_place(tmp_path: Path, text: str, place: str) -> None:
+    """At first and at a reload: the setting, or where the layers begin."""
+    path = file(tmp_path, text)
+    assert place in error(path, imports=True)
+    pipeline = Pipeline.from_config({"resilient": {"targets": ["stub"]}}, imports=True)
+    with pytest.raises(ConfigurationError) as caught:
+        await pipeline.reload(path)
+    assert place in str(caught.value)
 
 
 def test_what_is_no_toml_is_named_with_its_line(tmp_path: Path) -> None:

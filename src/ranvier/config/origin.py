@@ -46,7 +46,7 @@ def _built(kind: type[P], plan: Plan) -> P:
     try:
         return kind(*plan.layers, **plan.settings)
     except ConfigurationError as error:
-        raise type(error)(f"{plan.name}: {error}") from error
+        raise plan.error(error) from error
 
 
 class Origin:
@@ -91,7 +91,9 @@ class Origin:
         settings = dict(plan.settings)
         listeners = settings.pop("listeners", None)
         if not all(map(callable, listeners or ())):
-            raise ConfigurationError(f"{plan.name}: pipeline.listeners: give functions that take an event")
+            raise plan.error(
+                ConfigurationError("listeners holds something else: give functions that take an event")
+            )
         running = pipeline.stack
         try:
             stack = Stack(
@@ -102,7 +104,7 @@ class Origin:
                 **settings,
             )
         except ConfigurationError as error:
-            raise type(error)(f"{plan.name}: {error}") from error
+            raise plan.error(error) from error
         replace(running, stack)
         known = None if self.plan is None else self.plan.settings.get("listeners")
         pipeline.stack, self.plan = stack, plan

@@ -42,6 +42,11 @@ class Source:
             raise ConfigurationError(f"{self.name} is no valid TOML: {error}") from None
         self._lines = lines_of(text)
 
+    @property
+    def table_of_layers(self) -> str:
+        """Where its layers are said."""
+        return "resilient" if "resilient" in self.data and "layers" not in self.data else "layers"
+
     def where(self, path: Sequence[str | int]) -> str:
         """File, line and key of `path`, for an error."""
         line = line_of(tuple(path), self._lines)
