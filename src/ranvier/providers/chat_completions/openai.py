@@ -69,6 +69,9 @@ class OpenAI(ChatCompletions, Adapter):
     from the errors with which the server rejects a request.
 
     Other servers get no key if there is none, and get `max_tokens`, which all but OpenAI understand.
+
+    Args:
+        api: The API to speak: `"responses"`, `"chat"`, or `"auto"` for what fits the host and the request.
     """
 
     family = "openai"
