@@ -64,6 +64,13 @@ def test_what_cannot_be_used_is_refused_when_it_is_made(arguments: Any, words: s
     assert KEY not in str(caught.value)
 
 
+def test_a_name_of_another_library_shows_no_secret() -> None:
+    """Neither does the traceback with the variables of our frames."""
+    with pytest.raises(TypeError, match="write key=") as caught:
+        Access(api_key=KEY, headers={"x-team": KEY})  # type: ignore[arg-type]
+    assert not [each for each in shown(caught.value) if KEY in each]
+
+
 def test_it_shows_no_secret_and_does_not_change() -> None:
     """Neither when it is printed, nor by its name."""
     access = Access(KEY, base_url=ACME, headers={"X-Team": KEY})

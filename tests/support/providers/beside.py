@@ -216,14 +216,17 @@ OLLAMA_STREAM = b"\n".join(
 
 # --- Converse ------------------------------------------------------------------------------------
 
-WEB = {"title": "Bern", "location": {"web": {"url": "https://example.com/bern", "domain": "example.com"}}}
-PAGE = {
+WEB: Json = {
+    "title": "Bern",
+    "location": {"web": {"url": "https://example.com/bern", "domain": "example.com"}},
+}
+PAGE: Json = {
     "title": "Almanac",
     "source": "almanac.pdf",
     "sourceContent": [{"text": "It "}, {"text": "shines."}],
     "location": {"documentPage": {"documentIndex": 0, "start": 3, "end": 4}},
 }
-FOUND = [
+SOURCES = [
     Citation("https://example.com/bern", "Bern", passage="Sunny.", source=WEB),
     Citation("almanac.pdf", "Almanac", "It shines.", "Sunny.", source=PAGE),
 ]
@@ -267,7 +270,7 @@ SENT: dict[str, tuple[Json, bytes, Details]] = {
     },
     "responses": (RESPONSE, RESPONSES_STREAM, Details(NAMED, LIKELY, "No more.", "flex")),
     "gemini": (GEMINI, GEMINI_STREAM, Details(GROUNDED, LIKELY, "No more.", "flex")),
-    "converse": (CONVERSE, CONVERSE_STREAM, Details(FOUND, service_tier="flex")),
+    "converse": (CONVERSE, CONVERSE_STREAM, Details(SOURCES, service_tier="flex")),
     "ollama": (OLLAMA, OLLAMA_STREAM, Details([], LIKELY)),
 }
 """By provider: a whole answer, the same streamed, and what is read of it beside the content."""

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Never
 from urllib.parse import urlsplit
 
 from ranvier.address import checked_url
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.headers import HOLD_KEYS, checked, fault_of_header
+from ranvier.provider_remedies import OF_ACCESS
+from ranvier.remedies import unknown_argument
 
 
 class Shared(Enum):
@@ -60,13 +62,17 @@ class Access:
         *,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
+        **unknown: Never,
     ) -> None:
         put = object.__setattr__  # this class is frozen
         put(self, "key", key)
         put(self, "endpoint", None)
         checked_headers, mistake = checked(headers, fault_of_header)
         put(self, "headers", MappingProxyType(checked_headers))
-        del key, headers, checked_headers  # otherwise a traceback from the code below might show them
+        wrong = next(iter(unknown), None)
+        del key, headers, checked_headers, unknown  # or a traceback from the code below might show them
+        if wrong is not None:
+            raise unknown_argument("Access", wrong, OF_ACCESS)
         if mistake is not None:
             raise ConfigurationError(f"Access(headers): {mistake}")
         put(self, "base_url", None if base_url is None else checked_url(base_url))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Never, Self, get_args
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.native import CONVERSE
+from ranvier.provider_remedies import unknown_argument_of
 from ranvier.providers._models.models import Facts, is_known
 from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._tokens.adapter import TokenAdapter
@@ -25,7 +26,6 @@ from ranvier.providers.bedrock.models import facts_of_id, is_claude
 from ranvier.providers.bedrock.signing import BedrockTokens, Signatures
 from ranvier.providers.bedrock.wires import ChatAtBedrock, MessagesAtBedrock, ResponsesAtBedrock
 from ranvier.providers.converse.wire import Converse
-from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
@@ -103,7 +103,7 @@ class Bedrock(Converse, TokenAdapter):
         mistake = next(iter(unknown), None)
         del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
         if mistake is not None:
-            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
+            raise unknown_argument_of(type(self), mistake)
         self.region = checked_region(region)
         self.endpoint = validation.choice("endpoint", endpoint, get_args(Endpoint))
         super().__init__(
