@@ -220,7 +220,7 @@ WEB: Json = {
     "title": "Bern",
     "location": {"web": {"url": "https://example.com/bern", "domain": "example.com"}},
 }
-PAGE: Json = {
+ALMANAC: Json = {
     "title": "Almanac",
     "source": "almanac.pdf",
     "sourceContent": [{"text": "It "}, {"text": "shines."}],
@@ -228,7 +228,7 @@ PAGE: Json = {
 }
 SOURCES = [
     Citation("https://example.com/bern", "Bern", passage="Sunny.", source=WEB),
-    Citation("almanac.pdf", "Almanac", "It shines.", "Sunny.", source=PAGE),
+    Citation("almanac.pdf", "Almanac", "It shines.", "Sunny.", source=ALMANAC),
 ]
 CONVERSE = {
     "output": {
@@ -236,7 +236,7 @@ CONVERSE = {
             "role": "assistant",
             "content": [
                 {"text": "Look: "},
-                {"citationsContent": {"content": [{"text": "Sunny."}], "citations": [WEB, PAGE]}},
+                {"citationsContent": {"content": [{"text": "Sunny."}], "citations": [WEB, ALMANAC]}},
             ],
         }
     },
@@ -253,7 +253,7 @@ CONVERSE_STREAM = b"".join(
         ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"citation": WEB}}),
         ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Sun"}}),
         ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "ny."}}),
-        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"citation": PAGE}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"citation": ALMANAC}}),
         ("contentBlockStop", {"contentBlockIndex": 1}),
         ("messageStop", {"stopReason": "end_turn"}),
         ("metadata", {"usage": CONVERSE["usage"], "serviceTier": {"type": "flex"}}),
