@@ -190,6 +190,16 @@ async def test_a_conversation_stays_at_the_endpoint_that_issued_its_parts() -> N
     assert [call.access for call in provider.calls] == [THERE] * 3
 
 
+def test_an_endpoint_is_not_at_another_whose_url_begins_alike() -> None:
+    """But at each URL below its own."""
+    first = Access("k", base_url="https://x.test/t1")
+    assert first.is_at("https://x.test/t1")
+    assert first.is_at("https://x.test/t1/openai/v1")
+    assert not first.is_at("https://x.test/t10")
+    assert not first.is_at("")
+    assert Access("k", headers={"x-team": "a"}).is_at("https://anywhere.test")
+
+
 # --- what is kept apart --------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.native import account_of
 
 if TYPE_CHECKING:
     from ranvier.messages.response import StreamEvent
@@ -92,6 +93,12 @@ def credential_of(provider: Named) -> str | None:
     """The provider's own key: its `api_key` or environment variable."""
     credential: Callable[[], str | None] | None = getattr(provider, "credential", None)
     return None if credential is None else credential()
+
+
+def account_digest_of(provider: Named) -> Callable[[str | None], str]:
+    """The function that tells to which account of `provider` a key belongs: to one of its own, by default."""
+    function: Callable[[str | None], str] | None = getattr(provider, "account_for", None)
+    return account_of if function is None else function
 
 
 def slots_of(provider: Named) -> asyncio.Semaphore | None:

@@ -108,6 +108,10 @@ class Access:
         """True if a header has the key."""
         return not HOLD_KEYS.isdisjoint(self.headers)
 
+    def is_at(self, url: str) -> bool:
+        """True if it has no endpoint of its own, or if that is at `url` or above."""
+        return self.base_url is None or f"{url}/".startswith(f"{self.base_url.rstrip('/')}/")
+
     def account(self, key: str | None) -> str | None:
         """What distinguishes its account at a server: `key`, or the headers that stand for it."""
         held = [self.headers[name] for name in sorted(HOLD_KEYS & self.headers.keys())]
