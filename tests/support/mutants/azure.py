@@ -28,7 +28,7 @@ MUTANTS = [
     ),
     mutant(
         "azure", "deployments are not looked up", AZURE,
-        "super().known_as(call) or self.deployments.get(call.deployment.model)", "super().known_as(call)",
+        "super().known_as(target) or self.deployments.get(target.model)", "super().known_as(target)",
         f"{AT_AZURE}::test_a_listed_deployment_gets_what_its_model_takes",
     ),
     mutant(

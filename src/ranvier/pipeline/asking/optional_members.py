@@ -86,6 +86,12 @@ def knows_model(provider: Named, model: str) -> bool:
     return knows is not None and knows(model)
 
 
+def public_id_of(provider: Named, target: Any) -> str:
+    """The public id of the model of `target`, if the table of `provider` tells it; else empty."""
+    facts_at: Callable[[Any], Any] | None = getattr(provider, "facts_at", None)
+    return "" if facts_at is None else str(facts_at(target).model)
+
+
 # --- read on each use ----------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from ranvier.providers.responses.wire import Responses
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.additions import Given
 
@@ -113,9 +113,9 @@ class Azure(OpenAI, TokenAdapter):
         resource = endpoint.removesuffix("/v1").removesuffix("/openai")
         return f"{resource}/openai/v1" if self.api_version is None else f"{resource}/openai"
 
-    def known_as(self, call: Call) -> str | None:
+    def known_as(self, target: Deployment) -> str | None:
         """The public id of the model, by the target or by `deployments`."""
-        return super().known_as(call) or self.deployments.get(call.deployment.model)
+        return super().known_as(target) or self.deployments.get(target.model)
 
     # --- the request -----------------------------------------------------------------------------
 

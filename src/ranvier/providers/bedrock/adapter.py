@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.wire import Wire
 
@@ -165,9 +166,9 @@ class Bedrock(Converse, TokenAdapter):
             return self
         return WIRES[api](self, self._repairs_of[api], mantle=self._is_mantle)
 
-    def facts(self, call: Call) -> Facts:
-        """The target's entry in the table of models."""
-        return facts_of_id(call.deployment.facts_of or call.deployment.model)
+    def facts_at(self, target: Deployment) -> Facts:
+        """The vendor and the model of the id."""
+        return facts_of_id(target.facts_of or target.model)
 
     def headers(self, key: str | None) -> dict[str, str]:
         """The API key as a bearer token."""

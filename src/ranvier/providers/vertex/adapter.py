@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.additions import Given
     from ranvier.providers._wire.wire import Wire
@@ -153,9 +154,9 @@ class Vertex(GenerateContent, TokenAdapter):
         """True for Gemini; a request for Claude would need another path and another body here."""
         return wire == facts_of(model).provider == GEMINI
 
-    def facts(self, call: Call) -> Facts:
+    def facts_at(self, target: Deployment) -> Facts:
         """The vendor and the plain name of the model."""
-        return facts_of(call.deployment.facts_of or call.deployment.model)
+        return facts_of(target.facts_of or target.model)
 
     def knows_model(self, model: str) -> bool:
         """True if the table of models lists what that model accepts."""
