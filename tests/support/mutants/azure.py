@@ -32,6 +32,11 @@ MUTANTS = [
         f"{AT_AZURE}::test_a_listed_deployment_gets_what_its_model_takes",
     ),
     mutant(
+        "azure", "a deployment is waited for as its name says, not its model", "presets.py",
+        "for each in ids)", "for each in ids[:1])",
+        "tests/test_presets.py::test_a_model_in_a_cloud_has_the_time_of_its_public_name",
+    ),
+    mutant(
         "additions", "a parameter replaces one of the request", PORT,
         "if name not in parse_qs(query)}", "if True}",
         f"{ADDED}::test_the_parameters_of_the_request_stay",
