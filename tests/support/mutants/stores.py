@@ -33,7 +33,7 @@ MUTANTS = [
         CIRCUITS,
         "    if said.generation != circuit.generation or circuit.state is not OPEN:",
         "    if circuit.state is not OPEN:",
-        f"{OF_WORLDS}[half open]",
+        f"{OF_CIRCUITS}::test_content_of_the_last_target_closes_it_without_a_lease",
     ),
     mutant(
         "ST1",
@@ -103,11 +103,11 @@ MUTANTS = [
     ),
     mutant(
         "ST5",
-        "a session goes on after a cancelled round trip",
+        "what a server has no script for is not sent again",
         SESSION,
-        "with replies still to come\n                await self._end()\n",
-        "with replies still to come\n",
-        f"{OF_SESSIONS}::test_a_cancelled_round_trip_ends_the_session",
+        "        await self._load(answers, calls)\n",
+        "",
+        f"{OF_SESSIONS}::test_scripts_are_sent_again_after_a_flush",
     ),
     mutant(
         "ST5",
