@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ranvier.fleet.contact import logger
+from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, Heard
 from ranvier.store.commands import Change, Command
+from ranvier.store.commands.circuits import CircuitKey
 from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked, Missed
-from ranvier.store.protocol import Epoch
-
-if TYPE_CHECKING:
-    from ranvier.fleet.member import Member
+from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
 """Seconds between two heartbeats at most; each is up to a fifth earlier, so that workers are not in step."""
@@ -32,10 +31,52 @@ MAX_KNOWN = 1000
 """Circuits named in one look."""
 
 
+class Following(Protocol):
+    """A `Member`, as far as it follows the store; each method is documented there."""
+
+    worker: Worker
+    contact: Contact
+    about: dict[str, str]
+    loop: asyncio.AbstractEventLoop
+
+    def hear(self, change: Change, *, again: bool = False) -> None:
+        """Take the state in the store."""
+
+    def lose(self, error: BaseException) -> None:
+        """The store makes no sense."""
+
+    def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The sums and the gauges of the worker."""
+
+    def take_commands(self) -> list[tuple[Command, Heard]]:
+        """The commands of operators that could not be sent."""
+
+    def beats(self) -> Iterable[tuple[Command, Heard]]:
+        """What is sent once a second."""
+
+    def troubled(self) -> list[CircuitKey]:
+        """The circuits about which the store may have news."""
+
+    def divide(self, workers: int) -> None:
+        """So many workers live."""
+
+    def forget(self) -> None:
+        """The store may not have the data that it had."""
+
+    def joined(self) -> None:
+        """The worker knows what the store knows."""
+
+    def report_again(self) -> None:
+        """Report all that still counts."""
+
+    async def leave(self) -> None:
+        """End the session."""
+
+
 class CatchUp:
     """Follows the store on behalf of one worker."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Following) -> None:
         self._member = member
         self._missed = asyncio.Event()
         self._seen = 0  # the version of the last look

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING
 
 from ranvier.facts.circuit import CLOSED
 from ranvier.fleet.outbox import Heard
 from ranvier.fleet.probes import Probes
+from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import Ballot, CircuitLink, Linked
 from ranvier.pipeline.sharing.words import CircuitWord
 from ranvier.store.commands import CircuitCommand
@@ -24,9 +24,6 @@ from ranvier.store.commands.circuits import (
     Rules,
     TenantCount,
 )
-
-if TYPE_CHECKING:
-    from ranvier.fleet.member import Member
 
 MAX_COUNTED = 256
 """Tenants in one command."""
@@ -45,7 +42,7 @@ class StoreLink(CircuitLink):
         probes: The probes that the store has let start.
     """
 
-    def __init__(self, member: Member, circuit: Linked, ballot: Ballot) -> None:
+    def __init__(self, member: Voice, circuit: Linked, ballot: Ballot) -> None:
         self.key = CircuitKey(*circuit.key)
         self.member, self._circuit, self._ballot = member, circuit, ballot
         self.view: CircuitView | None = None
@@ -205,7 +202,7 @@ class StoreLink(CircuitLink):
             self._changed.update(dict.fromkeys(self._ballot.recent()))
 
     def hear(self, view: CircuitView, *, again: bool) -> None:
-        """The circuit is so in the store. `again`: since the store was out of reach, or is a new one."""
+        """`view` is the state in the store. `again`: the store was out of reach, or is a new one."""
         known, self.view = self.view, view
         older = known is not None and (view.generation, view.step) < (known.generation, known.step)
         if older and view.generation and not again:

@@ -73,7 +73,7 @@ class Contact:
         self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
         self._hanging: set[asyncio.Task[Any]] = set()
         self._asked: dict[object, float] = {}  # round trips in flight, and when they began
-        self._told = ""  # what the log was told last
+        self._trouble = ""  # what was logged last
         self.is_leaving = False
         self.session: Session | None = None
         self.epoch: Epoch | None = None
@@ -157,7 +157,7 @@ class Contact:
     def lose(self, error: BaseException) -> None:
         """The store cannot be reached, or answers nonsense: go on without it."""
         session, self.session, self._turn = self.session, None, None
-        self._tell(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        self._log(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         if session is None:
             return
         self._lost()
@@ -169,16 +169,16 @@ class Contact:
 
     def found(self) -> None:
         """The store does what it should, from now on."""
-        self._tell("")
+        self._log("")
 
-    def _tell(self, trouble: str) -> None:
+    def _log(self, trouble: str) -> None:
         """One line for each change between usable and not."""
-        if bool(trouble) is not bool(self._told) and not self.is_leaving:
+        if bool(trouble) is not bool(self._trouble) and not self.is_leaving:
             if trouble:
                 logger.warning("the store cannot be used, this worker decides alone: %.300s", trouble)
             else:
                 logger.warning("the store can be used again")
-        self._told = trouble
+        self._trouble = trouble
 
     async def aclose(self) -> None:
         """End the session, within a second."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import GateLinks, GatesHearing
 from ranvier.pipeline.sharing.words import GateWord
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
-
-if TYPE_CHECKING:
-    from ranvier.fleet.member import Member
 
 MAX_GATES = 10_000
 """Gates that are remembered; of more, the oldest are forgotten."""
 
 LEAST_EXTENSION = 0.25
-"""Seconds by which a gate must be closed for longer, or it is not said again: many calls close it at once."""
+"""Seconds by which a gate must be closed for longer, or it is not sent again: many calls close it at once."""
 
 LONGEST = 86_400.0
 """Seconds for which another worker can close a gate."""
@@ -24,10 +22,10 @@ LONGEST = 86_400.0
 class StoreGateLinks(GateLinks):
     """The links of all gates of one throttle."""
 
-    def __init__(self, member: Member, gates: GatesHearing) -> None:
+    def __init__(self, member: Voice, gates: GatesHearing) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
-        self._said: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
+        self._closings: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
 
     @property
     def live(self) -> bool:
@@ -41,11 +39,11 @@ class StoreGateLinks(GateLinks):
     def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
         """The provider has limited or rejected the key."""
         until = self._member.clock() + seconds
-        known = self._said.get(name)
+        known = self._closings.get(name)
         if known is not None and known[0] == reason and until < known[1] + LEAST_EXTENSION:
             return
-        self._said[name] = reason, until
-        _shorten(self._said)
+        self._closings[name] = reason, until
+        _shorten(self._closings)
         milliseconds = round(min(seconds, LONGEST) * 1000)
         command = CloseGate(name, self._member.worker.id, milliseconds, reason, final)
         self._member.say(command, self._member.hear)
@@ -56,10 +54,10 @@ class StoreGateLinks(GateLinks):
         if view is not None:
             command = OpenGate(name, self._member.worker.id, view.generation)
             self._member.say(command, self._member.hear)
-        self._said.pop(name, None)
+        self._closings.pop(name, None)
 
     def hear(self, view: GateView) -> None:
-        """A gate is so in the store."""
+        """Take the state of a gate in the store."""
         known = self._views.get(view.gate)
         if known is not None and (view.generation, view.closed_for) <= (known.generation, known.closed_for):
             return
@@ -72,7 +70,7 @@ class StoreGateLinks(GateLinks):
     def forget(self) -> None:
         """The store may be a new one."""
         self._views.clear()
-        self._said.clear()
+        self._closings.clear()
 
 
 def _shorten(known: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from weakref import WeakValueDictionary
 
 from ranvier.facts.circuit import CLOSED
@@ -14,6 +14,7 @@ from ranvier.fleet.gate_links import StoreGateLinks
 from ranvier.fleet.outbox import Heard, Outbox
 from ranvier.fleet.sense import check
 from ranvier.fleet.tenant_links import StoreTenantLinks
+from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import (
     Ballot,
     CircuitLink,
@@ -28,9 +29,6 @@ from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
-
-if TYPE_CHECKING:
-    from ranvier.fleet.member import Member
 
 MAX_UNSEEN = 1000
 """Circuits under suspicion that this worker has not used yet."""
@@ -53,7 +51,7 @@ class Switchboard:
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """The link of a shared circuit; that of another circuit of the same name ends."""
-        link = StoreLink(cast("Member", self), circuit, ballot)
+        link = StoreLink(cast(Voice, self), circuit, ballot)
         if (before := self._links.get(link.key)) is not None:
             before.retired = True
         self._links[link.key] = link
@@ -68,18 +66,18 @@ class Switchboard:
 
     def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
         """Let `tenants` hear of the circuits of single tenants."""
-        self._tenants.append(StoreTenantLinks(cast("Member", self), tenants))
+        self._tenants.append(StoreTenantLinks(cast(Voice, self), tenants))
         return self._tenants[-1]
 
     def follow_gates(self, gates: GatesHearing) -> GateLinks:
         """Let `gates` hear of the gates."""
-        self._gates.append(StoreGateLinks(cast("Member", self), gates))
+        self._gates.append(StoreGateLinks(cast(Voice, self), gates))
         return self._gates[-1]
 
     # --- hearing ---------------------------------------------------------------------------------
 
     def hear(self, change: Change, *, again: bool = False) -> None:
-        """Something is so in the store. `again`: since it was out of reach, or is a new one.
+        """Take the state in the store. `again`: the store was out of reach, or is a new one.
 
         Raises:
             StoreError: it is nonsense.
@@ -115,7 +113,7 @@ class Switchboard:
         return list(chain.from_iterable(link.counts() for link in links))
 
     def beats(self) -> Iterator[tuple[Command, Heard]]:
-        """What is said once a second: which probes are in flight, and that halves may end."""
+        """What is sent once a second: which probes are in flight, and that halves may end."""
         for link in list(self._links.values()):
             for beat in link.probes.beats():
                 yield beat, link.replied
@@ -146,7 +144,7 @@ class Switchboard:
             circuits.alone()
 
     def forget(self) -> None:
-        """The store may not have the data that it had: what it said last does not count."""
+        """The store may not have the data that it had: its last words do not count."""
         self._unseen.clear()
         for link in list(self._links.values()):
             link.forget_view()

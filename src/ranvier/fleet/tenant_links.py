@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
 from ranvier.fleet.sense import check
+from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsHearing
 from ranvier.store.commands.tenants import (
     IsolateTenant,
@@ -20,9 +20,6 @@ from ranvier.store.commands.tenants import (
     TenantView,
 )
 
-if TYPE_CHECKING:
-    from ranvier.fleet.member import Member
-
 MAX_KNOWN = 10_000
 """Circuits whose opening or isolation is remembered; of more, the oldest are forgotten."""
 
@@ -33,7 +30,7 @@ AT_ONCE = 200
 class StoreTenantLinks(TenantLinks):
     """The links of all circuits of one registry."""
 
-    def __init__(self, member: Member, tenants: TenantsHearing) -> None:
+    def __init__(self, member: Voice, tenants: TenantsHearing) -> None:
         self._member, self._tenants = member, tenants
         self._open: dict[Hashable, int] = {}  # opened here (0) or elsewhere (its generation)
         self._isolated: dict[TenantKey, int] = {}  # with the generation

@@ -27,10 +27,10 @@ class NoLink(CircuitLink):
         return hash(voter)
 
     def failed(self) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def counted(self, voter: Hashable, *, urgent: bool) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
         """Nobody can be asked."""
@@ -43,16 +43,16 @@ class NoLink(CircuitLink):
         """There is no lease."""
 
     def proved(self, probe: object) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def disproved(self) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def isolate(self) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def reset(self) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
 
 class NoTenantLinks(TenantLinks):
@@ -62,16 +62,16 @@ class NoTenantLinks(TenantLinks):
         """Nobody is asked."""
 
     def opened(self, key: Hashable, seconds: float) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def closed(self, key: Hashable) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def isolate(self, key: Hashable) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def reset(self, key: Hashable) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def isolates(self, key: Hashable) -> bool:
         """Operators have commanded it here."""
@@ -88,10 +88,10 @@ class NoGateLinks(GateLinks):
         return ""
 
     def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
     def opened(self, name: str) -> None:
-        """Nobody is told."""
+        """No other worker has to know."""
 
 
 class Alone(Fleet):

@@ -104,7 +104,7 @@ class Linked(Protocol):
         """True if it admits every call."""
 
     def hear(self, word: CircuitWord) -> None:
-        """It is so for the whole service."""
+        """Follow the word of the store."""
 
 
 class CircuitsHearing(Protocol):

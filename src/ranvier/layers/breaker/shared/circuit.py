@@ -29,8 +29,8 @@ class SharedCircuit:
 
     __slots__ = (
         "_next_probe",
+        "_of_all",
         "_probes",
-        "_said",
         "_started",
         "closed_at",
         "generation",
@@ -62,7 +62,7 @@ class SharedCircuit:
         self._next_probe = 0.0  # when the next probe may start
         self._started = 0  # probes, since it opened
         self._probes: dict[object, float] = {}  # in flight, and when the lease of each expires
-        self._said: tuple[int, int] | None = None  # how many tenants of all workers fail, of how many
+        self._of_all: tuple[int, int] | None = None  # how many tenants of all workers fail, of how many
 
     # --- admission -------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class SharedCircuit:
     def _enter(self, state: CircuitState, now: float) -> None:
         self.state, self.since = state, now
         self.generation += 1
-        self._started, self._said = 0, None
+        self._started, self._of_all = 0, None
         self._probes.clear()
 
     # --- several workers -------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class SharedCircuit:
     @property
     def electorate(self) -> tuple[int, int]:
         """How many tenants vote against the target, of how many: of all workers, if it has opened for all."""
-        return self._said or (self.votes.failing, self.votes.active)
+        return self._of_all or (self.votes.failing, self.votes.active)
 
     @property
     def key(self) -> tuple[str, str | None, bool]:

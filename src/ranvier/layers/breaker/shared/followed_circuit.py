@@ -16,7 +16,7 @@ class Hearing(Protocol):
     """Hears on behalf of a circuit."""
 
     def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
-        """`circuit` is so for the whole service."""
+        """Let `circuit` follow the word of the store."""
 
 
 class FollowedCircuit(SharedCircuit):
@@ -37,7 +37,7 @@ class FollowedCircuit(SharedCircuit):
             self.votes = votes
 
     def hear(self, word: CircuitWord) -> None:
-        """It is so for the whole service."""
+        """Follow the word of the store."""
         self._hearing.hear(self, word)
 
     def follow(self, word: CircuitWord, now: float) -> None:
@@ -55,11 +55,11 @@ class FollowedCircuit(SharedCircuit):
                 self._open(now)
             self.state = word.state
             self._next_probe = now + word.retry_in
-            self._said = word.failing, word.active
+            self._of_all = word.failing, word.active
 
     def alone(self) -> None:
-        """The store cannot be reached: go on alone from the state that it said last."""
-        self._said = None
+        """The store cannot be reached: go on alone from the last state that it had."""
+        self._of_all = None
         if self.state is HALF_OPEN and not self._probes:
             self.state = OPEN
 

@@ -53,7 +53,7 @@ class OtherWorkers(CircuitsHearing):
             self._registry.circuit(*key)
 
     def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
-        """`circuit` is so for the whole service."""
+        """Let `circuit` follow the word of the store."""
         before, now = circuit.state, clock.now()
         seen = circuit.seen_at(now)  # it forgets its votes when it closes
         circuit.follow(word, now)

@@ -1,0 +1,45 @@
+"""What the links of a worker need of it: who it is, and how it speaks and hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Hashable
+from typing import Any, Protocol
+
+from ranvier.clock import Clock
+from ranvier.fleet.contact import Contact
+from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.store.commands import Change, Command
+from ranvier.store.protocol import Worker
+
+
+class Voice(Protocol):
+    """A `Member`, as its links see it; each method is documented there."""
+
+    worker: Worker
+    contact: Contact
+    outbox: Outbox
+    governs: bool
+    clock: Clock
+
+    @property
+    def live(self) -> bool:
+        """True from the opening of the pipeline until its closing."""
+
+    def say(self, command: Command, heard: Heard) -> None:
+        """Send `command` soon."""
+
+    def command(self, about: Hashable, command: Command, heard: Heard) -> None:
+        """Send the command of an operator, later if need be."""
+
+    def digest(self, name: str) -> str:
+        """The name of a tenant or a key in the store."""
+
+    def next_number(self) -> int:
+        """A number for a probe."""
+
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work`, which must not raise."""
+
+    def hear(self, change: Change, *, again: bool = False) -> None:
+        """Take the state in the store."""
