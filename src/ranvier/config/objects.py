@@ -18,10 +18,9 @@ from ranvier.pipeline.registry import names_of, provider_named
 
 Path = tuple[str | int, ...]
 
-<<<<<<< HEAD
 STORE = "store"
 """The table of the store."""
-=======
+
 IMPORT_IS_OFF = "import is off: allow it with from_config(..., imports=True), or --imports in a shell"
 
 UNREAD = {
@@ -33,7 +32,6 @@ UNREAD = {
 
 NAMED = r"(\w+)\)?="
 """The name of a parameter in the message of an error."""
->>>>>>> h/engine
 
 
 class Objects:
@@ -63,12 +61,9 @@ class Objects:
         self._before: dict[str, tuple[Any, Provider]] = {} if before is None else before._made
         self._made: dict[str, tuple[Any, Provider]] = {}  # by name: how it was described, and the provider
         self._targets: dict[str, Deployment] = {}
-<<<<<<< HEAD
         self._before_store = None if before is None else before._store
         self._store: tuple[Any, Any] | None = None  # how it was described, and the store
-=======
         self._unread: set[Path] = set()  # texts that are not to be read
->>>>>>> h/engine
         for name in providers:
             self.provider(name, ("providers", name))
 

@@ -67,13 +67,9 @@ def plan_of(
     settings: dict[str, Any] = {}
     if file.pipeline is not None:
         settings = objects.arguments(cast(Table, file.pipeline), ("pipeline",))[1]
-<<<<<<< HEAD
     if file.store is not None and secrets:
         settings["store"] = objects.store(file.store)
-    return Plan(source.name, layers, settings, objects)
-=======
     return Plan(source, layers, settings, objects)
->>>>>>> h/engine
 
 
 def _layer(objects: Objects, table: Table | Imported, path: tuple[str | int, ...]) -> Any:

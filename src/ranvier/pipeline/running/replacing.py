@@ -44,13 +44,9 @@ def replace(before: Stack, stack: Stack) -> None:
     try:
         if in_use:
             stack.loop, stack.clock, stack.timers = before.loop, before.clock, before.timers
-<<<<<<< HEAD
             stack.fleet = before.fleet
-            _open(_without(stack.providers, before.providers), stack, opened)
-=======
             open_now = (*before.providers, *lifecycle.retiring.providers)
             _open(without(stack.providers, open_now), stack, opened)
->>>>>>> h/engine
         _take_over(stack, before, in_use)
     except BaseException:
         if opened:
@@ -58,15 +54,10 @@ def replace(before: Stack, stack: Stack) -> None:
         raise
     lifecycle.providers = list(stack.providers)
     if in_use:
-<<<<<<< HEAD
         lifecycle.joining.serve(stack)
-        lifecycle.retiring.add(_without(before.providers, stack.providers))
-    for layer in _without(before.layers, stack.layers):
-=======
         lifecycle.retiring.spare(stack.providers)
         lifecycle.retiring.add(without(before.providers, stack.providers))
     for layer in without(before.layers, stack.layers):
->>>>>>> h/engine
         _let_go(layer, before)
 
 
