@@ -8,7 +8,7 @@ from itertools import count
 from fleet_faults.worker_log import WorkerLog, described
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.errors import StoreError
-from ranvier.store.protocol import Epoch, Receive, Session, Store, Worker
+from ranvier.store.protocol import Receive, Session, Store, Worker
 
 
 class LoggedStore:
@@ -43,14 +43,10 @@ class _LoggedSession:
     """One session, and what is said in it."""
 
     def __init__(self, session: Session, log: WorkerLog, batches: count[int]) -> None:
+        self.epoch = session.epoch
         self._session = session
         self._log = log
         self._batches = batches
-
-    @property
-    def epoch(self) -> Epoch:
-        """That of the session."""
-        return self._session.epoch
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
         """Note the batch before it is sent, and the replies as they come."""

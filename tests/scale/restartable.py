@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ranvier.store import MemoryStore, StoreError
 from ranvier.store.commands import Command, Reply
-from ranvier.store.protocol import Epoch, Receive, Session, Worker
+from ranvier.store.protocol import Receive, Session, Worker
 
 
 class RestartableStore:
@@ -34,14 +34,10 @@ class RestartableStore:
 
 class _Session:
     def __init__(self, owner: RestartableStore, store: MemoryStore, session: Session) -> None:
+        self.epoch = session.epoch
         self._owner = owner
         self._store = store
         self._session = session
-
-    @property
-    def epoch(self) -> Epoch:
-        """That of the session."""
-        return self._session.epoch
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
         """Carry out a batch, unless there was a restart."""
