@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, Heard
@@ -89,17 +89,25 @@ class CatchUp:
         wait = AGAIN_SECONDS[0]
         try:
             while True:
-                if self._member.contact.session is None and not await self._join():
+                if self._member.contact.session is None and not await self._safely(self._join()):
                     await asyncio.sleep(wait * (0.5 + random.random() / 2))
                     wait = min(2 * wait, AGAIN_SECONDS[1])
                     continue
                 wait = AGAIN_SECONDS[0]
                 await self._pause()
-                await self._beat(again=False)
+                await self._safely(self._beat(again=False))
         finally:
             if self._report is not None:
                 self._report.cancel()
             await self._member.leave()
+
+    async def _safely(self, step: Coroutine[Any, Any, bool]) -> bool:
+        """Whether `step` succeeds: a mistake in it loses the store, and must not end this task."""
+        try:
+            return await step
+        except Exception as error:
+            self._member.lose(error)
+            return False
 
     async def _pause(self) -> None:
         try:

@@ -163,10 +163,9 @@ class Member(Switchboard, Fleet):
         self.governs = not self._closed and self.contact.session is not None
 
     def _lost(self) -> None:
-        """The store cannot be reached."""
-        if self.governs:
-            self.governs = False
-            self.alone()
+        """The store cannot be reached; perhaps it was lost before this worker had joined."""
+        self.governs = False
+        self.alone()
 
     def lose(self, error: BaseException) -> None:
         """The store has answered nonsense."""
