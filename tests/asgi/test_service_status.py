@@ -95,18 +95,19 @@ async def test_any_worker_answers_with_the_counters_of_all() -> None:
 
         async def all_counted() -> bool:
             shown = [await each.metrics() for each in (first, second)]
-            return all(each["ranvier_calls_total"] == 5 and each["ranvier_workers"] == 2 for each in shown)
+            return all(each.get("ranvier_calls_total") == 5 for each in shown)
 
         await until_true(all_counted)
-        await second.pipeline.aclose()
+        await second.pipeline.complete("Hi", tenant="acme")
+        await second.pipeline.aclose()  # which tells of that call, too
 
         async def one_left() -> bool:
             return (await first.metrics())["ranvier_workers"] == 1
 
         await until_true(one_left)
         shown = await first.metrics()
-        assert shown["ranvier_calls_total"] == 5
-        assert shown["ranvier_call_duration_seconds_count"] == 5
+        assert shown["ranvier_calls_total"] == 6
+        assert shown["ranvier_call_duration_seconds_count"] == 6
 
 
 async def test_a_tenant_is_isolated_at_every_worker_whoever_is_asked() -> None:

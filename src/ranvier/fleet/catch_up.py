@@ -69,7 +69,7 @@ class Following(Protocol):
     def report_again(self) -> None:
         """Report all that still counts."""
 
-    async def leave(self) -> None:
+    async def leave(self, last: Heartbeat) -> None:
         """End the session."""
 
 
@@ -99,7 +99,7 @@ class CatchUp:
         finally:
             if self._report is not None:
                 self._report.cancel()
-            await self._member.leave()
+            await self._member.leave(self._heartbeat())
 
     async def _safely(self, step: Coroutine[Any, Any, bool]) -> bool:
         """Whether `step` succeeds: a mistake in it loses the store, and must not end this task."""
@@ -157,9 +157,7 @@ class CatchUp:
     async def _beat(self, *, again: bool) -> bool:
         """A heartbeat, and a look at what has changed; true if the store answers."""
         member = self._member
-        sums, gauges = member.read_counters()
-        changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
-        heartbeat = Heartbeat(member.worker.id, member.about, changed, gauges)
+        heartbeat = self._heartbeat()
         batch = [*member.take_commands(), (heartbeat, self._alive), *member.beats()]
         for _ in range(MAX_LOOKS):
             self._more = False
@@ -169,8 +167,15 @@ class CatchUp:
             if not self._more:
                 break
             batch = []
-        self._sums = dict(sums)
+        self._sums |= heartbeat.sums
         return True
+
+    def _heartbeat(self) -> Heartbeat:
+        """What this worker says of itself now."""
+        member = self._member
+        sums, gauges = member.read_counters()
+        changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
+        return Heartbeat(member.worker.id, member.about, changed, gauges)
 
     async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
         """Say all of it, and hear the replies; false if the store is lost."""

@@ -19,7 +19,7 @@ from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
 from ranvier.pipeline.sharing.fleet import Fleet
 from ranvier.store.commands import Command
 from ranvier.store.commands.workers import Fleet as FleetView
-from ranvier.store.commands.workers import Leave, Look, Looked, ReadFleet
+from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked, ReadFleet
 from ranvier.store.digest import digest
 from ranvier.store.protocol import Store, Worker
 
@@ -84,11 +84,11 @@ class Member(Switchboard, Fleet):
         """Run `work`, which must not raise."""
         return self._pipeline.in_background(work, None, ASKING, cut_off=True)
 
-    async def leave(self) -> None:
-        """Send what is left, and end the session; each round trip is short."""
+    async def leave(self, last: Heartbeat) -> None:
+        """Send what is left, with the `last` counters, and end the session; each round trip is short."""
         self.contact.is_leaving = True
         await self.outbox.send()
-        await self.contact.execute([Leave(self.worker.id)])
+        await self.contact.execute([last, Leave(self.worker.id)])
         self.close()
         await self.contact.aclose()
 

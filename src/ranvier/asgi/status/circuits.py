@@ -127,8 +127,8 @@ class CircuitViewer:
     async def _refresh(self) -> None:
         try:
             await self.overview()
-        except TooBusyError:
-            pass  # searches are shown sooner
+        except (TooBusyError, RuntimeError):
+            pass  # because: searches come first, and the page may be served on another loop
         finally:
             self._refreshing = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ FRESH = 0.5
 """Seconds for which an answer of the store is used again, so that many readers cost it little."""
 
 MAX_WORKERS = 100
-"""Workers that are listed, those that were silent for longest first."""
+"""Workers that are listed."""
 
 MAX_SAID = 100
 """What they said of circuits, gates and tenants, as far as it is listed."""
@@ -51,7 +51,12 @@ class Service:
         It is `None` if the store cannot be reached.
         """
         member = self._joining.member
-        return None if member is None else await member.read()
+        if member is None:
+            return None
+        reading: Coroutine[Any, Any, Answer | None] = member.read()
+        if member.loop is asyncio.get_running_loop():
+            return await reading
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(reading, member.loop))
 
     async def _recent(self) -> Answer | None:
         """The same, at most half a second old."""
@@ -72,7 +77,7 @@ class Service:
         """
         if not self.exists:
             return None
-        answer, member = await self._recent(), self._joining.member
+        member, answer = self._joining.member, await self._recent()
         facts: dict[str, Any] = {
             "reachable": answer is not None,
             "worker": "" if member is None else member.worker.id[:ID],
@@ -85,15 +90,15 @@ class Service:
             workers = {each.worker: _worker(each) for each in fleet.workers}
             facts["live"] = fleet.live
             facts["workers"] = list(islice(workers.values(), MAX_WORKERS))
-            said = islice(_said(looked, self._names(circuits)), MAX_SAID)
+            said = islice(_said(looked, _names(member, circuits)), MAX_SAID)
             facts["said"] = [{**fact, **_who(by, workers)} for fact, by in said]
         return facts
 
-    def _names(self, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-        """The names of tenants by their digests in the store."""
-        digest = self._joining.member.digest
-        isolated = (each["tenant"] for each in circuits if each["state"] == ISOLATED)
-        return {digest(tenant): tenant for tenant in isolated}
+
+def _names(member: Any, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of tenants by their digests in the store."""
+    isolated = (each["tenant"] for each in circuits if each["state"] == ISOLATED)
+    return {} if member is None else {member.digest(tenant): tenant for tenant in isolated}
 
 
 def _said(looked: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
