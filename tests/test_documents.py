@@ -11,6 +11,7 @@ import pytest
 
 from ranvier import Deployment, Pipeline
 from ranvier.asgi import status_app
+from ranvier.asgi.status.metrics.of_fleet import REACHABLE, WORKERS
 from ranvier.errors import AllDeploymentsFailedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.providers import Anthropic, OpenAI, Stub
@@ -145,4 +146,5 @@ async def test_the_status_page_has_the_names_of_its_document():
     app = status_app(Pipeline(Fallback(Stub()), Breaker()), tenant_metrics=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         told = (await client.get("/metrics")).text
-    assert set(re.findall(r"`(ranvier_\w+)`", text)) == set(re.findall(r"# TYPE (\w+)", told))
+    with_a_store = {WORKERS.name, REACHABLE.name}
+    assert set(re.findall(r"`(ranvier_\w+)`", text)) == set(re.findall(r"# TYPE (\w+)", told)) | with_a_store

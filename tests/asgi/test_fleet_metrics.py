@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ranvier.asgi.status.families import COUNTER, GAUGE, HISTOGRAM, Family, exposition
-from ranvier.asgi.status.fleet_metrics import of_fleet, told_gauges, told_sums
+from ranvier.asgi.status.metrics.families import COUNTER, GAUGE, HISTOGRAM, Family, exposition
+from ranvier.asgi.status.metrics.of_fleet import of_fleet, told_gauges, told_sums
 from ranvier.store import MemoryStore
 from ranvier.store.commands.workers import Fleet, Heartbeat, Leave, ReadFleet
 from ranvier.store.protocol import Worker

@@ -2,7 +2,7 @@
 
 from support.mutants.traps import mutant
 
-METRICS = "asgi/status/fleet_metrics.py"
+METRICS = "asgi/status/metrics/of_fleet.py"
 ADMIN = "asgi/status/admin.py"
 
 OF_ALL = "tests/asgi/test_fleet_metrics.py"

@@ -9,14 +9,14 @@ from urllib.parse import parse_qs
 
 from ranvier import validation
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
-from ranvier.asgi.status import families, fleet_metrics, metrics
 from ranvier.asgi.status.admin import Admin
 from ranvier.asgi.status.circuits import MAX_ROWS, TooBusyError
+from ranvier.asgi.status.metrics import families, of_fleet, of_worker
+from ranvier.asgi.status.metrics.told import Told
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import Stats
-from ranvier.asgi.status.told import Told
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_QUERY = 2048
@@ -136,12 +136,12 @@ class StatusApp:
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
         overview = await self._report.overview()
-        shown = metrics.families(self._report, overview)
+        shown = of_worker.families(self._report, overview)
         if self._report.service.exists:
             answer = await self._report.service.read()
-            shown = fleet_metrics.of_fleet(shown, answer and answer[0])
+            shown = of_fleet.of_fleet(shown, answer and answer[0])
         if self._tenant_metrics:
-            shown.append(metrics.troubled(overview))
+            shown.append(of_worker.troubled(overview))
         return Reply(200, families.exposition(shown), families.CONTENT_TYPE)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ranvier.asgi.status.families import COUNTER, GAUGE, HISTOGRAM, Family, Sample, labelled
+from ranvier.asgi.status.metrics.families import COUNTER, GAUGE, HISTOGRAM, Family, Sample, labelled
 from ranvier.store.commands.workers import Fleet
 
 MICRO = 1_000_000

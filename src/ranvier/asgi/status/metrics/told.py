@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ranvier.asgi.status import fleet_metrics, metrics
 from ranvier.asgi.status.circuits import Overview
+from ranvier.asgi.status.metrics import of_fleet, of_worker
 from ranvier.asgi.status.report import Report
 
 
@@ -19,5 +19,5 @@ class Told:
         """The sums since the worker began, and the gauges."""
         viewer = self._report.viewer
         overview = Overview() if viewer is None else viewer.latest()
-        families = metrics.families(self._report, overview)
-        return fleet_metrics.told_sums(families), fleet_metrics.told_gauges(families)
+        families = of_worker.families(self._report, overview)
+        return of_fleet.told_sums(families), of_fleet.told_gauges(families)

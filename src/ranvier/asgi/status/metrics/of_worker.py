@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ranvier import clock
 from ranvier.asgi.status.circuits import Overview
-from ranvier.asgi.status.families import COUNTER, GAUGE, HISTOGRAM, Family
+from ranvier.asgi.status.metrics.families import COUNTER, GAUGE, HISTOGRAM, Family
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import TargetStats
 from ranvier.asgi.status.windows import Histogram
