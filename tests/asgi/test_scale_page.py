@@ -202,7 +202,7 @@ def test_an_outage_is_known_to_all_and_the_store_may_restart_in_it(service: Serv
 
     def opened() -> bool:
         answered.update(service.ask())
-        said = [each for each in service.status()["said"] if each["kind"] == "circuit"]
+        said = [each for each in service.status()["troubles"] if each["kind"] == "circuit"]
         return any(each["state"] in ("open", "half_open") and each["by"] for each in said)
 
     until_true(opened, within=60)

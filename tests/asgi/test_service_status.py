@@ -128,11 +128,11 @@ async def test_a_tenant_is_isolated_at_every_worker_whoever_is_asked() -> None:
         await until_true(rejected)
 
         async def named() -> bool:  # once the circuits are read again
-            said = (await second.facts())["service"]["said"]
+            said = (await second.facts())["service"]["troubles"]
             return [(each["kind"], each["what"]) for each in said] == [("tenant", "acme at openai")]
 
         await until_true(named)
-        (said,) = (await second.facts())["service"]["said"]
+        (said,) = (await second.facts())["service"]["troubles"]
         assert said["state"] == "isolated"
         assert said["by"] == (await first.facts())["service"]["worker"]
         assert said["host"]
@@ -151,10 +151,10 @@ async def test_an_unknown_tenant_is_shown_by_its_digest() -> None:
         await first.command("isolate", tenant="acme", provider="openai")
 
         async def seen() -> bool:
-            return bool((await second.facts())["service"]["said"])
+            return bool((await second.facts())["service"]["troubles"])
 
         await until_true(seen)
-        (said,) = (await second.facts())["service"]["said"]
+        (said,) = (await second.facts())["service"]["troubles"]
         digest, _, provider = said["what"].partition(" at ")
         assert (len(digest), provider) == (32, "openai")
         assert (await second.command("reset", tenant="acme", provider="openai"))[0] == 200

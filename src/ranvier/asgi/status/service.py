@@ -1,4 +1,4 @@
-"""All workers of a service, as far as their store tells of them: who lives, and who said what."""
+"""All workers of a service, as far as their store tells of them: who lives, and and what is not well, by whom."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FRESH = 0.5
 MAX_WORKERS = 100
 """Workers that are listed."""
 
-MAX_SAID = 100
-"""What they said of circuits, gates and tenants, as far as it is listed."""
+MAX_TROUBLES = 100
+"""Circuits, gates and tenants that are listed because they are not well."""
 
 ID = 8
 """Characters of a worker's id that are shown."""
@@ -83,15 +83,15 @@ class Service:
             "worker": "" if member is None else member.worker.id[:ID],
             "live": 1,
             "workers": [],
-            "said": [],
+            "troubles": [],
         }
         if answer is not None:
             fleet, looked = answer
             workers = {each.worker: _worker(each) for each in fleet.workers}
             facts["live"] = fleet.live
             facts["workers"] = list(islice(workers.values(), MAX_WORKERS))
-            said = islice(_said(looked, _names(member, circuits)), MAX_SAID)
-            facts["said"] = [{**fact, **_who(by, workers)} for fact, by in said]
+            found = islice(_troubles(looked, _names(member, circuits)), MAX_TROUBLES)
+            facts["troubles"] = [{**fact, **_who(by, workers)} for fact, by in found]
         return facts
 
 
@@ -101,8 +101,8 @@ def _names(member: Any, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]
     return {} if member is None else {member.digest(tenant): tenant for tenant in isolated}
 
 
-def _said(looked: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
-    """What is not as it should be, and the id of the worker that said it."""
+def _troubles(looked: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What is not as it should be, and the id of the worker that made it so."""
     for each in looked.changes:
         if isinstance(each, CircuitView) and each.state is not CLOSED:
             yield _of_circuit(each), each.by
@@ -131,6 +131,6 @@ def _worker(seen: WorkerView) -> dict[str, Any]:
 
 
 def _who(by: str, workers: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """The worker that said something; one that is gone has no host any more."""
+    """The worker that made it so; one that is gone has no host any more."""
     known = workers.get(by, {})
     return {"by": by[:ID], "host": known.get("host", ""), "pid": known.get("pid", "")}

@@ -20,8 +20,8 @@ FIXED = 54
 MAX_SHARED = 6
 """Shared circuits that are shown, of those that are not closed."""
 
-MAX_SAID = 6
-"""What workers said, as far as it is shown."""
+MAX_OF_SERVICE = 6
+"""Circuits, gates and tenants of the service that are shown, of those that are not well."""
 
 MAX_KEYS = 5
 """Closed gates that are shown."""
@@ -33,8 +33,8 @@ def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
     if shared is not None and shared["troubled"]:
         yield _shared(shared, columns)
     service = facts.get("service")
-    if service is not None and service["said"]:
-        yield _said(service, columns)
+    if service is not None and service["troubles"]:
+        yield _of_service(service, columns)
     if facts.get("keys"):
         yield _keys(facts["keys"], columns)
     if failing := failing_tenants(facts)[:MAX_TENANTS]:
@@ -57,13 +57,13 @@ def _shared(seen: dict[str, Any], columns: int) -> Table:
     return table
 
 
-def _said(service: dict[str, Any], columns: int) -> Table:
-    """What workers said, and who: of all that share the store."""
-    title = f"{counted(service['live'], 'worker')}, what they said"
-    table = table_of("state", "of", "said by", "host", "next probe", title=title)
+def _of_service(service: dict[str, Any], columns: int) -> Table:
+    """What is not well at the workers that share the store, and who made it so."""
+    title = f"{counted(service['live'], 'worker')}, what is not well"
+    table = table_of("state", "of", "by", "host", "next probe", title=title)
     for column in (table.columns[1], table.columns[3]):
         column.max_width = max((columns - FIXED) // 2, 8)
-    for each in service["said"][:MAX_SAID]:
+    for each in service["troubles"][:MAX_OF_SERVICE]:
         table.add_row(
             Text(clean(each["state"]), STYLES["strained"]),
             Text(clean(f"{each['kind']} {each['what']}")),

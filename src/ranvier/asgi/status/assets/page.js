@@ -237,7 +237,7 @@
     return made;
   };
 
-  // The workers that share a store, and who of them said what is not as it should be.
+  // The workers that share a store, and who of them made it so that something is not well.
   const showService = ({ service }) => {
     $("service").hidden = !service;
     if ($("service").hidden) return;
@@ -247,7 +247,7 @@
       (each) => make("tr", {}, make("td", {}, each.worker), make("td", { class: "name" }, each.host), make("td", { class: "number" }, each.pid),
         make("td", { class: "rare" }, each.version), make("td", { class: "number" })),
       (row, each) => setText(row.children[4], `${seconds(each.silent_for)} ago`));
-    keyed($("said").querySelector("tbody"), service.said, (each) => JSON.stringify([each.kind, each.what, each.state, each.by]),
+    keyed($("troubles").querySelector("tbody"), service.troubles, (each) => JSON.stringify([each.kind, each.what, each.state, each.by]),
       (each) => make("tr", {}, make("td", {}, word(each.state)), make("td", { class: "name" }, `${each.kind} ${each.what}`), make("td", {}, each.by),
         make("td", { class: "name" }, each.host ? `${each.host}, process ${each.pid}` : "a worker that is gone"), make("td", { class: "number" })),
       (row, each) => setText(row.children[4], each.retry_after === null ? "\u2013" : each.retry_after === 0 ? "now" : `in ${seconds(each.retry_after)}`));
