@@ -113,6 +113,13 @@ async def test_a_stopped_server_fails_in_time(own_valkey: ValkeyServer) -> None:
             assert again.epoch == session.epoch
 
 
+async def test_a_loop_that_stood_still_is_not_a_server_that_did(valkey_server: ValkeyServer) -> None:
+    """The worker was busy for longer than the limit, and the reply was there all the while."""
+    async with session_with(ValkeyStore(valkey_server.url, timeout=0.2)) as (session, _):
+        asyncio.get_running_loop().call_later(0.0001, time.sleep, 0.5)
+        assert await session.execute([Look()] * 100)
+
+
 async def test_a_restart_is_another_epoch(own_valkey: ValkeyServer) -> None:
     """The server has another run id, and its data are gone."""
     store = ValkeyStore(own_valkey.url)

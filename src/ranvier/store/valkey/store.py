@@ -42,7 +42,7 @@ class ValkeyStore:
             `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`.
         prefix: What all keys begin with. Services with different prefixes share nothing.
         secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
-            one. Without a secret, whoever can read the server can guess names.
+            one. Without a secret, those who can read the server can guess names.
         timeout: Seconds that a round trip may take until the store counts as down.
 
     Raises:
