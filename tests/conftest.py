@@ -38,6 +38,7 @@ INTEGRATION = {
     "fuzz",
     "hostile",
     "integrations",
+    "langchain",
     "oracles",
     "real_server",
     "sdks",
