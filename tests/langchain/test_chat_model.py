@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from typing import Any
 
 import pytest
 from langchain_core.messages import (
     AIMessage,
     ChatMessage,
-    FunctionMessage,
     HumanMessage,
     SystemMessage,
     ToolMessage,
@@ -20,11 +18,9 @@ from pydantic import BaseModel
 
 from ranvier import (
     ConfigurationError,
-    Image,
     Message,
     Native,
     Pipeline,
-    Request,
     Response,
     ServerError,
     StreamEvent,
@@ -35,29 +31,15 @@ from ranvier import (
     ToolCallDelta,
     ToolResult,
     Usage,
-    WirePart,
     WireTool,
     tenant,
 )
 from ranvier.integrations.langchain import ChatRanvier
 from ranvier.layers import Fallback, Retry
 from ranvier.testing import ScriptedProvider, broken, settled, stall, stream
+from support.langchain.asking import asked, pipeline_of
 
-PIXEL = b"\x89PNG\r\n\x1a\n and the rest"
 SIGNED = Native("anthropic", {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"})
-
-
-def pipeline_of(*replies: Any) -> tuple[Pipeline, ScriptedProvider]:
-    provider = ScriptedProvider("first", list(replies))
-    return Pipeline(Fallback(provider), listeners=()), provider
-
-
-async def asked(messages: Any, **options: Any) -> Request:
-    """What the provider is asked, if the model is invoked with that."""
-    pipeline, provider = pipeline_of("fine")
-    await ChatRanvier(pipeline).ainvoke(messages, **options)
-    await pipeline.aclose()
-    return provider.calls[0].request
 
 
 # --- conversations -------------------------------------------------------------------------------
@@ -87,86 +69,6 @@ async def test_a_conversation_arrives_with_all_that_it_holds() -> None:
         Message("tool", (ToolResult("c2", "no JSON", "add"),)),
         Message("user", "and now?"),
     )
-
-
-PICTURES = {
-    "langchain": {"type": "image", "base64": base64.b64encode(PIXEL).decode(), "mime_type": "image/png"},
-    "langchain 0": {
-        "type": "image",
-        "source_type": "base64",
-        "data": base64.b64encode(PIXEL).decode(),
-        "mime_type": "image/png",
-    },
-    "openai": {
-        "type": "image_url",
-        "image_url": {"url": f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"},
-    },
-    "anthropic": {
-        "type": "image",
-        "source": {
-            "type": "base64",
-            "media_type": "image/png",
-            "data": base64.b64encode(PIXEL).decode(),
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("form", PICTURES)
-async def test_a_picture_arrives_in_every_form(form: str) -> None:
-    """Those of LangChain, and those of the APIs that it takes as well."""
-    request = await asked([HumanMessage([{"type": "text", "text": "What?"}, PICTURES[form]])])
-    assert request.messages[0].content == (Text("What?"), Image(data=PIXEL, media_type="image/png"))
-
-
-async def test_a_picture_by_its_address_arrives() -> None:
-    """It is not fetched."""
-    request = await asked([HumanMessage([{"type": "image", "url": "https://example.com/a.png"}])])
-    assert request.messages[0].content == (Image("https://example.com/a.png"),)
-
-
-FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
-    "file_id": ({"type": "file", "file": {"file_id": "file-1"}}, None),
-    "openai": (
-        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
-        None,
-    ),
-    "langchain": (
-        {"type": "file", "base64": "JVBE", "mime_type": "application/pdf", "extras": {"filename": "a.pdf"}},
-        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
-    ),
-    "sound": (
-        {"type": "audio", "base64": "UklG", "mime_type": "audio/wav"},
-        {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
-    ),
-}
-
-
-@pytest.mark.parametrize("form", FILES)
-async def test_files_and_sound_go_to_targets_of_chat_completions(form: str) -> None:
-    """In the words of that API; other targets are skipped."""
-    given, sent = FILES[form]
-    request = await asked([HumanMessage([given])])
-    assert request.messages[0].content == (WirePart("chat_completions", sent or given),)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        HumanMessage([{"type": "hologram"}]),
-        HumanMessage([{"type": "file", "url": "https://example.com/a.pdf"}]),
-        HumanMessage([{"type": "image"}]),
-        FunctionMessage("3", name="add"),
-        ChatMessage("x", role="tool"),
-    ],
-    ids=["block", "file", "image", "function", "role"],
-)
-async def test_what_has_no_equivalent_is_rejected(message: Any) -> None:
-    """Nothing is left out silently."""
-    pipeline, provider = pipeline_of("fine")
-    with pytest.raises(ConfigurationError, match=r"messages\[0\]"):
-        await ChatRanvier(pipeline).ainvoke([message])
-    assert not provider.calls
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -327,8 +229,8 @@ async def test_tools_of_every_form_are_bound() -> None:
     first, second, third, fourth = tools
     assert (first.name, first.extra) == ("add", {"strict": True})
     assert second == WireTool("anthropic", searching)
-    assert (third.name, third.extra) == ("paint", {"cache_control": cached})
-    assert fourth is own
+    assert (third.name, third.extra) == ("paint", {"cache_control": cached, "strict": True})
+    assert fourth == Tool("own", extra={"strict": True})
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.exceptions import ContextOverflowError, ModelRateLimitError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
-    BaseMessage,
     HumanMessage,
     SystemMessage,
     ToolMessage,
 )
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
@@ -43,6 +40,7 @@ from ranvier import (
 from ranvier.layers import Fallback, Retry
 from ranvier.providers import Stub
 from ranvier.simulator import Cut, Simulator, Status
+from support.langchain.scripted import Scripted, Streaming
 
 TOOL = Tool("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
@@ -50,54 +48,6 @@ SAID = {"type": "text", "text": "Because."}
 END = AIMessageChunk("", response_metadata={"finish_reason": "stop"})
 OUTAGE = (Status(503), Status(503), Cut())
 CUT_CALL = ToolCall("c2", "add", {}, "{")
-
-
-class Scripted(BaseChatModel):
-    """A chat model that gives what it was given, and keeps what it was asked."""
-
-    replies: list[Any]
-    asked: list[Any] = []  # noqa: RUF012  # because pydantic copies it
-    temperature: float | None = None
-    key: SecretStr = SecretStr("sk-secret-of-the-model")
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _next(self, messages: list[BaseMessage], stop: Any, more: dict[str, Any]) -> Any:
-        self.asked.append((messages, {"stop": stop, "temperature": self.temperature, **more}))
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **more: Any,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=self._next(messages, stop, more))])
-
-    def bind_tools(self, tools: Any, *, tool_choice: Any = None, **more: Any) -> Any:
-        return self.bind(tools=tools, tool_choice=tool_choice, **more)
-
-
-class Streaming(Scripted):
-    """One that streams."""
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **more: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        for chunk in self._next(messages, stop, more):
-            if isinstance(chunk, Exception):
-                raise chunk
-            yield ChatGenerationChunk(message=chunk)
 
 
 def pipeline_of(model: BaseChatModel) -> Pipeline:

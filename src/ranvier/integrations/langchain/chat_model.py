@@ -19,6 +19,7 @@ from ranvier.integrations.langchain.history import read_history
 from ranvier.integrations.langchain.structured import structured
 from ranvier.integrations.langchain.tools import written_choice, written_tool
 from ranvier.pipeline.pipeline import Pipeline
+from ranvier.tenancy import current_tenant
 
 SETTINGS = ("temperature", "max_tokens", "top_p", "stop")
 """The settings that LangChain has names for, which are ours."""
@@ -132,6 +133,10 @@ class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs wit
         options |= {"to": self.model, "tenant": self.tenant, "deadline": self.timeout, **self.options}
         for name, value in given.items():
             options[OURS.get(name, name)] = value
+        if options.get("on_break", "raise") != "raise":
+            raise ConfigurationError(
+                "on_break: LangChain takes back no chunks: remove it, or use the pipeline"
+            )
         if stop is not None:
             options["stop"] = stop
         options["stop"] = options["stop"] or None  # LangChain means none by an empty list
@@ -189,7 +194,10 @@ class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs wit
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         settings = {name: getattr(self, name) for name in (*SETTINGS, "model", "options")}
-        return {"targets": self._targets(), **settings}
+        whose = (
+            self.tenant or current_tenant()
+        )  # so that a cache of LangChain gives no tenant another's answer
+        return {"targets": self._targets(), "tenant": whose, **settings}
 
     def _targets(self) -> list[str]:
         return [str(target) for layer in self.pipeline.layers for target in layer.deployments()]

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ranvier import errors
 from ranvier.errors.root import RanvierError
 from ranvier.providers._failures.classify import classify
+from ranvier.providers._failures.shown import LEAST_SECRET
 
 MAX_CAUSES: Final = 5
 """Chat models wrap the errors of their SDK: how far down the causes are followed."""
@@ -28,6 +29,9 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "ModelAPIError": errors.ServerError,
     "APIResponseValidationError": errors.InvalidResponseError,
     "APIError": errors.ServerError,
+    "ModelRefusalError": errors.ContentFilterError,
+    "ContentFilterFinishReasonError": errors.ContentFilterError,
+    "LengthFinishReasonError": errors.InvalidResponseError,
     "OutputParserException": errors.InvalidResponseError,
     "JSONDecodeError": errors.InvalidResponseError,
 }
@@ -35,6 +39,15 @@ BY_NAME: Final[Mapping[str, Any]] = {
 
 The first one counts, so that a timeout is no failed connection.
 """
+
+MALFORMED: Final = (ValueError, KeyError, TypeError)
+OF_MALFORMED: Final = (
+    "No generation",  # LangChain, of a stream without anything
+    "Unexpected response type from OpenAI",
+    "Response missing 'choices'",
+    "Received response with null value",
+)
+"""How messages begin that chat models have for an answer that is none."""
 
 
 class Failures:
@@ -48,25 +61,31 @@ class Failures:
         """The error of ours; `None` for one that is unknown."""
         causes = list(_causes(error))
         for each in causes:
-            status = _status(each)
-            if status is not None:
+            if (status := _status(each)) is not None:
                 return self._classified(each, status)
         for each in causes:
-            names = {kind.__name__ for kind in type(each).__mro__}
-            kind = next((BY_NAME[name] for name in BY_NAME if name in names), None)
-            if kind is not None:
-                found: RanvierError = kind(
-                    f"{self._name}: the chat model raised {type(each).__name__}", provider=self._name
-                )
-                return found
-        return None
+            if (body := _body_of_an_answer(each)) is not None:
+                return classify(body, provider=self._name, status=None, in_stream=True, secret=self._secrets)
+        return next(filter(None, map(self._by_name, causes)), None)
+
+    def _by_name(self, error: BaseException) -> RanvierError | None:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        kind = next((BY_NAME[name] for name in BY_NAME if name in names), None)
+        if kind is None and isinstance(error, MALFORMED) and str(error).strip("'").startswith(OF_MALFORMED):
+            kind = errors.InvalidResponseError
+        if kind is None:
+            return None
+        found: RanvierError = kind(
+            f"{self._name}: the chat model raised {type(error).__name__}", provider=self._name
+        )
+        return found
 
     def _classified(self, error: BaseException, status: int) -> RanvierError:
         response = getattr(error, "response", None)
         headers = getattr(response, "headers", None) or {}
-        body = getattr(error, "body", None) or getattr(error, "details", None) or str(error)
+        body = getattr(error, "body", None) or getattr(error, "details", None) or _of_aws(response)
         return classify(
-            body,
+            body or str(error),
             provider=self._name,
             status=status,
             headers={str(name).lower(): str(value) for name, value in dict(headers).items()},
@@ -85,20 +104,43 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status of a failed request: of OpenAI's, Anthropic's and Google's SDKs, and of httpx."""
+    """The HTTP status of a failed request: of OpenAI's, Anthropic's, Google's and AWS' SDKs, and of httpx."""
     response = getattr(error, "response", None)
-    places = ((error, "status_code"), (response, "status_code"), (error, "code"))
-    for place, name in places:
-        status = getattr(place, name, None)
-        if type(status) is int and 400 <= status < 600:
-            return status
-    return None
+    if isinstance(response, Mapping):
+        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
+    else:
+        places = ((error, "status_code"), (response, "status_code"), (error, "code"))
+        found = [getattr(place, name, None) for place, name in places]
+    return next((int(each) for each in found if isinstance(each, int) and 400 <= each < 600), None)
+
+
+def _of_aws(response: object) -> object:
+    """The error in a response of AWS' SDK."""
+    return response.get("Error") if isinstance(response, Mapping) else None
+
+
+def _body_of_an_answer(error: BaseException) -> object:
+    """The error that stood in an answer with status 200, or in a stream; `None` for another failure."""
+    if type(error).__name__ in BY_NAME and type(error).__name__ != "APIError":
+        return None
+    body = getattr(error, "body", None)
+    if type(error) is ValueError and error.args:
+        body = error.args[0]
+    if not isinstance(body, Mapping):
+        return None
+    return body if "error" in body else {"error": body}
 
 
 def _secrets(chat_model: Any) -> Iterator[str]:
     """The keys that the chat model was given, to be masked in what its server says."""
-    for name in type(chat_model).model_fields:
-        reveal = getattr(getattr(chat_model, name, None), "get_secret_value", None)
+    values = [getattr(chat_model, name, None) for name in type(chat_model).model_fields]
+    headers = getattr(chat_model, "default_headers", None)
+    if isinstance(headers, Mapping):
+        yield from (
+            value for value in headers.values() if isinstance(value, str) and len(value) >= LEAST_SECRET
+        )
+    for value in values:
+        reveal = getattr(value, "get_secret_value", None)
         if callable(reveal):
             secret = reveal()
             if isinstance(secret, str) and secret:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
+from ranvier.integrations.langchain.beside import details_of
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
@@ -28,9 +29,27 @@ REASON_FIELDS: Final = ("finish_reason", "stop_reason", "stopReason", "done_reas
 OF_REPLAY: Final = ("model_provider", "output_version")
 """What of `response_metadata` a chat model needs to read its own content again."""
 
+WRITTEN: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+"""How Claude's chat model tells tokens written to a cache for a certain time."""
 
-def response_of(message: AIMessage, wire: str) -> Response:
-    """The answer in a whole message; what only its chat model understands becomes an opaque part."""
+OF_A_RUN: Final = ("lc_", "run-")
+"""How ids of LangChain itself begin."""
+
+NO_CONTENT: Final = frozenset(("thinking", "redacted_thinking", "reasoning", "refusal", "text"))
+"""Types of blocks that hold nothing, if the answer has no text."""
+
+MADE: Final = frozenset(("audio", "tool_outputs"))
+"""What chat models put beside the content though it is content."""
+
+
+def response_of(message: AIMessage, wire: str, model: str) -> Response:
+    """The answer in a whole message; what only its chat model understands becomes an opaque part.
+
+    Args:
+        message: The message.
+        wire: The `provider` of such a part.
+        model: The model that was asked.
+    """
     calls = tuple(_calls(message))
     text = str(message.text)
     parts: list[Part] = [Text(text)] if text else []
@@ -45,9 +64,16 @@ def response_of(message: AIMessage, wire: str) -> Response:
         model=str(
             message.response_metadata.get("model_name") or message.response_metadata.get("model") or ""
         ),
-        id=message.response_metadata.get("id") or message.id,
-        parts=(*_native(message, wire), *parts, *calls),
+        id=_id(message),
+        parts=(*_native(message, wire, model), *parts, *calls),
+        details=details_of(message),
     )
+
+
+def _id(message: AIMessage) -> str | None:
+    """The provider's id of the answer; that of a message is often LangChain's own."""
+    found = message.response_metadata.get("id") or message.id
+    return None if found is None or found.startswith(OF_A_RUN) else str(found)
 
 
 def _calls(message: AIMessage) -> Iterator[ToolCall]:
@@ -57,18 +83,31 @@ def _calls(message: AIMessage) -> Iterator[ToolCall]:
         yield ToolCall.parse(bad["id"] or f"call_{index}", bad["name"] or "", bad["args"] or "")
 
 
-def _native(message: AIMessage, wire: str) -> list[Native]:
+def _native(message: AIMessage, wire: str, model: str) -> list[Native]:
     """What the chat model wants back and we have no words for: blocks, and its own fields."""
     own: dict[str, Any] = {}
     if not isinstance(message.content, str):
         own["content"] = message.content
-    if message.additional_kwargs:
-        own["additional_kwargs"] = message.additional_kwargs
+    more = {name: value for name, value in message.additional_kwargs.items() if value and name != "parsed"}
+    if more:
+        own["additional_kwargs"] = more
     if not own:
         return []
     metadata = message.response_metadata
     own["response_metadata"] = {key: metadata[key] for key in OF_REPLAY if key in metadata}
-    return [Native(wire, own)]
+    if _says_nothing(message):
+        own["thought"] = True  # so that the answer counts as empty
+    return [Native(wire, own, model=model)]
+
+
+def _says_nothing(message: AIMessage) -> bool:
+    """True if there are only thoughts and blank texts among the blocks."""
+    if str(message.text).strip() or message.tool_calls or message.invalid_tool_calls:
+        return False
+    blocks = () if isinstance(message.content, str) else message.content
+    return MADE.isdisjoint(message.additional_kwargs) and all(
+        isinstance(block, str) or block.get("type") in NO_CONTENT for block in blocks
+    )
 
 
 def _reasoning(message: AIMessage) -> str:
@@ -82,7 +121,10 @@ def _reasoning(message: AIMessage) -> str:
 
 def _raw_reason(message: AIMessage) -> str | None:
     metadata = message.response_metadata
-    return next((metadata[name] for name in REASON_FIELDS if isinstance(metadata.get(name), str)), None)
+    raw = next((metadata[name] for name in REASON_FIELDS if isinstance(metadata.get(name), str)), None)
+    if raw == "incomplete" and isinstance(why := metadata.get("incomplete_details"), Mapping):
+        return str(why.get("reason") or raw)
+    return raw
 
 
 def _reason(raw: str | None, calls: object) -> FinishReason:
@@ -95,15 +137,19 @@ def _usage(message: AIMessage) -> Usage:
     counts = message.usage_metadata
     if counts is None:
         return UNKNOWN
-    read, written = counts.get("input_token_details") or {}, counts.get("output_token_details") or {}
     return Usage(
         input=counts["input_tokens"],
         output=counts["output_tokens"],
         total=counts["total_tokens"],
-        cache_read=read.get("cache_read") or 0,
-        cache_write=read.get("cache_creation") or 0,
-        reasoning=written.get("reasoning") or 0,
+        cache_read=_sum(counts.get("input_token_details"), "cache_read"),
+        cache_write=_sum(counts.get("input_token_details"), "cache_creation", *WRITTEN),
+        reasoning=_sum(counts.get("output_token_details"), "reasoning"),
     )
+
+
+def _sum(details: Mapping[str, Any] | None, *names: str) -> int:
+    """The tokens of these kinds; a class of service stands before a name, as in `priority_cache_read`."""
+    return sum(count for name, count in (details or {}).items() if count and name.endswith(names))
 
 
 class Chunks:
@@ -132,17 +178,20 @@ class Chunks:
             index = ("without", len(self._calls) if piece.get("id") else len(self._calls) - 1)
         return self._calls.setdefault(index, len(self._calls))
 
-    def end(self, wire: str) -> StreamEvent:
-        """The last event: why it ended, the usage, and what only the chat model understands."""
-        if not self._chunks:
-            return StreamEvent(finish_reason=FinishReason.STOP)
-        first, *others = self._chunks
-        whole = response_of(first + others if others else first, wire)
-        return StreamEvent(
-            finish_reason=whole.finish_reason,
-            raw_finish_reason=whole.raw_finish_reason,
-            usage=whole.usage,
-            id=whole.id,
-            model=whole.model or None,
-            parts=[part for part in whole.parts if isinstance(part, Native)],
-        )
+    def whole(self, wire: str, model: str) -> Response:
+        """All chunks as one answer."""
+        first, *others = self._chunks or [AIMessageChunk("")]
+        return response_of(first + others if others else first, wire, model)
+
+
+def last_event(whole: Response) -> StreamEvent:
+    """The last event of a stream: why it ended, the usage, and what only the chat model understands."""
+    return StreamEvent(
+        finish_reason=whole.finish_reason,
+        raw_finish_reason=whole.raw_finish_reason,
+        usage=whole.usage,
+        id=whole.id,
+        model=whole.model or None,
+        parts=[part for part in whole.parts if isinstance(part, Native)],
+        details=whole.details,
+    )

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from ranvier.messages.dicts.tools import OF_GEMINI
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool
 
 
 def written_tool(tool: Any, strict: bool | None) -> Any:
-    """A tool as `Request.tools` takes it; those that a provider runs, and our own, are left as they are."""
-    if isinstance(tool, (Tool, WireTool)) or (
-        isinstance(tool, Mapping) and ("type" in tool) != _is_schema(tool)
-    ):
+    """A tool as `Request.tools` takes it; one that a provider runs is left as it is."""
+    if isinstance(tool, WireTool) or (isinstance(tool, Mapping) and _is_of_a_provider(tool)):
         return tool
-    if isinstance(tool, Mapping) and "input_schema" in tool:
-        return tool
-    written = convert_to_openai_tool(tool, strict=strict)
-    return {**written, **(getattr(tool, "extras", None) or {})}
+    marks = {} if strict is None else {"strict": strict}
+    if isinstance(tool, Tool):
+        return replace(tool, extra={**(tool.extra or {}), **marks}) if marks else tool
+    if isinstance(tool, Mapping) and (tool.get("type") == "function" or "input_schema" in tool):
+        return {**tool, **marks}
+    extras = getattr(tool, "extras", None) or {}
+    if "provider_tool_definition" in extras:
+        return extras["provider_tool_definition"]
+    return {**convert_to_openai_tool(tool, strict=strict), **extras}
 
 
-def _is_schema(tool: Mapping[str, Any]) -> bool:
-    """True for the JSON schema of an object, which also has a `type`."""
-    return tool.get("type") == "object"
+def _is_of_a_provider(tool: Mapping[str, Any]) -> bool:
+    """True for a tool that one API has, and not for the schema of a function, which may have a `type` too."""
+    if "type" not in tool:
+        return not OF_GEMINI.isdisjoint(tool)
+    return tool["type"] not in ("function", "object") and "input_schema" not in tool
 
 
 def written_choice(choice: Any) -> Any:
