@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
-from langchain_core.exceptions import ContextOverflowError, ModelRateLimitError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
@@ -16,19 +15,16 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
 from ranvier import (
     ConfigurationError,
-    ConnectionFailedError,
-    ContextLengthError,
     FinishReason,
     Image,
     Message,
     Pipeline,
-    RanvierError,
-    RateLimitError,
     StreamInterruptedError,
     Text,
     Tool,
@@ -37,28 +33,20 @@ from ranvier import (
     Usage,
     providers,
 )
-from ranvier.layers import Fallback, Retry
+from ranvier.layers import Fallback
 from ranvier.providers import Stub
-from ranvier.simulator import Cut, Simulator, Status
+from ranvier.testing import settled
 from support.langchain.scripted import Scripted, Streaming
 
 TOOL = Tool("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
 SAID = {"type": "text", "text": "Because."}
 END = AIMessageChunk("", response_metadata={"finish_reason": "stop"})
-OUTAGE = (Status(503), Status(503), Cut())
 CUT_CALL = ToolCall("c2", "add", {}, "{")
 
 
 def pipeline_of(model: BaseChatModel) -> Pipeline:
     return Pipeline(Fallback(providers.from_langchain(model, name="theirs")), listeners=())
-
-
-async def failure_of(error: Exception) -> RanvierError:
-    pipeline = pipeline_of(Scripted(replies=[error]))
-    with pytest.raises(RanvierError) as caught:
-        await pipeline.complete("Hi")
-    return caught.value
 
 
 # --- conversations and answers -------------------------------------------------------------------
@@ -159,6 +147,77 @@ async def test_an_answer_is_read_whole_and_goes_back_as_it_was(streamed: bool) -
     assert sent.tool_calls[0]["id"] == "c1"
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_the_chat_model_says_beside_the_answer_is_read(streamed: bool) -> None:
+    """From LangChain's words for it."""
+    cited = {
+        "type": "citation",
+        "url": "https://a",
+        "title": "A",
+        "cited_text": "so",
+        "start_index": 0,
+        "end_index": 4,
+    }
+    metadata = {
+        "finish_reason": "stop",
+        "service_tier": "flex",
+        "headers": {"X-Request-Id": "req_1"},
+        "logprobs": {"content": [{"token": "Be", "logprob": -0.1, "top_logprobs": []}]},
+    }
+    blocks = [{**SAID, "annotations": [cited]}]
+    if streamed:
+        chunk = AIMessageChunk(blocks, response_metadata=metadata, id="lc_run--1")
+        answer = await (await pipeline_of(Streaming(replies=[[chunk]])).stream("Why?")).collect()
+    else:
+        model = Scripted(replies=[AIMessage(blocks, response_metadata=metadata)])
+        answer = await pipeline_of(model).complete("Why?")
+    (citation,) = answer.citations
+    assert (citation.url, citation.quote, citation.end) == ("https://a", "so", 4)
+    assert [token.token for token in answer.logprobs] == ["Be"]
+    assert (answer.service_tier, answer.request_id, answer.id) == ("flex", "req_1", None)
+
+
+async def test_tokens_of_a_cache_are_counted_under_every_name() -> None:
+    """Chat models name them by the class of service, and by how long they are kept."""
+    usage: Any = {
+        "input_tokens": 9,
+        "output_tokens": 3,
+        "total_tokens": 12,
+        "input_token_details": {
+            "priority_cache_read": 2,
+            "cache_creation": 0,
+            "ephemeral_5m_input_tokens": 3,
+            "ephemeral_1h_input_tokens": None,
+        },
+        "output_token_details": {"priority_reasoning": 1, "priority": 2},
+    }
+    answer = await pipeline_of(Scripted(replies=[AIMessage("fine", usage_metadata=usage)])).complete("Hi")
+    assert answer.usage == Usage(9, 3, 12, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        AIMessage("", additional_kwargs={"refusal": None, "parsed": None}),
+        AIMessage("", additional_kwargs={"reasoning_content": "Hm."}),
+        AIMessage([THOUGHT, {"type": "text", "text": " "}]),
+    ],
+)
+async def test_an_answer_without_content_is_empty(nothing: AIMessage) -> None:
+    """So that the next target may be asked; thoughts are no answer."""
+    provider = providers.from_langchain(Scripted(replies=[nothing]), name="theirs")
+    pipeline = Pipeline(Fallback(provider, Stub("fine"), on_empty=True), listeners=())
+    assert (await pipeline.complete("Hi")).provider == "stub"
+
+
+async def test_an_answer_that_was_cut_short_says_so() -> None:
+    """Also in the words of the Responses API."""
+    metadata = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    model = Scripted(replies=[AIMessage("Be", response_metadata=metadata)])
+    answer = await pipeline_of(model).complete("Why?")
+    assert (answer.finish_reason, answer.raw_finish_reason) == (FinishReason.LENGTH, "max_output_tokens")
+
+
 async def test_calls_of_tools_without_an_index_are_told_apart() -> None:
     """By their ids."""
     pieces = [
@@ -244,71 +303,46 @@ def test_what_is_no_chat_model_is_rejected() -> None:
         providers.from_langchain(Scripted(replies=[]).bind_tools([]))
 
 
-# --- errors --------------------------------------------------------------------------------------
+# --- callers that go away ------------------------------------------------------------------------
 
 
-async def test_errors_of_langchain_and_of_http_are_mapped() -> None:
-    """So that layers know what to do with them."""
-    assert isinstance(await failure_of(ContextOverflowError("too long")), ContextLengthError)
-    assert isinstance(await failure_of(ModelRateLimitError("slow down")), RateLimitError)
-    assert isinstance(await failure_of(httpx.ConnectError("refused")), ConnectionFailedError)
+class Endless(Scripted):
+    """One whose stream never ends by itself."""
+
+    ended: list[str] = []  # noqa: RUF012  # because pydantic copies it
+
+    async def _agenerate(self, *_: Any, **__: Any) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.append("answer")
+
+    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+        try:
+            yield ChatGenerationChunk(message=AIMessageChunk("a"))
+            await asyncio.Event().wait()
+        finally:
+            self.ended.append("stream")
 
 
-async def test_the_error_of_the_sdk_is_found_below_that_of_the_chat_model() -> None:
-    """By the status of its response; without keys."""
-    request = httpx.Request("POST", "http://a")
-    response = httpx.Response(503, headers={"Retry-After": "7"}, request=request)
-    cause = httpx.HTTPStatusError("sk-secret-of-the-model", request=request, response=response)
-    error = RuntimeError("the model failed")
-    error.__cause__ = cause
-    found: Any = await failure_of(error)
-    assert (found.status, found.retry_after) == (503, 7)
-    assert "sk-secret" not in str(found)
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("what", ["answer", "stream"])
+async def test_the_chat_model_ends_with_its_caller(what: str) -> None:
+    """Whole and streamed."""
+    model = Endless(replies=[])
+    pipeline = pipeline_of(model)
+    asking = pipeline.complete("Hi") if what == "answer" else (await pipeline.stream("Hi")).collect()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asking, 5)
+    await settled(pipeline)
+    assert model.ended == [what]
 
 
-async def test_an_unknown_error_stays_as_it_is() -> None:
-    """A mistake in a program is no failure of a provider."""
-    with pytest.raises(ZeroDivisionError):
-        await pipeline_of(Scripted(replies=[ZeroDivisionError()])).complete("Hi")
-
-
-async def test_a_stream_that_breaks_is_interrupted() -> None:
-    """After the first content."""
-    pipeline = pipeline_of(Streaming(replies=[[AIMessageChunk("a"), httpx.ReadError("reset")]]))
-    with pytest.raises(StreamInterruptedError):
-        async with pipeline.stream("Hi") as stream:
-            _ = [event async for event in stream]
-
-
-# --- over HTTP -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator() as running:
-        yield running
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_openais_chat_model_survives_an_outage(simulator: Simulator, streamed: bool) -> None:
-    """Two replies with 503, and one that is cut: a stream that is cut at its first content is no answer."""
-    url, key = simulator.url("openai"), SecretStr("sk-ours")
-    model = ChatOpenAI(model="gpt-5.2", api_key=key, base_url=url, max_retries=0, stream_usage=True)
-    simulator.play("openai", *OUTAGE)
-    provider = providers.from_langchain(model)
-    pipeline = Pipeline(Fallback(provider), Retry(5, base_delay=0, budget=None), listeners=())
-    if streamed:
-        with pytest.raises(StreamInterruptedError, match="invalid_response"):
-            await (await pipeline.stream("Why?")).collect()
-        answer = await (await pipeline.stream("Why?")).collect()
-    else:
-        answer = await pipeline.complete("Why?")
-        assert [each.outcome for each in answer.attempts] == OUTCOMES
-    assert answer.text
-    assert answer.usage.output
-    assert answer.model == provider.default_model == "gpt-5.2"
-    await pipeline.aclose()
-    await model.root_async_client.close()
-
-
-OUTCOMES = ["overloaded", "overloaded", "invalid_response", "succeeded"]
+async def test_the_stream_of_the_chat_model_ends_when_ours_is_closed() -> None:
+    """At once, and not when memory is cleaned up."""
+    model = Endless(replies=[])
+    pipeline = pipeline_of(model)
+    async with pipeline.stream("Hi") as stream:
+        assert (await anext(stream)).text == "a"
+    await settled(pipeline)
+    assert model.ended == ["stream"]

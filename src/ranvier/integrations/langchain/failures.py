@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from ranvier import errors
 from ranvier.errors.root import RanvierError
 from ranvier.providers._failures.classify import classify
 from ranvier.providers._failures.shown import LEAST_SECRET
+from ranvier.providers._failures.words import DECISIVE, GENERAL
 
 MAX_CAUSES: Final = 5
 """Chat models wrap the errors of their SDK: how far down the causes are followed."""
@@ -49,6 +51,9 @@ OF_MALFORMED: Final = (
 )
 """How messages begin that chat models have for an answer that is none."""
 
+WITH_A_CODE: Final = re.compile(r"(code=')?(?P<code>[a-z]+(_[a-z]+)+)(?(1)' message=|: )")
+"""How OpenAI's chat model writes an error in a stream of the Responses API."""
+
 
 class Failures:
     """Maps the errors of one chat model; what it cannot map stays as it is."""
@@ -71,7 +76,7 @@ class Failures:
     def _by_name(self, error: BaseException) -> RanvierError | None:
         names = {kind.__name__ for kind in type(error).__mro__}
         kind = next((BY_NAME[name] for name in BY_NAME if name in names), None)
-        if kind is None and isinstance(error, MALFORMED) and str(error).strip("'").startswith(OF_MALFORMED):
+        if kind is None and isinstance(error, MALFORMED) and str(error).strip("'\"").startswith(OF_MALFORMED):
             kind = errors.InvalidResponseError
         if kind is None:
             return None
@@ -116,19 +121,34 @@ def _status(error: BaseException) -> int | None:
 
 def _of_aws(response: object) -> object:
     """The error in a response of AWS' SDK."""
-    return response.get("Error") if isinstance(response, Mapping) else None
+    error = response.get("Error", {}) if isinstance(response, Mapping) else {}
+    return (
+        {"error": {name.lower(): error[name] for name in ("Code", "Message") if name in error}}
+        if error
+        else None
+    )
 
 
 def _body_of_an_answer(error: BaseException) -> object:
     """The error that stood in an answer with status 200, or in a stream; `None` for another failure."""
-    if type(error).__name__ in BY_NAME and type(error).__name__ != "APIError":
-        return None
-    body = getattr(error, "body", None)
     if type(error) is ValueError and error.args:
-        body = error.args[0]
-    if not isinstance(body, Mapping):
+        return _in_a_value_error(error.args[0])
+    body = getattr(error, "body", None)
+    if not isinstance(body, Mapping) or type(error).__name__ in BY_NAME.keys() - {"APIError"}:
         return None
     return body if "error" in body else {"error": body}
+
+
+def _in_a_value_error(given: Any) -> object:
+    """The error of OpenAI's APIs that their chat model raises as a ValueError: as it came, or as a text."""
+    if isinstance(given, Mapping):
+        return {"error": given}
+    if hasattr(given, "model_dump"):
+        return {"error": given.model_dump()}
+    words = WITH_A_CODE.match(given) if isinstance(given, str) else None
+    if words is None or words["code"].lower() not in DECISIVE.keys() | GENERAL.keys():
+        return None
+    return {"error": {"code": words["code"], "message": given[words.end() :]}}
 
 
 def _secrets(chat_model: Any) -> Iterator[str]:
