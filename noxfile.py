@@ -145,6 +145,14 @@ def langchain(session: nox.Session) -> None:
 
 
 @nox.session
+def instructor(session: nox.Session) -> None:
+    """instructor, at its newest, with the SDK of OpenAI that it takes, over our transport."""
+    _install(session, "instructor")
+    _print_versions(session, "instructor", "openai", "httpx2")
+    session.run("pytest", "tests/instructor", *session.posargs)
+
+
+@nox.session
 def real_server(session: nox.Session) -> None:
     """Our adapters against llama.cpp's server, with a tiny model made by the tests."""
     _install(session, "gguf==0.19.0", "xllamacpp==2026.10.11549")

@@ -37,6 +37,7 @@ INTEGRATION = {
     "cli",
     "fuzz",
     "hostile",
+    "instructor",
     "integrations",
     "langchain",
     "oracles",
