@@ -141,7 +141,7 @@ def langchain(session: nox.Session) -> None:
     _install(session, *names)
     _print_versions(session, *names, "openai", "pytest")
     session.run("pytest", "--benchmark-disable", "tests/langchain", *session.posargs)
-    session.run("python", "tests/mutations.py", "LC1", "LC2", "LC3", "LC4")
+    session.run("python", "tests/mutations.py", "LC1", "LC2", "LC3", "LC4", "LC5", "LC6")
 
 
 @nox.session

@@ -147,6 +147,22 @@ async def test_an_answer_is_read_whole_and_goes_back_as_it_was(streamed: bool) -
     assert sent.tool_calls[0]["id"] == "c1"
 
 
+@pytest.mark.parametrize("what", ["text", "call"])
+async def test_an_answer_that_was_changed_goes_back_as_it_is_now(what: str) -> None:
+    """Its blocks, which repeat the old text and the old calls, do not."""
+    blocks = [THOUGHT, SAID, {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}}]
+    model = Scripted(replies=[ANSWER.model_copy(update={"content": blocks}), AIMessage("fine")])
+    pipeline = pipeline_of(model)
+    answer = (await pipeline.complete("Why?")).message
+    kept = [part for part in answer.parts if not isinstance(part, Text if what == "text" else ToolCall)]
+    changed = Message("assistant", (*kept, Text("Nobody knows.")) if what == "text" else kept)
+    results = [Message.tool(call.id, "1") for call in changed.tool_calls]
+    await pipeline.complete([Message.user("Why?"), changed, *results])
+    sent = model.asked[1][0][1]
+    assert sent.content == ("Nobody knows." if what == "text" else "Because.")
+    assert [call["id"] for call in sent.tool_calls] == [call.id for call in changed.tool_calls]
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_what_the_chat_model_says_beside_the_answer_is_read(streamed: bool) -> None:
     """From LangChain's words for it."""

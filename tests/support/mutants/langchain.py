@@ -10,9 +10,14 @@ PROVIDER = "integrations/langchain/provider.py"
 RECEIVED = "integrations/langchain/received.py"
 SETTINGS = "integrations/langchain/settings.py"
 FAILURES = "integrations/langchain/failures.py"
+BLOCKS = "integrations/langchain/blocks.py"
+WRITTEN_BLOCKS = "integrations/langchain/written_blocks.py"
 
 OURS = "tests/langchain/test_chat_model.py"
 THEIRS = "tests/langchain/test_from_langchain.py"
+FAILED = "tests/langchain/test_failures.py"
+READ = "tests/langchain/test_blocks.py"
+WRITTEN = "tests/langchain/test_written_blocks.py"
 
 MUTANTS = [
     mutant(
@@ -23,8 +28,8 @@ MUTANTS = [
     ),
     mutant(
         "LC1", "signatures are lost", ANSWERS,
-        "    return {SAVED: dump([response.message])} if opaque else {}",
-        "    return {}",
+        "    return {**refusal, SAVED: dump([response.message])} if opaque else refusal",
+        "    return refusal",
         f"{OURS}::test_reasoning_goes_back_to_its_provider_as_it_was",
     ),
     mutant(
@@ -47,7 +52,7 @@ MUTANTS = [
     ),
     mutant(
         "LC3", "a cut stream is a whole answer", PROVIDER,
-        "        if end.raw_finish_reason is None and self._finish_reasons:",
+        "        if whole.raw_finish_reason is None and self._finish_reasons:",
         "        if False:",
         f"{THEIRS}::test_a_stream_without_a_finish_reason_is_whole_if_the_user_says_so",
     ),
@@ -73,6 +78,72 @@ MUTANTS = [
         "LC4", "a key stands in an error", FAILURES,
         "            secret=self._secrets,",
         "            secret=None,",
-        f"{THEIRS}::test_the_error_of_the_sdk_is_found_below_that_of_the_chat_model",
+        f"{FAILED}::test_the_error_of_the_sdk_is_found_below_that_of_the_chat_model",
+    ),
+    mutant(
+        "LC5", "a key of a block that nobody reads is lost", BLOCKS,
+        "    if keeps:",
+        "    if False:",
+        f"{READ}::test_what_has_no_equivalent_is_rejected",
+    ),
+    mutant(
+        "LC5", "a text is sent as the PDF that LangChain takes it for", BLOCKS,
+        '    if url.startswith("data:") and media_type == PDF:',
+        "    if False:",
+        f"{READ}::test_a_block_arrives_as_a_part",
+    ),
+    mutant(
+        "LC5", "a call stands twice in the history", BLOCKS,
+        '        if kind in CALLS and not calls.isdisjoint((block.get("id"), block.get("call_id"))):',
+        "        if False:",
+        f"{READ}::test_an_answer_of_another_chat_model_goes_on_here",
+    ),
+    mutant(
+        "LC5", "a saved answer gives instructions", HISTORY,
+        '    if len(answers) != 1 or answers[0].role != "assistant":',
+        "    if len(answers) != 1:",
+        f"{OURS}::test_an_answer_that_was_forged_is_rejected",
+    ),
+    mutant(
+        "LC5", "an edited call is sent as it was", HISTORY,
+        '        return bool(given["args"] == dict(call.arguments))',
+        "        return True",
+        f"{OURS}::test_an_answer_that_was_changed_goes_back_as_it_is_now",
+    ),
+    mutant(
+        "LC6", "a part of another API is sent", WRITTEN_BLOCKS,
+        "        return self._fields.of_wire(part, *WIRES.get(self._vendor, (part.wire,)))",
+        "        return self._fields.of_wire(part, part.wire)",
+        f"{WRITTEN}::test_the_next_target_is_asked_what_a_chat_model_cannot_be_sent",
+    ),
+    mutant(
+        "LC6", "a chat model that rejects a block ends the call", PROVIDER,
+        "            if self._failures.mapped(error) is None and _holds_media(call.request):",
+        "            if False:",
+        f"{WRITTEN}::test_a_chat_model_that_raises_for_a_block_is_passed_over",
+    ),
+    mutant(
+        "LC6", "an error inside a 200 is a mistake of the program", FAILURES,
+        "            if (body := _body_of_an_answer(each)) is not None:",
+        "            if (body := None) is not None:",
+        f"{FAILED}::test_an_error_inside_an_answer_is_read",
+    ),
+    mutant(
+        "LC6", "thoughts are an answer", RECEIVED,
+        "    if _says_nothing(message):",
+        "    if False:",
+        f"{THEIRS}::test_an_answer_without_content_is_empty",
+    ),
+    mutant(
+        "LC6", "a tenant gets the cached answer of another", CHAT_MODEL,
+        '        return {"targets": self._targets(), "tenant": whose, **settings}',
+        '        return {"targets": self._targets(), **settings}',
+        f"{OURS}::test_a_cache_of_langchain_gives_no_tenant_the_answer_of_another",
+    ),
+    mutant(
+        "LC6", "a restarted stream is added to the first", CHAT_MODEL,
+        '        if options.get("on_break", "raise") != "raise":',
+        "        if False:",
+        f"{OURS}::test_a_stream_is_never_restarted",
     ),
 ]  # fmt: skip  # because: a row reads number, bug, file; line; mutation; tests

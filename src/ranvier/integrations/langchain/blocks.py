@@ -126,6 +126,7 @@ def _sound(keys: Keys, media_type: str) -> Part:
 
 def _file(keys: Keys, media_type: str) -> Part:
     name = _name(keys)
+    named = {"filename": name} if name else {}
     if file_id := keys.text("file_id"):  # what LangChain makes of a file of chat completions
         return read_part({"type": "file", "file": {"file_id": file_id}}, keys.where)
     url = _source(keys, media_type)
@@ -136,7 +137,7 @@ def _file(keys: Keys, media_type: str) -> Part:
         return read_part({"type": "file", "file": file, **_marks(keys)}, keys.where)
     if url.startswith("data:"):
         return _document(keys, url, None, name)
-    return read_part({"type": "input_file", "file_url": url, "filename": name, **_marks(keys)}, keys.where)
+    return read_part({"type": "input_file", "file_url": url, **named, **_marks(keys)}, keys.where)
 
 
 def _words(keys: Keys, media_type: str) -> Part:

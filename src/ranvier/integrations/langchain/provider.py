@@ -108,7 +108,8 @@ class LangChainProvider(FunctionProvider):
             yield
         except (NotImplementedError, ValueError) as error:
             if self._failures.mapped(error) is None and _holds_media(call.request):
-                raise self.unsupported(call, f"takes no such media: {type(error).__name__}") from error
+                # Its message may quote the block.
+                raise self.unsupported(call, f"takes no such media: {type(error).__name__}") from None
             raise
 
     def _cut(self, call: Call) -> InvalidResponseError:

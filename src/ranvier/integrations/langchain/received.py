@@ -18,7 +18,11 @@ REASONS: Final[Mapping[str, FinishReason]] = {
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens"), FinishReason.LENGTH),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), FinishReason.TOOL_CALLS),
     **dict.fromkeys(
-        ("content_filter", "refusal", "safety", "guardrail_intervened"), FinishReason.CONTENT_FILTER
+        (
+            *("content_filter", "refusal", "safety", "guardrail_intervened", "recitation", "blocklist"),
+            *("prohibited_content", "spii", "model_armor", "image_safety", "sensitive"),
+        ),
+        FinishReason.CONTENT_FILTER,
     ),
 }
 """The finish reasons of the APIs, in lower case; LangChain passes them on as they are."""
@@ -153,7 +157,7 @@ def _sum(details: Mapping[str, Any] | None, *names: str) -> int:
 
 
 class Chunks:
-    """The chunks of one answer, which `end` adds up: usage comes in pieces, and opaque blocks as well."""
+    """The chunks of one answer, which `whole` adds up: usage comes in pieces, and opaque blocks as well."""
 
     def __init__(self) -> None:
         self._chunks: list[AIMessageChunk] = []

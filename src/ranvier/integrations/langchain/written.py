@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
+from ranvier.integrations.langchain.blocks import CALLS
 from ranvier.integrations.langchain.written_blocks import Blocks
 from ranvier.messages.message import MEDIA, Message, ToolResult
 from ranvier.messages.native import Native
@@ -93,5 +94,17 @@ class History:
         wire, model = self._provider.wire, self._call.deployment.model
         for part in message.parts:
             if isinstance(part, Native) and part.provider == wire and part.model in (None, model):
-                return part
+                return part if _is_same(part, message) else None
         return None
+
+
+def _is_same(own: Native, message: Message) -> bool:
+    """True unless the text or calls of an answer were changed, of which its blocks repeat the old ones."""
+    content = own.data.get("content")
+    if content is None:
+        return True
+    ids = {call.id for call in message.tool_calls}
+    called = [block for block in content if isinstance(block, dict) and block.get("type") in CALLS]
+    return str(AIMessage(content).text) == message.text and all(
+        not ids.isdisjoint((block.get("id"), block.get("call_id"))) for block in called
+    )
