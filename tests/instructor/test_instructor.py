@@ -23,7 +23,7 @@ from support.instructor.asking import (
     lakes_without_await,
     stack,
 )
-from support.sdks.six import FAULTS
+from support.sdks.six_faults import FAULTS
 from support.simulator.threaded import simulator_in_thread
 
 PATIENCE = 4.0

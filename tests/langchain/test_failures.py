@@ -30,7 +30,7 @@ from ranvier import (
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
 from ranvier.simulator import Cut, Simulator
 from support.langchain.scripted import Scripted, Streaming
-from support.sdks.six import FAULTS
+from support.sdks.six_faults import FAULTS
 
 
 def pipeline_of(model: Any, **settings: Any) -> Pipeline:

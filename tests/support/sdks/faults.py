@@ -14,7 +14,7 @@ from ranvier.integrations import transport
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.simulator import Simulator
 from support.sdks.scripts import SCRIPTS, Script
-from support.sdks.six import FAULTS
+from support.sdks.six_faults import FAULTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "integrations.md"
 BEGIN, END = "<!-- made: faults -->\n", "<!-- end -->"
