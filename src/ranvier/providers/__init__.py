@@ -55,8 +55,8 @@ _MODULES = {
 }
 """The module that defines each adapter class."""
 
-_WRAPPERS = {"from_langchain": "ranvier.integrations.langchain.wrapped"}
-"""The module of each function that makes a provider of another library's object."""
+_FUNCTIONS = {"from_langchain": "ranvier.integrations.langchain.wrapped"}
+"""The module of each function that makes a provider of what another library has."""
 
 __all__ = [
     "GLM",
@@ -86,8 +86,8 @@ if not TYPE_CHECKING:  # because a type checker would then accept any name
         for vendor, class_name in ADAPTERS.items():
             if class_name == name:
                 return adapter(vendor)
-        if name in _WRAPPERS:
-            return getattr(import_module(_WRAPPERS[name]), name)
+        if name in _FUNCTIONS:
+            return getattr(import_module(_FUNCTIONS[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
