@@ -173,8 +173,12 @@ async def test_openais_chat_model_survives_six_faults(
     simulator.play("openai", *FAULTS[fault])
     async with chat_model(simulator, responses=responses) as model:
         targets = [providers.from_langchain(model, name=name) for name in ("first", "backup")]
-        layers = (Fallback(*targets), Retry(5, base_delay=0), Timeout(seconds=1))
-        async with Pipeline(Deadline(10), *layers, listeners=()) as pipeline:
+        layers = (
+            Fallback(*targets),
+            Retry(5, base_delay=0),
+            Timeout(seconds=3 if fault == "silence" else 30),
+        )
+        async with Pipeline(Deadline(60), *layers, listeners=()) as pipeline:
             if streamed:
                 answer = await (await pipeline.stream("Why?")).collect()
             else:

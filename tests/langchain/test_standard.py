@@ -18,7 +18,14 @@ from support.langchain.compliant import compliant
 
 PIXEL = b"\x89PNG\r\n\x1a\n and the rest"
 
+KINDS = {".pdf": b"%PDF-1.7 and the rest", ".wav": b"RIFF    WAVE and the rest"}
+
 DETAILS = ("reasoning_output", "cache_read_input", "cache_creation_input")
+
+
+def _fetched(url: str, **_: Any) -> Mock:
+    """A picture, or what the address ends like."""
+    return Mock(content=next((data for end, data in KINDS.items() if url.endswith(end)), PIXEL))
 
 
 class Ours:
@@ -88,8 +95,8 @@ class TestIntegration(Ours, ChatModelIntegrationTests):
 
     @pytest.fixture(autouse=True)
     def network(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A picture of ours in place of what they would fetch."""
-        monkeypatch.setattr(httpx, "get", lambda *_, **__: Mock(content=PIXEL))
+        """Something of ours in place of what they would fetch."""
+        monkeypatch.setattr(httpx, "get", _fetched)
         monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "ranvier")
 
     def _any_answer(self, *, stream: bool = False) -> AIMessage:

@@ -39,7 +39,7 @@ def stack(simulator: Simulator) -> Pipeline:
         Retry(base_delay=0.01),
         Throttle(),
         Breaker(),
-        Timeout(seconds=1, first_token=1),
+        Timeout(seconds=2, first_token=2),
         listeners=(),
     )
 
