@@ -71,16 +71,16 @@ def _result(message: ToolMessage, where: str) -> str | tuple[Any, ...]:
 
 def _answer(message: AIMessage, where: str) -> tuple[Part, ...]:
     calls = tuple(_calls(message, where))
-    said = _said(message, where, frozenset(call.id for call in calls))
+    parts = _content_of(message, where, frozenset(call.id for call in calls))
     if refusal := message.additional_kwargs.get("refusal"):
-        said = (*said, Text(str(refusal)))
+        parts = (*parts, Text(str(refusal)))
     thought = message.additional_kwargs.get("reasoning_content")
-    if isinstance(thought, str) and thought and not any(isinstance(part, Native) for part in said):
-        said = (thought_of(thought), *said)
-    return (*said, *calls)
+    if isinstance(thought, str) and thought and not any(isinstance(part, Native) for part in parts):
+        parts = (thought_of(thought), *parts)
+    return (*parts, *calls)
 
 
-def _said(message: AIMessage, where: str, calls: frozenset[str]) -> tuple[Part, ...]:
+def _content_of(message: AIMessage, where: str, calls: frozenset[str]) -> tuple[Part, ...]:
     if isinstance(message.content, str):
         return (Text(message.content),) if message.content else ()
     return tuple(read_blocks(message.content, f"{where}.content", calls))

@@ -26,5 +26,5 @@ def from_langchain(
     Raises:
         ConfigurationError: it is no chat model, it retries by itself, or LangChain is not installed.
     """
-    provider: FunctionProvider = module("provider").LangChainProvider(chat_model, name, finish_reasons)
+    provider: FunctionProvider = module("behind.provider").LangChainProvider(chat_model, name, finish_reasons)
     return provider

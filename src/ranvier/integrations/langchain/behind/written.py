@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
+from ranvier.integrations.langchain.behind.written_blocks import Blocks
 from ranvier.integrations.langchain.blocks import CALLS
-from ranvier.integrations.langchain.written_blocks import Blocks
 from ranvier.messages.message import MEDIA, Message, ToolResult
 from ranvier.messages.native import Native
 
 if TYPE_CHECKING:
-    from ranvier.integrations.langchain.provider import LangChainProvider
+    from ranvier.integrations.langchain.behind.asker import Asker
     from ranvier.pipeline.call import Call
 
 
@@ -27,7 +27,7 @@ class History:
         blocks: Writes what the messages hold.
     """
 
-    def __init__(self, provider: LangChainProvider, call: Call, blocks: Blocks) -> None:
+    def __init__(self, provider: Asker, call: Call, blocks: Blocks) -> None:
         self._provider = provider
         self._call = call
         self._blocks = blocks

@@ -15,7 +15,7 @@ from ranvier.messages.wire import WirePart, WireTool
 from ranvier.providers._history.part_fields import KNOWN, PartFields
 
 if TYPE_CHECKING:
-    from ranvier.integrations.langchain.provider import LangChainProvider
+    from ranvier.integrations.langchain.behind.asker import Asker
     from ranvier.pipeline.call import Call
 
 Block = dict[str, Any]
@@ -37,12 +37,11 @@ class Blocks:
     Args:
         provider: The provider, for errors.
         call: The call.
-        vendor: What the chat model calls its vendor in traces.
     """
 
-    def __init__(self, provider: LangChainProvider, call: Call, vendor: str) -> None:
-        self._vendor = vendor
-        self._fields = _Fields(provider, call, KNOWN.get(ROWS.get(vendor, "")))
+    def __init__(self, provider: Asker, call: Call) -> None:
+        self._vendor = provider.vendor
+        self._fields = _Fields(provider, call, KNOWN.get(ROWS.get(provider.vendor, "")))
         self._no_fields = _Fields(provider, call, {})
 
     def no_fields(self, kind: str, extra: Mapping[str, Any] | None) -> None:
@@ -83,10 +82,10 @@ class Blocks:
 
     def content(self, parts: Iterable[Part]) -> Any:
         """A text, or blocks where there is more than text."""
-        said = [part for part in parts if not isinstance(part, (ToolCall, ToolResult, Native))]
-        if all(isinstance(part, Text) and not part.extra for part in said):
-            return "".join(part.text for part in said if isinstance(part, Text))
-        return [self._block(part) for part in said]
+        shown = [part for part in parts if not isinstance(part, (ToolCall, ToolResult, Native))]
+        if all(isinstance(part, Text) and not part.extra for part in shown):
+            return "".join(part.text for part in shown if isinstance(part, Text))
+        return [self._block(part) for part in shown]
 
     def _block(self, part: Text | Media | WirePart) -> Block:
         if isinstance(part, WirePart):

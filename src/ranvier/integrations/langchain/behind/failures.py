@@ -49,7 +49,7 @@ OF_MALFORMED: Final = (
     "Response missing 'choices'",
     "Received response with null value",
 )
-"""How messages begin that chat models have for an answer that is none."""
+"""How messages begin with which chat models reject an answer without content."""
 
 WITH_A_CODE: Final = re.compile(r"(code=')?(?P<code>[a-z]+(_[a-z]+)+)(?(1)' message=|: )")
 """How OpenAI's chat model writes an error in a stream of the Responses API."""

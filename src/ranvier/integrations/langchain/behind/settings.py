@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ranvier.providers._wire.fields import Extras
 
 if TYPE_CHECKING:
-    from ranvier.integrations.langchain.provider import LangChainProvider
-    from ranvier.integrations.langchain.written_blocks import Blocks
+    from ranvier.integrations.langchain.behind.asker import Asker
+    from ranvier.integrations.langchain.behind.written_blocks import Blocks
     from ranvier.pipeline.call import Call
 
 FIELDS: Final = ("temperature", "top_p", "max_tokens", "seed")
@@ -19,7 +19,7 @@ NOWHERE: Final = ("reasoning", "reasoning_summary", "cache", "cache_key")
 """Options for which LangChain has no common name."""
 
 
-def prepared(provider: LangChainProvider, call: Call, blocks: Blocks) -> tuple[Any, dict[str, Any]]:
+def prepared(provider: Asker, call: Call, blocks: Blocks) -> tuple[Any, dict[str, Any]]:
     """The chat model with the tools and settings of the request, and the arguments of its call.
 
     Raises:
@@ -46,7 +46,7 @@ def _remedy(call: Call) -> str:
     return f"set it on the chat model, or in extra={{{call.deployment.provider.name!r}: ...}}"
 
 
-def _fields(provider: LangChainProvider, call: Call) -> Iterator[tuple[str, Any]]:
+def _fields(provider: Asker, call: Call) -> Iterator[tuple[str, Any]]:
     for name in FIELDS:
         value = getattr(call.request, name)
         if value is None:
@@ -64,7 +64,7 @@ def _field(kind: Any, name: str) -> str | None:
 
 
 def _with_tools(
-    provider: LangChainProvider, call: Call, asked: Any, tools: list[dict[str, Any]], chosen: dict[str, Any]
+    provider: Asker, call: Call, asked: Any, tools: list[dict[str, Any]], chosen: dict[str, Any]
 ) -> Any:
     try:
         return asked.bind_tools(tools, **chosen)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from ranvier.integrations.langchain.beside import details_of
+from ranvier.integrations.langchain.behind.beside import details_of
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta

@@ -12,11 +12,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ContentFilterError, InvalidResponseError, UnsupportedRequestError
-from ranvier.integrations.langchain.failures import Failures
-from ranvier.integrations.langchain.received import Chunks, last_event, response_of
-from ranvier.integrations.langchain.settings import prepared
-from ranvier.integrations.langchain.written import History
-from ranvier.integrations.langchain.written_blocks import Blocks
+from ranvier.integrations.langchain.behind.failures import Failures
+from ranvier.integrations.langchain.behind.received import Chunks, last_event, response_of
+from ranvier.integrations.langchain.behind.settings import prepared
+from ranvier.integrations.langchain.behind.written import History
+from ranvier.integrations.langchain.behind.written_blocks import Blocks
 from ranvier.messages.collector import steps_of
 from ranvier.messages.message import MEDIA, ToolResult
 from ranvier.messages.request import Request
@@ -34,14 +34,15 @@ class LangChainProvider(FunctionProvider):
 
     Attributes:
         chat_model: The chat model.
+        vendor: What it calls its vendor in traces.
         wire: The `provider` of the opaque parts of its answers, which only this provider gets back.
     """
 
     def __init__(self, chat_model: Any, name: str | None = None, finish_reasons: bool = True) -> None:
         _check(chat_model)
         known = chat_model._get_ls_params()
-        self._vendor = str(known.get("ls_provider") or chat_model._llm_type)
-        name = self._vendor if name is None else name
+        self.vendor = str(known.get("ls_provider") or chat_model._llm_type)
+        name = self.vendor if name is None else name
         self._failures = Failures(name, chat_model)
         super().__init__(name, self._whole, self._streamed, self._failures.mapped)
         self.default_model = str(known.get("ls_model_name") or name)
@@ -97,7 +98,7 @@ class LangChainProvider(FunctionProvider):
             raise self.unsupported(
                 call, f"asks {self.default_model!r:.80} only: make another chat model for the other model"
             )
-        blocks = Blocks(self, call, self._vendor)
+        blocks = Blocks(self, call)
         asked, arguments = prepared(self, call, blocks)
         return asked, History(self, call, blocks).messages(), arguments
 
@@ -128,7 +129,7 @@ class LangChainProvider(FunctionProvider):
         )
 
     def _check_answered(self, response: Response, model: str) -> None:
-        """Check that a model which did not go on has said something.
+        """Check that a model which did not go on has given an answer.
 
         Raises:
             ContentFilterError: it has not.
