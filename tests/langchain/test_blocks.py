@@ -155,9 +155,9 @@ OF_ONE_API: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         {"type": "file", "file": {"filename": "a.zip", "file_data": data_url(b"PK", "application/zip")}},
     ),
     "another sound": (
-        {"type": "audio", "base64": encoded(b"webm"), "mime_type": "audio/webm"},
+        {"type": "audio", "base64": encoded(b"webm"), "mime_type": "audio/webm", **MARK},
         "chat_completions",
-        {"type": "input_audio", "input_audio": {"data": encoded(b"webm"), "format": "webm"}},
+        {"type": "input_audio", "input_audio": {"data": encoded(b"webm"), "format": "webm"}, **MARK},
     ),
     "file by URL that is no document": (
         {"type": "file", "url": "https://example.com/a.docx"},
@@ -191,6 +191,7 @@ async def test_media_in_the_result_of_a_tool_arrive() -> None:
 
 REJECTED: dict[str, Any] = {
     "unknown block": HumanMessage([{"type": "hologram"}]),
+    "block with an odd type": HumanMessage([{"type": ["text"]}]),
     "picture without content": HumanMessage([{"type": "image"}]),
     "picture with two contents": HumanMessage(
         [{"type": "image", "url": "https://a/b.png", "base64": "AA=="}]

@@ -58,7 +58,7 @@ def read_blocks(content: Any, where: str, calls: frozenset[str] | None = None) -
 def _part(block: Any, where: str, calls: frozenset[str] | None) -> Part | None:
     """The part that a block holds; `None` for one that says nothing, or says what `tool_calls` says."""
     kind = block.get("type") if isinstance(block, Mapping) else None
-    if kind is None:
+    if not isinstance(kind, str):
         return read_part(block, where)
     if kind == "non_standard":
         return _part(block.get("value"), where, calls)
@@ -119,7 +119,7 @@ def _sound(keys: Keys, media_type: str) -> Part:
     known = not media_type or OTHER_NAMES.get(media_type, media_type) in FORMATS
     if data and not known:
         sound = {"data": data, "format": media_type.rpartition("/")[2]}
-        return read_part({"type": "input_audio", "input_audio": sound}, keys.where)
+        return read_part({"type": "input_audio", "input_audio": sound, **(extra or {})}, keys.where)
     url = f"data:{media_type};base64,{data}" if data else keys.text("url")
     return Audio(url, media_type=media_type or None, extra=extra)
 
@@ -128,7 +128,7 @@ def _file(keys: Keys, media_type: str) -> Part:
     name = _name(keys)
     named = {"filename": name} if name else {}
     if file_id := keys.text("file_id"):  # what LangChain makes of a file of chat completions
-        return read_part({"type": "file", "file": {"file_id": file_id}}, keys.where)
+        return read_part({"type": "file", "file": {"file_id": file_id, **named}}, keys.where)
     url = _source(keys, media_type)
     if is_document_type(media_type):
         return _document(keys, url, media_type, name)
