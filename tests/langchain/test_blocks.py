@@ -191,7 +191,6 @@ async def test_media_in_the_result_of_a_tool_arrive() -> None:
 
 REJECTED: dict[str, Any] = {
     "unknown block": HumanMessage([{"type": "hologram"}]),
-    "block with an odd type": HumanMessage([{"type": ["text"]}]),
     "picture without content": HumanMessage([{"type": "image"}]),
     "picture with two contents": HumanMessage(
         [{"type": "image", "url": "https://a/b.png", "base64": "AA=="}]

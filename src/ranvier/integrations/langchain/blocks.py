@@ -58,7 +58,7 @@ def read_blocks(content: Any, where: str, calls: frozenset[str] | None = None) -
 def _part(block: Any, where: str, calls: frozenset[str] | None) -> Part | None:
     """The part that a block holds; `None` for one that says nothing, or says what `tool_calls` says."""
     kind = block.get("type") if isinstance(block, Mapping) else None
-    if not isinstance(kind, str):
+    if kind is None:
         return read_part(block, where)
     if kind == "non_standard":
         return _part(block.get("value"), where, calls)
