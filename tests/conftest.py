@@ -39,6 +39,7 @@ INTEGRATION = {
     "hostile",
     "integrations",
     "oracles",
+    "pydantic_ai_models",
     "real_server",
     "sdks",
     "security",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.pydantic_ai_models import from_pydantic_ai
+    from ranvier.providers.sdk.clients import from_anthropic, from_genai, from_openai
     from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
@@ -54,6 +56,14 @@ _MODULES = {
 }
 """The module that defines each adapter class."""
 
+_FUNCTIONS = {
+    "from_anthropic": "sdk.clients",
+    "from_genai": "sdk.clients",
+    "from_openai": "sdk.clients",
+    "from_pydantic_ai": "pydantic_ai_models",
+}
+"""The module of each function that makes a provider of what another library has."""
+
 __all__ = [
     "GLM",
     "Anthropic",
@@ -67,6 +77,10 @@ __all__ = [
     "OpenRouter",
     "Stub",
     "Vertex",
+    "from_anthropic",
+    "from_genai",
+    "from_openai",
+    "from_pydantic_ai",
 ]
 
 
@@ -81,6 +95,8 @@ if not TYPE_CHECKING:  # because a type checker would then accept any name
         for vendor, class_name in ADAPTERS.items():
             if class_name == name:
                 return adapter(vendor)
+        if name in _FUNCTIONS:
+            return getattr(import_module(f"ranvier.providers.{_FUNCTIONS[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,0 +1,16 @@
+"""A pipeline as a model of pydantic-ai."""
+
+from importlib import import_module
+
+from ranvier.errors.configuration import ConfigurationError
+
+try:
+    import_module("pydantic_ai")
+except ModuleNotFoundError as _missing:
+    raise ConfigurationError(
+        f"ranvier.integrations.pydantic_ai needs {_missing.name}: pip install 'ranvier[pydantic-ai]'"
+    ) from None
+
+from ranvier.integrations.pydantic_ai.model import PipelineModel
+
+__all__ = ["PipelineModel"]
