@@ -17,6 +17,7 @@ from ranvier.providers._http.httpx_engine.engine import HttpxClient
 from ranvier.providers._http.httpx_engine.exchange import Exchange
 from ranvier.providers._http.httpx_engine.users_client import has_connections, pool_size, view_of
 from ranvier.providers._http.port import HttpClient, HttpRequest
+from ranvier.providers.sdk.error_body import limits_errors
 from ranvier.providers.sdk.exchange import SdkExchange, Send, before_request
 
 
@@ -58,11 +59,14 @@ class _SdkHttpClient(HttpxClient):
 
 
 def watched(http: Any) -> Any:
-    """A copy of an SDK's HTTP client with the same pool: without cookies and redirects, with our hook."""
+    """A copy of an SDK's HTTP client with the same pool: without cookies and redirects, with our hooks."""
     view = view_of(http)
     view.follow_redirects = False
     hooks = view.event_hooks
-    view.event_hooks = {**hooks, "request": [*hooks["request"], before_request]}
+    view.event_hooks = {
+        "request": [*hooks["request"], before_request],
+        "response": [limits_errors(library_of(http)), *hooks["response"]],
+    }
     return view
 
 

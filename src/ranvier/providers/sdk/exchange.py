@@ -8,6 +8,8 @@ from typing import Any
 
 from ranvier.errors.rejected import CredentialLookupError, CredentialUnusableError
 from ranvier.errors.root import RanvierError
+from ranvier.headers import HOLD_KEYS
+from ranvier.providers._failures.shown import secrets_in
 from ranvier.providers._http.httpx_engine.errors import map_exception, strip
 from ranvier.providers._http.httpx_engine.exchange import Exchange
 from ranvier.providers._http.port import HttpRequest
@@ -54,6 +56,12 @@ class SdkExchange(Exchange):
         return failure
 
 
+def key_of(request: HttpRequest) -> str | None:
+    """The key of the call: the first of the secrets, if there are several."""
+    secret = request.secret
+    return (secret[0] if isinstance(secret, tuple) else secret) or None
+
+
 def send_other_key() -> None:
     """Let no request of the current exchange go without the key of the call, which is not the client's."""
     _running.get().other_key = True
@@ -70,7 +78,9 @@ async def before_request(request: Any) -> None:
     """
     exchange = _running.get()
     request.extensions["trace"] = exchange._trace
-    key = exchange.request.secret
+    key = key_of(exchange.request)
+    sent = {name: value for name, value in request.headers.items() if name in HOLD_KEYS}
+    exchange.request.secret = secrets_in(exchange.request.secret, sent)  # a token, for example
     if exchange.other_key and not any(str(key) in value for value in request.headers.values()):
         raise CredentialUnusableError(
             f"{exchange.request.target}: the SDK's client does not send the key of the call, "

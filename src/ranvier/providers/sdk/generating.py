@@ -9,7 +9,7 @@ from typing import Any, Final
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import ACCEPTED
 from ranvier.providers.sdk.engine import response_of, watched
-from ranvier.providers.sdk.exchange import send_other_key
+from ranvier.providers.sdk.exchange import key_of, send_other_key
 
 ONCE: Final = {"retry_options": {"attempts": 1}}
 """The SDK's options for a request without retries."""
@@ -40,10 +40,11 @@ class Generating:
         built = self._api._build_request("post", path, json.loads(request.body), ONCE)
         built.headers = {**built.headers, **request.headers, "accept-encoding": ACCEPTED}
         built.timeout = (request.connect, None, None, None)
-        if request.secret not in (None, self._api.api_key):
+        key = key_of(request)
+        if key not in (None, self._api.api_key):
             send_other_key()
             if self._api.api_key:  # otherwise it has a token, which would be sent as well
-                built.headers[KEY] = request.secret
+                built.headers[KEY] = key
         try:
             answer = await self._api._async_request(built, ONCE, stream=True)
         except Exception as error:

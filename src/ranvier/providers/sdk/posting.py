@@ -9,7 +9,7 @@ from ranvier.errors.provider import InvalidResponseError
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import ACCEPTED
 from ranvier.providers.sdk.engine import library_of, response_of, watched
-from ranvier.providers.sdk.exchange import send_other_key
+from ranvier.providers.sdk.exchange import key_of, send_other_key
 
 RAW: Final = {"X-Stainless-Raw-Response": "stream", "Accept-Encoding": ACCEPTED}
 """The header by which the SDKs' own `with_streaming_response` gets a reply that is not read yet, and what
@@ -32,7 +32,7 @@ class Posting:
     async def send(self, request: HttpRequest) -> Any:
         """Send `request` and return the HTTP response, whatever its status."""
         try:
-            answer = await self._client_for(request.secret).post(
+            answer = await self._client_for(key_of(request)).post(
                 request.url.removeprefix(self._base_url),
                 cast_to=object,
                 body=json.loads(request.body),
