@@ -41,6 +41,7 @@ def _citations(citations: Iterable[Citation], text: str) -> Iterable[theirs.Cita
     """Theirs, but for those that name nothing."""
     for each in citations:
         excerpts = [each.quote] if each.quote else []
+        source: theirs.CitationSource
         if each.url:
             source = theirs.WebCitationSource(each.url, title=each.title, excerpts=excerpts)
         elif each.title or excerpts:

@@ -63,7 +63,8 @@ def settings_of(call: Call, model: Model, traits: Traits) -> dict[str, Any]:
     """
     settings = dict(_given(call))
     if body := _body(call):
-        settings["extra_body"] = {**(model.settings or {}).get("extra_body", {}), **body}
+        own = (model.settings or {}).get("extra_body")
+        settings["extra_body"] = {**own, **body} if isinstance(own, Mapping) else body
     for name in settings.keys() & traits.ignored:
         if name not in OPTIONAL:
             raise unsent(call, f"the setting {name!r}")

@@ -56,7 +56,7 @@ class HttpxClient(HttpClient):
     @property
     def in_flight(self) -> Collection[HttpRequest]:
         """See `HttpClient.in_flight`."""
-        return [exchange.request for exchange in self._exchanges]
+        return [exchange.request for exchange in self._exchanges if not exchange.task.done()]
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """See `HttpClient.send`."""
