@@ -303,8 +303,9 @@ async def test_their_fallback_goes_on_to_the_next_model(models: Models) -> None:
 
 async def test_a_misused_pipeline_is_told_as_it_is(models: Models) -> None:
     """`ConfigurationError` says what to do; no other model would help."""
-    with pytest.raises(ConfigurationError, match="nobody"):
+    with pytest.raises(ConfigurationError, match="nobody") as caught:
         await model_request(PipelineModel(models.pipeline(), to="nobody/x"), ASKED)
+    assert caught.value.__cause__ is not caught.value  # whoever follows the causes would never end
     with pytest.raises(ConfigurationError, match="give a Pipeline"):
         PipelineModel("openai")  # type: ignore[arg-type]
 

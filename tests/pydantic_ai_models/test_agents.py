@@ -250,3 +250,24 @@ async def test_a_history_of_another_model_goes_on_here(models: Models) -> None:
     assert [item.get("type", "message") for item in sent].count("function_call_output") == 1
     assert "reasoning" not in [item.get("type") for item in sent]
     assert any(isinstance(part, ToolCallPart) for message in history for part in message.parts)
+
+
+async def test_another_task_may_cancel_a_stream_that_waits(models: Models) -> None:
+    """As a button of a user interface does; the read ends, and the connection is closed."""
+    models.simulator.always("openai", Slow(pace=5))
+    pipeline = models.pipeline(idle=9.0)
+    async with agent_of(PipelineModel(pipeline)).run_stream("Why?") as result:
+
+        async def read() -> int:
+            return len([each async for each in result.stream_text(delta=True, debounce_by=None)])
+
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0.3)
+        assert not reading.done()
+        await result.cancel()
+        async with asyncio.timeout(3):
+            assert await reading >= 1
+    last = result.all_messages()[-1]
+    assert isinstance(last, ModelResponse)
+    assert last.state == "interrupted"
+    assert_settled(pipeline)

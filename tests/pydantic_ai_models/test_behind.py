@@ -145,6 +145,20 @@ async def test_an_edited_answer_is_sent_as_it_reads_now(models: Models) -> None:
     assert [type(part) for part in changed] == [TextPart, TextPart]
 
 
+async def test_edited_arguments_are_sent_as_they_read_now(models: Models) -> None:
+    """A response that was kept with others stays behind."""
+    call = ToolCallPart("weather", {"city": "Oslo"}, "c1")
+    played = Played(ModelResponse(parts=[ThinkingPart("Hm."), call]))
+    pipeline = played.behind(models)
+    answer = await pipeline.complete("Why?", tools=[weather])
+    edited = Message.assistant(tool_calls=[ToolCall("c1", "weather", {"city": "Bergen"})])
+    for message in (answer.message, Message("assistant", [*answer.message.parts[:1], *edited.parts])):
+        await pipeline.complete([message, Message.tool("c1", "sunny")], tools=[weather])
+    kept, changed = (messages[0].parts for messages, _ in played.asked[1:])
+    assert [type(part) for part in kept] == [ThinkingPart, ToolCallPart]
+    assert [part.args for part in changed] == [{"city": "Bergen"}]
+
+
 async def test_pieces_of_thoughts_and_calls(models: Models) -> None:
     """From a model that streams both."""
 

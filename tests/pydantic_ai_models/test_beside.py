@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from pydantic_ai import Agent
 from pydantic_ai import messages as theirs
 from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart
-from pydantic_ai.models import CompletedStreamedResponse
-from pydantic_ai.models.function import FunctionModel
 
 from ranvier import Pipeline, Response, errors
 from ranvier.integrations.pydantic_ai import PipelineModel
@@ -20,6 +16,7 @@ from ranvier.messages.beside.details import Citation, Details, TokenLogprob
 from ranvier.providers import from_pydantic_ai
 from ranvier.testing import ScriptedProvider
 from support.pydantic_ai_models.models import Models
+from support.pydantic_ai_models.replayed import Whole
 
 WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
@@ -93,22 +90,6 @@ async def test_a_plain_answer_has_nothing_beside_it(streamed: bool, models: Mode
 
 
 # --- behind the layers -----------------------------------------------------------------------------------
-
-
-class Whole(FunctionModel):
-    """Streams an answer that it has whole."""
-
-    def __init__(self, answer: ModelResponse) -> None:
-        super().__init__(lambda messages, info: answer, model_name="played")
-        self.answer = answer
-
-    @asynccontextmanager
-    async def request_stream(
-        self, messages: Any, model_settings: Any, model_request_parameters: Any, run_context: Any = None
-    ) -> AsyncIterator[Any]:
-        yield CompletedStreamedResponse(
-            self.answer, model_request_parameters=model_request_parameters, replay_events=True
-        )
 
 
 async def asked(models: Models, streamed: bool, response: ModelResponse) -> Response:

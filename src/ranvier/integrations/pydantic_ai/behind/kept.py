@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_core import PydanticSerializationError, ValidationError
 
+from ranvier.integrations.pydantic_ai.kept import call_of
 from ranvier.messages.message import Message
 from ranvier.messages.native import Native
 
@@ -62,5 +63,5 @@ def _is_for(native: Native, call: Call) -> bool:
 
 def _same(message: Message, parts: Sequence[Any]) -> bool:
     text = "".join(part.content for part in parts if isinstance(part, TextPart))
-    calls = [(part.tool_call_id, part.tool_name) for part in parts if isinstance(part, ToolCallPart)]
-    return message.text == text and [(call.id, call.name) for call in message.tool_calls] == calls
+    calls = [part for part in parts if isinstance(part, ToolCallPart)]
+    return message.text == text and message.tool_calls == tuple(map(call_of, calls))

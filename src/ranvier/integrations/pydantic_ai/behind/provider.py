@@ -61,7 +61,7 @@ class ModelBehind:
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer piece by piece."""
-        pieces = Pieces()
+        pieces = Pieces(call)
         async with model_request_stream(self.model, **self._asked(call)) as stream:
             async for event in stream:
                 yield pieces.event_of(event)

@@ -31,7 +31,6 @@ NAMES: Final = {
 UNSENT: Final = ("reasoning_summary", "cache_key")
 """Options for which pydantic-ai has no setting that all models know."""
 
-
 OPTIONAL: Final = {"thinking": "reasoning", "cache": "cache"}
 """Settings that a model without them does well to leave out, and our options for them."""
 
