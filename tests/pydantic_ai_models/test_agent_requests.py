@@ -26,6 +26,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.native_tools import WebSearchTool
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
 from ranvier import ConfigurationError, Response, ToolCall, errors
@@ -205,6 +206,17 @@ async def test_a_part_that_was_not_prepared_is_an_error(models: Models) -> None:
     """An agent prepares it."""
     with pytest.raises(theirs.UserError, match="prepare_messages"):
         await sent(models, messages=[ModelRequest(parts=[ToolAvailabilityDeltaPart()])])
+
+
+async def test_the_description_of_an_output_is_in_its_schema(models: Models) -> None:
+    schema = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
+    described = OutputObjectDefinition(json_schema=schema, name="Word", description="One word.")
+    model, provider = scripted(models, '{"word": "yes"}')
+    parameters = ModelRequestParameters(output_mode="native", output_object=described)
+    await model.request(ASKED, None, parameters)
+    sent = provider.calls[0].request.schema
+    assert sent is not None
+    assert (sent.name, sent.definition) == ("Word", {**schema, "description": "One word."})
 
 
 async def test_native_tools_are_rejected(models: Models) -> None:

@@ -16,7 +16,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from ranvier import SHARED, ConfigurationError, Pipeline, RanvierError, Tool
+from ranvier import SHARED, ConfigurationError, Message, Pipeline, RanvierError, Tool, ToolCall
 from ranvier.errors.provider import ConnectionFailedError, ServerError
 from ranvier.errors.rejected import CredentialLookupError, CredentialUnusableError
 from ranvier.layers import Fallback, Retry, Throttle, Timeout
@@ -256,6 +256,27 @@ async def test_gemini_on_vertex_gets_its_own_path() -> None:
         client.close()
     assert "/projects/ours/locations/eu/publishers/google/models/gemini-3.6-flash:generateContent" in head
     assert "Bearer a-token" in head
+
+
+async def test_gemini_on_vertex_gets_no_ids_of_calls() -> None:
+    """It rejects them, also at a private endpoint."""
+    async with Loopback(lambda visit: visit.answer(b"{}", 400)) as server:
+        options = types.HttpOptions(base_url=server.url)
+        client = genai.Client(
+            vertexai=True, project="ours", location="eu", credentials=_Token(), http_options=options
+        )
+        history = [
+            Message.user("Why?"),
+            Message.assistant(tool_calls=[ToolCall("call-1", "weather", {})]),
+            Message.tool("call-1", "sunny"),
+        ]
+        async with Pipeline(Fallback(from_genai(client))) as pipeline:
+            await failure_of(pipeline.complete(history, tools=[Tool("weather")]))
+        body = (await server.visited()).body
+        await client.aio.aclose()
+        client.close()
+    assert b"functionResponse" in body
+    assert b"call-1" not in body
 
 
 async def test_a_client_with_a_token_takes_no_key_of_a_tenant() -> None:

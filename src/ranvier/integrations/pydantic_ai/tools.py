@@ -29,7 +29,8 @@ def tools_of(parameters: ModelRequestParameters, choice: object) -> dict[str, An
         options["tool_choice"] = tools[0].name if mode == "required" and len(tools) == 1 else mode
     if parameters.output_mode == "native" and parameters.output_object is not None:
         output = parameters.output_object
-        options["schema"] = Schema.of(output.json_schema, name=output.name)
+        described = {"description": output.description} if output.description else {}
+        options["schema"] = Schema.of({**described, **output.json_schema}, name=output.name)
     return options
 
 

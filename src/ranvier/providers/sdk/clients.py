@@ -78,6 +78,11 @@ class _Gemini(Gemini):
         """Without the key, which the client sends."""
         return super().headers(None)
 
+    @property
+    def matches_by_order(self) -> bool:
+        """True on Vertex, also at a private endpoint."""
+        return bool(self._api.vertexai) or super().matches_by_order
+
     def path(self, model: str, streaming: bool) -> str:
         """On Vertex, models without a path are Google's; the client puts the project before it."""
         google = self._api.vertexai and "/" not in model
