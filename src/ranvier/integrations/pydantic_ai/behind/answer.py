@@ -54,13 +54,15 @@ def answer_of(response: ModelResponse, call: Call) -> Response:
     )
 
 
-def end_of(response: ModelResponse, call: Call) -> StreamEvent:
-    """What is known once the stream of `response` has ended.
+def end_of(response: ModelResponse, call: Call, tells_end: bool) -> StreamEvent:
+    """What is known once the stream of `response` has ended, for a model that may tell why.
 
     Raises:
         InvalidResponseError, ContentFilterError: as in `answer_of`.
     """
     details = _checked(response, call)
+    if tells_end and response.finish_reason in (None, "stop") and not _told_reason(response):
+        raise InvalidResponseError(f"{call.deployment}: the stream ended before the answer", **facts(call))
     return StreamEvent(
         finish_reason=_reason(response),
         raw_finish_reason=_raw_reason(response),
@@ -100,8 +102,13 @@ def _reason(response: ModelResponse) -> FinishReason:
 
 
 def _raw_reason(response: ModelResponse) -> str | None:
-    raw = (response.provider_details or {}).get("finish_reason")
+    raw = _told_reason(response)
     return raw if isinstance(raw, str) else response.finish_reason
+
+
+def _told_reason(response: ModelResponse) -> object:
+    """The finish reason in the words of the provider; some models assume `stop` where it sent none."""
+    return (response.provider_details or {}).get("finish_reason")
 
 
 def _checked(response: ModelResponse, call: Call) -> Details:

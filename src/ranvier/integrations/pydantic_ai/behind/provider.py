@@ -65,7 +65,7 @@ class ModelBehind:
         async with model_request_stream(self.model, **self._asked(call)) as stream:
             async for event in stream:
                 yield pieces.event_of(event)
-            yield end_of(stream.get(), call)
+            yield end_of(stream.get(), call, self.traits.tells_end)
 
     def _asked(self, call: Call) -> dict[str, Any]:
         """The request.

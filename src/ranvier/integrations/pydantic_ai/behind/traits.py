@@ -31,6 +31,7 @@ class Traits(NamedTuple):
         obeys: True if they can, for one of its models at least.
         refused: The kinds of files that it cannot send.
         streams: True if it can stream.
+        tells_end: True if the end of a stream has a finish reason, so that one without any was cut off.
     """
 
     ignored: frozenset[str]
@@ -38,6 +39,7 @@ class Traits(NamedTuple):
     obeys: bool
     refused: frozenset[type]
     streams: bool
+    tells_end: bool
 
     @classmethod
     def of(cls, model: Model) -> Traits:
@@ -51,6 +53,7 @@ class Traits(NamedTuple):
             obeys=any(RETRIES not in each for each in ignored),
             refused=frozenset().union(*map(_refused_by, profiles)),
             streams=all(map(_streams, models)),
+            tells_end=all(map(_tells_end, models)),
         )
 
 
@@ -67,6 +70,13 @@ def _streams(model: Model) -> bool:
     """True unless its class cannot, or it is a `FunctionModel` without a function for that."""
     can = type(model).request_stream is not Model.request_stream
     return can and getattr(model, "stream_function", can) is not None
+
+
+def _tells_end(model: Model) -> bool:
+    """True for pydantic-ai's own models of a server; those of users need not have finish reasons."""
+    return model.provider is not None and any(
+        kind.__module__.startswith("pydantic_ai.models.") for kind in type(model).__mro__
+    )
 
 
 def _ignored_by(profile: Any) -> set[str]:
