@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -26,6 +27,16 @@ def test_the_first_use_says_what_to_install() -> None:
     with pytest.raises(ConfigurationError, match=r"pydantic_ai: pip install 'ranvier\[pydantic-ai\]'"):
         import_module("ranvier.integrations.pydantic_ai")
     with pytest.raises(ConfigurationError, match=r"pip install 'ranvier\[pydantic-ai\]'"):
+        from_pydantic_ai(object())  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("_missing")
+def test_a_release_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without what we import."""
+    monkeypatch.setitem(sys.modules, "pydantic_ai", ModuleType("pydantic_ai"))
+    for name in [each for each in sys.modules if each.startswith("pydantic_ai.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ConfigurationError, match=r"2\.68 or later .*pip install -U 'ranvier\[pydantic-ai\]'"):
         from_pydantic_ai(object())  # type: ignore[arg-type]
 
 

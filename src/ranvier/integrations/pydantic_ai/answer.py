@@ -65,4 +65,4 @@ def _parts(answer: Response[Any]) -> Iterator[Any]:
 
 def _call(call: ToolCall) -> ToolCallPart:
     arguments = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
-    return ToolCallPart(call.name, arguments, **({"tool_call_id": call.id} if call.id else {}))
+    return ToolCallPart(call.name, arguments, call.id) if call.id else ToolCallPart(call.name, arguments)

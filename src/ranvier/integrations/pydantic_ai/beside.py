@@ -33,7 +33,8 @@ def with_citations(parts: Sequence[ModelResponsePart], answer: Response[Any]) ->
     found = list(_citations(answer.citations, answer.text if len(texts) == 1 else ""))
     if not (texts and found):
         return list(parts)
-    cited = replace(parts[texts[-1]], citations=found)
+    last: Any = parts[texts[-1]]
+    cited = replace(last, citations=found)
     return [cited if number == texts[-1] else part for number, part in enumerate(parts)]
 
 

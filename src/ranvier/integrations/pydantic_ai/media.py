@@ -40,8 +40,7 @@ def unsent(part: object) -> UserError:
 def _file(content: FileUrl | BinaryContent) -> Media:
     metadata = dict(content.vendor_metadata or {})
     try:
-        by_url = isinstance(content, FileUrl)
-        part = _by_url(content, metadata) if by_url else _by_bytes(content, metadata)
+        part = _by_url(content, metadata) if isinstance(content, FileUrl) else _by_bytes(content, metadata)
     except ConfigurationError as error:  # bytes of another format, for example
         raise UserError(
             f"A pipeline of ranvier does not send this {type(content).__name__}: {error}"

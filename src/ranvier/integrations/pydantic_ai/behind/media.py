@@ -51,9 +51,12 @@ def content_of(part: object, call: Call) -> UserContent:
 
 
 def _file(by_url: Any, part: Image | Document | Audio, **fields: Any) -> UserContent:
+    made: UserContent
     if part.url is not None:
-        return by_url(part.url, media_type=part.media_type, **fields)
-    return BinaryContent(part.data or b"", media_type=part.media_type or "", **fields)
+        made = by_url(part.url, media_type=part.media_type, **fields)
+    else:
+        made = BinaryContent(part.data or b"", media_type=part.media_type or "", **fields)
+    return made
 
 
 def check_fields(part: object, call: Call) -> None:
