@@ -15,6 +15,7 @@ from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
+    from ranvier.integrations.langchain.wrapped import from_langchain
     from ranvier.providers.anthropic.adapter import Anthropic
     from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.bedrock.adapter import Bedrock
@@ -57,10 +58,11 @@ _MODULES = {
 """The module that defines each adapter class."""
 
 _FUNCTIONS = {
-    "from_anthropic": "sdk.clients",
-    "from_genai": "sdk.clients",
-    "from_openai": "sdk.clients",
-    "from_pydantic_ai": "pydantic_ai_models",
+    "from_anthropic": "ranvier.providers.sdk.clients",
+    "from_genai": "ranvier.providers.sdk.clients",
+    "from_langchain": "ranvier.integrations.langchain.wrapped",
+    "from_openai": "ranvier.providers.sdk.clients",
+    "from_pydantic_ai": "ranvier.providers.pydantic_ai_models",
 }
 """The module of each function that makes a provider of what another library has."""
 
@@ -79,6 +81,7 @@ __all__ = [
     "Vertex",
     "from_anthropic",
     "from_genai",
+    "from_langchain",
     "from_openai",
     "from_pydantic_ai",
 ]
@@ -96,7 +99,7 @@ if not TYPE_CHECKING:  # because a type checker would then accept any name
             if class_name == name:
                 return adapter(vendor)
         if name in _FUNCTIONS:
-            return getattr(import_module(f"ranvier.providers.{_FUNCTIONS[name]}"), name)
+            return getattr(import_module(_FUNCTIONS[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
