@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if targets.all_lack_keys(pipeline):
         return 1
     try:
-        total = None if args.prompts == "-" else sum(1 for _ in _read(args.prompts))  # and all are checked
-        progress = asyncio.run(_map(pipeline, _read(args.prompts), args, total))
+        progress = asyncio.run(_map(pipeline, _read(args.prompts), args, _count(args.prompts)))
     except KeyboardInterrupt:
         _print_to_stderr("interrupted: the same command goes on where it was")
         return INTERRUPTED
@@ -107,6 +106,13 @@ async def _map(
 # --- prompts -------------------------------------------------------------------------------------
 
 
+def _count(path: str) -> int | None:
+    """The number of prompts, which are all checked; `None` for a pipe, which can be read only once."""
+    if path == "-" or (Path(path).exists() and not Path(path).is_file()):
+        return None
+    return sum(1 for _ in _read(path))
+
+
 def _read(path: str) -> Iterator[dict[str, Any]]:
     """The prompts of a file, each with its key."""
     with contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8") as lines:
@@ -135,7 +141,9 @@ def _item(line: str, where: str, number: int) -> dict[str, Any]:
 
 def _digest(line: str, number: int) -> str:
     """The key of a line without one: a line that is changed is sent again."""
-    return f"{number}-{hashlib.blake2b(line.strip().encode(), digest_size=8).hexdigest()}"
+    return (
+        f"{number}-{hashlib.blake2b(line.strip().encode(errors='surrogatepass'), digest_size=8).hexdigest()}"
+    )
 
 
 def _request(item: dict[str, Any], options: dict[str, Any]) -> Request:
