@@ -150,7 +150,7 @@ def sync(session: nox.Session) -> None:
 
 @nox.session
 def many(session: nox.Session) -> None:
-    """100,000 prompts, killed and begun again, and a thousand seeds of a thousand threads; short in `tests`."""
+    """100,000 prompts, killed and begun again; a thousand seeds of a thousand threads. Short in `tests`."""
     _install(session)
     sizes = {"RANVIER_MAP_PROMPTS": "100000", "RANVIER_MAP_KILLS": "20"}
     crowds = {"RANVIER_SYNC_SEEDS": "1000", "RANVIER_SYNC_THREADS": "1000"}
