@@ -46,19 +46,22 @@ class Life:
         done: The prompts that were over when it was looked at last.
         killed: Whether it was killed; false if it came to its end.
         sizes: The bytes of it in memory, `EVERY` so many seconds.
+        told: The end of what it has printed.
     """
 
     done: int = 0
     killed: bool = False
     sizes: list[int] = field(default_factory=list)
+    told: bytes = b""
 
     def look(self, process: subprocess.Popen[bytes]) -> None:
         """See how far it is, and how large."""
         self.sizes.append(resident(process.pid))
         assert process.stdout is not None
         with contextlib.suppress(BlockingIOError):
-            lines = os.read(process.stdout.fileno(), 65536).split(b"\n")
-            self.done = int(lines[-2]) if len(lines) > 1 else self.done
+            self.told = (self.told + os.read(process.stdout.fileno(), 65536))[-100:]
+        *lines, _ = self.told.split(b"\n")  # the last one may not be whole
+        self.done = int(lines[-1]) if lines else 0
 
     def growth(self) -> tuple[float, float] | None:
         """The medians of the second sixth and of the last third, in MiB; `None` if it was too short."""
