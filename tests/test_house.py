@@ -32,6 +32,7 @@ VOCABULARY = {
     "facts",
     "headers",
     "messages",
+    "provider_remedies",
     "remedies",
     "scoped",
     "tenancy",
