@@ -175,6 +175,16 @@ def sync(session: nox.Session) -> None:
 
 
 @nox.session
+def many(session: nox.Session) -> None:
+    """100,000 prompts, killed and begun again; a thousand seeds of a thousand threads. Short in `tests`."""
+    _install(session)
+    sizes = {"RANVIER_MAP_PROMPTS": "100000", "RANVIER_MAP_KILLS": "20"}
+    crowds = {"RANVIER_SYNC_SEEDS": "1000", "RANVIER_SYNC_THREADS": "1000"}
+    chosen = session.posargs or ["tests/mapping/test_map_kills.py", "tests/sync/test_sync_crowd.py"]
+    session.run("pytest", "-s", *chosen, env={**sizes, **crowds})
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Our pages in a real Chromium without a window; pictures of them are kept in .artifacts/."""
     _install(session)
