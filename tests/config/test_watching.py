@@ -150,7 +150,7 @@ async def test_watching_is_no_leak(tmp_path: Path) -> None:
 
 async def test_a_signal_reloads_every_pipeline_that_wants_it(tmp_path: Path) -> None:
     """Several on one loop; afterwards the signal does what it did before."""
-    path = written(tmp_path, 1)
+    path, before = written(tmp_path, 1), signal.getsignal(signal.SIGHUP)
     one, two = (Pipeline.from_config(path, sighup=True) for _ in range(2))
     async with one, two:
         await asyncio.sleep(0.01)
@@ -158,7 +158,7 @@ async def test_a_signal_reloads_every_pipeline_that_wants_it(tmp_path: Path) -> 
         os.kill(os.getpid(), signal.SIGHUP)
         for pipeline in (one, two):
             await _until(pipeline, 2)
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == before
 
 
 @pytest.mark.parametrize("before", [signal.SIG_IGN, lambda number, frame: None])

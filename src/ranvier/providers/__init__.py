@@ -15,6 +15,7 @@ from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
+    from ranvier.integrations.langchain.wrapped import from_langchain
     from ranvier.providers.anthropic.adapter import Anthropic
     from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.bedrock.adapter import Bedrock
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.pydantic_ai_models import from_pydantic_ai
+    from ranvier.providers.sdk.clients import from_anthropic, from_genai, from_openai
     from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
@@ -54,6 +57,15 @@ _MODULES = {
 }
 """The module that defines each adapter class."""
 
+_FUNCTIONS = {
+    "from_anthropic": "ranvier.providers.sdk.clients",
+    "from_genai": "ranvier.providers.sdk.clients",
+    "from_langchain": "ranvier.integrations.langchain.wrapped",
+    "from_openai": "ranvier.providers.sdk.clients",
+    "from_pydantic_ai": "ranvier.providers.pydantic_ai_models",
+}
+"""The module of each function that makes a provider of what another library has."""
+
 __all__ = [
     "GLM",
     "Anthropic",
@@ -67,6 +79,11 @@ __all__ = [
     "OpenRouter",
     "Stub",
     "Vertex",
+    "from_anthropic",
+    "from_genai",
+    "from_langchain",
+    "from_openai",
+    "from_pydantic_ai",
 ]
 
 
@@ -81,6 +98,8 @@ if not TYPE_CHECKING:  # because a type checker would then accept any name
         for vendor, class_name in ADAPTERS.items():
             if class_name == name:
                 return adapter(vendor)
+        if name in _FUNCTIONS:
+            return getattr(import_module(_FUNCTIONS[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -47,17 +47,23 @@ class Subscriber:
         connection = await self._subscribe()
         self._task = asyncio.create_task(self._run(connection), name="ranvier store pushes")
 
-    async def aclose(self) -> None:
+    def stop(self) -> None:
         """Receive no more."""
         if self._task is not None:
             self._task.cancel()
+
+    async def aclose(self) -> None:
+        """Receive no more, and wait until the connection is closed."""
+        self.stop()
+        if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _subscribe(self) -> AbstractConnection:
         connection = await self._connect()
         try:
-            await connection.send_command(b"SUBSCRIBE", self._channel)
-            await connection.read_response()
+            async with asyncio.timeout(QUIET):
+                await connection.send_command(b"SUBSCRIBE", self._channel)
+                await connection.read_response()
         except BaseException:
             await disconnect(connection)
             raise
@@ -66,7 +72,7 @@ class Subscriber:
     async def _run(self, connection: AbstractConnection) -> None:
         while True:
             try:
-                with suppress(ValkeyError, OSError):
+                with suppress(Exception):  # whatever came: it may come no more
                     await self._listen(connection)
             finally:
                 await disconnect(connection)
