@@ -28,7 +28,7 @@ PYODIDE = "314.0.7"
 ITS_WHEELS = ["--platform", "pyemscripten_2026_0_wasm32", "--implementation", "cp", "--abi", "cp314"]
 """CPython 3.14.2 for WebAssembly, and how pip is told which wheels fit it."""
 
-OWN_SESSIONS = ("browser", "sdks")
+OWN_SESSIONS = ("browser", "instructor", "langchain", "sdks")
 """Folders of tests with a session of their own, which installs what they need."""
 
 ITS_LIBRARIES = ["hypothesis", "jsonschema", "opentelemetry-sdk", "pytest", "pytest-asyncio"]
@@ -132,6 +132,24 @@ def sdks(session: nox.Session) -> None:
     _install(session, "anthropic", "google-genai", "openai")
     _print_versions(session, "anthropic", "google-genai", "openai")
     session.run("pytest", "tests/sdks", *session.posargs)
+
+
+@nox.session
+def langchain(session: nox.Session) -> None:
+    """LangChain's own suites for chat models over a pipeline, and its chat models behind our layers."""
+    names = ("langchain-core", "langchain-tests", "langchain-openai")
+    _install(session, *names)
+    _print_versions(session, *names, "openai", "pytest")
+    session.run("pytest", "--benchmark-disable", "tests/langchain", *session.posargs)
+    session.run("python", "tests/mutations.py", "LC1", "LC2", "LC3", "LC4", "LC5", "LC6")
+
+
+@nox.session
+def instructor(session: nox.Session) -> None:
+    """instructor, at its newest, with the SDK of OpenAI that it takes, over our transport."""
+    _install(session, "instructor")
+    _print_versions(session, "instructor", "openai", "httpx2")
+    session.run("pytest", "tests/instructor", *session.posargs)
 
 
 @nox.session

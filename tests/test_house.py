@@ -33,6 +33,7 @@ VOCABULARY = {
     "facts",
     "headers",
     "messages",
+    "provider_remedies",
     "remedies",
     "scoped",
     "tenancy",

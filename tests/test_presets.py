@@ -6,7 +6,7 @@ import pytest
 
 from ranvier import SHARED, ConfigurationError, Deployment, UnknownProviderError, resilient
 from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.providers import Ollama
+from ranvier.providers import Azure, Bedrock, Ollama, Vertex
 from ranvier.telemetry import OpenTelemetry
 from ranvier.testing import ScriptedProvider, broken, stall, stream
 
@@ -67,6 +67,28 @@ def test_a_provider_of_another_name_has_the_time_of_its_kind() -> None:
     """An Ollama on the next machine is an Ollama."""
     pipeline = resilient(Deployment(Ollama(name="gpu-2"), "llama3"))
     assert layer(pipeline, Timeout).limits.first_token == 120
+
+
+def test_a_model_in_a_cloud_has_the_time_of_its_public_name() -> None:
+    """Whatever its id looks like there; an id that tells nothing has the usual time."""
+    azure = Azure("https://acme.openai.azure.com", deployments={"chat": "gpt-5.2", "small": "gpt-4.1"})
+    bedrock = Bedrock("us-east-1", api_key="k")
+    vertex = Vertex("acme", token=lambda: "t")
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1"
+    targets = [
+        (Deployment(azure, "chat"), 120),
+        (Deployment(azure, "small"), 20),
+        (Deployment(azure, "other"), 20),
+        (Deployment(azure, "other", facts_of="gpt-5.2"), 120),
+        (Deployment(bedrock, "us.anthropic.claude-sonnet-5"), 120),
+        (Deployment(bedrock, "anthropic.claude-haiku-4-5-20251001-v1:0"), 20),
+        (Deployment(bedrock, arn), 20),
+        (Deployment(bedrock, arn, facts_of="anthropic.claude-sonnet-5"), 120),
+        (Deployment(vertex, "claude-sonnet-5@20260101"), 120),
+        (Deployment(vertex, "endpoints/1234", facts_of="gemini-2.5-flash"), 120),
+    ]
+    for target, seconds in targets:
+        assert layer(resilient(target), Timeout).limits.first_token == seconds
 
 
 async def test_a_silent_target_is_left_after_a_third_of_its_time() -> None:

@@ -17,8 +17,10 @@ from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.asking.allow import Allow
+from ranvier.pipeline.asking.optional_members import public_id_of
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
+from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import position
 from ranvier.pipeline.pipeline import Pipeline
@@ -98,10 +100,7 @@ def recommended_layers(
         open: As for `resilient`.
     """
     route = Fallback(*targets, hedge_after="p99", reserve=20, open=open)
-    allowances = {
-        each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
-        for each in route.deployments()
-    }
+    allowances = {each.target: first_token_allowance_at(each) for each in route.deployments()}
     usual = min(allowances.values())
     unlisted = {each.provider.name: UNLISTED for each in route.deployments()} if open else {}
     own = (
@@ -129,3 +128,9 @@ def recommended_layers(
 def _placed(further: Iterable[Layer], own: Iterable[Layer]) -> list[Layer]:
     """The layers by their place; what is no layer stays the first, so that the pipeline rejects it."""
     return sorted((*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, 0))
+
+
+def first_token_allowance_at(target: Deployment) -> float:
+    """Seconds to wait for the first content of a target, by its id or the public id of its model."""
+    ids = (target.facts_of or target.model, public_id_of(target.provider, target))
+    return max(first_token_allowance(target.traits.family, each) for each in ids)

@@ -175,28 +175,6 @@ OF_A_DEPLOYMENT = {
     **dict.fromkeys(("api_key", "key"), KEY),
     "name": "give it to the provider: Deployment(OpenAI(name='openai-eu', base_url=...), 'gpt-5.2')",
 }
-OF_A_PROVIDER = {
-    **dict.fromkeys(
-        ("model", "default_model"), "name the model in the target, Deployment(OpenAI(), 'gpt-5.2')"
-    ),
-    **dict.fromkeys(("timeout", "connect_timeout"), "give the pipeline a Timeout(...) layer"),
-    **dict.fromkeys(("retries", "max_retries"), RETRIES),
-    **dict.fromkeys(("key", "token", "secret"), "write api_key=..."),
-    **dict.fromkeys(("url", "endpoint", "api_base", "host", "azure_endpoint"), "write base_url=..."),
-    **dict.fromkeys(("proxy", "proxies", "verify"), "write http_client=..."),
-    **dict.fromkeys(("default_headers", "extra_headers"), "write headers=..."),
-    **dict.fromkeys(("default_query", "extra_query", "query"), "write params=..."),
-}
-"""For providers over HTTP."""
-
-OF_AZURE = {
-    **dict.fromkeys(("base_url", "url", "api_base", "host", "azure_endpoint"), "write endpoint=..."),
-    **dict.fromkeys(("azure_ad_token_provider", "azure_ad_token", "credential"), "write token=..."),
-    **dict.fromkeys(
-        ("azure_deployment", "deployment", "model"), "name it in the target, Deployment(azure, 'my-name')"
-    ),
-}
-"""For Azure, beside those of a provider."""
 
 
 def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:

@@ -1,6 +1,7 @@
 """`ranvier check`, `ranvier explain-config`, and `ranvier doctor` of a file."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,41 @@ def test_doctor_checks_a_file(
     monkeypatch.setenv("NOT_SET_AT_ALL", "sk-1")
     assert main(["doctor", "--offline", "--json", file(tmp_path)]) in (0, 1)
     assert "eu/gpt-5.2" in capsys.readouterr().out
+
+
+def test_explain_config_prints_settings_and_overrides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the file says beside its layers."""
+    text = """
+[pipeline]
+require_tenant = true
+prices."stub/x" = { input = 1, output = 2 }
+
+[[layers]]
+type = "Fallback"
+targets = ["stub/x"]
+
+[[layers]]
+type = "Retry"
+overrides.stub = { max_retries = 0 }
+"""
+    assert main(["explain-config", file(tmp_path, text)]) == 0
+    said = capsys.readouterr().out
+    assert "        # stub: Retry(max_retries=0, " in said
+    assert "    require_tenant=True,\n    prices={'stub/x': Price(input=1" in said
+
+
+@pytest.mark.parametrize("command", [["check"], ["explain-config"], ["doctor", "--offline"]])
+def test_objects_of_the_working_folder_are_found(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `python -m` finds them; without the option, the error names it."""
+    name = f"objects_of_{command[0].replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text("import ranvier\nclass Mine(ranvier.Layer):\n    pass\n")
+    path = file(tmp_path, f'[resilient]\ntargets = ["stub"]\n[[layers]]\nimport = "{name}:Mine"')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert main([*command, path]) in (1, 2)
+    assert "or --imports in a shell" in capsys.readouterr().err
+    assert main([*command, "--imports", path]) == 0, capsys.readouterr()

@@ -1,5 +1,6 @@
 """On which line each key of a TOML file is."""
 
+import tomllib
 from contextlib import suppress
 
 import pytest
@@ -60,6 +61,27 @@ last = true
 def test_each_key_has_its_line(path: tuple[str | int, ...], line: int | None) -> None:
     """Strings and comments hide what looks like a key; inside a value, its first line counts."""
     assert line_of(path, lines_of(TEXT)) == line
+
+
+HIDDEN = [
+    ('[a."b] # c"]\nx = 1', ("a", "b] # c", "x"), 2),
+    ('a = """\\"""\n["]\n"""\nx = 1', ("x",), 4),
+    ('a = """\n[ """"  # "\nx = 1', ("x",), 3),
+    ("a = '''\n[ '''''\nx = 1", ("x",), 3),
+    ("# \u2028[x\n# \x85a = 1\nx = 1", ("x",), 3),
+    ("a = { b = [1, 2], c = '#' } # {\r\n\r\nx = 1", ("x",), 3),
+    ("[[ a . b ]]\nc . d = [\n]\nx = 1", ("a", "b", 0, "x"), 4),
+    ("a = 1", ("a",), 1),
+]
+
+
+@pytest.mark.parametrize(("text", "path", "line"), HIDDEN)
+def test_what_is_inside_of_strings_and_comments_is_no_key(
+    text: str, path: tuple[str, ...], line: int
+) -> None:
+    """Quotes may be escaped, or end a text; and only a newline ends a line."""
+    assert tomllib.loads(text)
+    assert lines_of(text)[path] == line
 
 
 @given(st.lists(st.sampled_from(['"', "'", "[", "]", "{", "}", "=", "#", "\n", "a", ".", "\\", '"""', " "])))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from ranvier import ConfigurationError, Credentials, LayerOrderError, Pipeline, resilient
+from ranvier.config import secrets
+from ranvier.config.origin import described
 from ranvier.config.plan import plan_of
 from ranvier.facts.price import Price
 from ranvier.layers import Fallback, Retry
@@ -185,6 +188,25 @@ def test_what_cannot_be_imported_is_named(name: str, words: str) -> None:
     assert words in error({"layers": [{"import": name}, route("stub")]}, imports=True)
 
 
+def sent(**additions: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """The fixed headers and query parameters of a provider with these arguments."""
+    given = {"providers": {"mine": {"type": "openai", **additions}}, "layers": [route("mine/x")]}
+    provider: Any = Pipeline.from_config(given).stack.providers[0]
+    return provider.additions._headers.fixed, provider.additions._params.fixed
+
+
+def test_headers_and_query_parameters_are_tables(monkeypatch: Any) -> None:
+    """Of texts, of which some come from elsewhere; a function is an object."""
+    monkeypatch.setenv("MY_KEY", "sk-1")
+    assert sent(headers={"X-Team": "a", "env": "b"}, params={"v": "1", "key": {"env": "MY_KEY"}}) == (
+        {"x-team": "a", "env": "b"},
+        {"v": "1", "key": "sk-1"},
+    )
+    assert sent(headers={}) == ({}, {})
+    with pytest.raises(ConfigurationError, match="import is off"):
+        sent(headers={"import": "os:getcwd"})
+
+
 # --- secrets -------------------------------------------------------------------------------------
 
 
@@ -227,6 +249,82 @@ def test_a_secret_that_is_not_there_is_named_and_never_shown(secret: Any, words:
     assert words in said
     assert "providers.mine.api_key" in said
     assert "sk-inline" not in said
+
+
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Auth-Token", "Cookie"])
+def test_a_secret_is_not_written_into_a_header(name: str) -> None:
+    """Nor into a query parameter."""
+    for where in ("headers", "params"):
+        with pytest.raises(ConfigurationError) as caught:
+            sent(**{where: {name: "sk-inline"}})
+        assert f"providers.mine.{where}: {name}: a file holds no secrets" in str(caught.value)
+        assert "sk-inline" not in str(caught.value)
+
+
+def test_a_text_from_elsewhere_is_not_in_an_error(monkeypatch: Any) -> None:
+    """It may be secret, wherever it is used."""
+    monkeypatch.setenv("WHERE", "no url with sk-secret")
+    monkeypatch.setenv("FAULT", "sk-2")
+    given = with_key({"env": "WHERE"})
+    given["providers"]["mine"]["base_url"] = {"env": "WHERE"}
+    assert "base_url=<a text from elsewhere>: give a URL" in error(given)
+    said = error({"layers": [route("stub"), layer("Chaos", faults=[{"env": "FAULT"}])]})
+    assert "<a text from elsewhere>: choose one of" in said
+    assert "sk-2" not in said
+
+
+COMMANDS = {
+    "print(" + "'x' * 200_000)": "printed more than 100,000 bytes",
+    "while True: print('x' * 9999)": "printed more than 100,000 bytes",
+    "import time; time.sleep(60)": "did not end within 0.5 seconds",
+    "import os, time; os.close(1); time.sleep(60)": "did not end within 0.5 seconds",
+    "import os, time; os.fork() or time.sleep(3)": "did not end within 0.5 seconds",
+    "print('sk-1'); print('sk-2')": "it has several lines",
+    "print(input())": "ended with status 1",
+    "import sys; sys.stdout.buffer.write(bytes([255]))": "failed with UnicodeDecodeError",
+    "import os; os.kill(os.getpid(), 9)": "ended with status -9",
+}
+
+
+@pytest.mark.parametrize("code", COMMANDS)
+def test_a_command_that_misbehaves_is_named(code: str, monkeypatch: Any) -> None:
+    """It neither blocks nor fills the memory, and is given no input that is the program's."""
+    monkeypatch.setattr(secrets, "COMMAND_SECONDS", 0.5 if "sleep" in code else 30.0)
+    began = time.monotonic()
+    said = error(with_key({"command": [sys.executable, "-c", code]}))
+    assert COMMANDS[code] in said
+    assert "sk-" not in said
+    assert time.monotonic() - began < 20
+
+
+def test_spaces_around_a_text_from_the_environment_are_left_out(monkeypatch: Any) -> None:
+    """As those around what a command prints: a key from a file often ends with a newline."""
+    monkeypatch.setenv("MY_KEY", " sk-1\n")
+    assert key_of(Pipeline.from_config(with_key({"env": "MY_KEY"}))) == "sk-1"
+    monkeypatch.setenv("MY_KEY", " ")
+    assert "MY_KEY is not set" in error(with_key({"env": "MY_KEY"}))
+    monkeypatch.setenv("MY_KEY", "sk-1\nsk-2")
+    assert "providers.mine.api_key: it has several lines" in error(with_key({"env": "MY_KEY"}))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "texts"),
+    [("azure", ["endpoint"]), ("vertex", ["project", "location"]), ("bedrock", ["region"])],
+)
+def test_a_file_is_checked_without_texts_that_its_providers_need(
+    vendor: str, texts: list[str], monkeypatch: Any
+) -> None:
+    """A machine that checks files has no environment of theirs."""
+    for name in ("AZURE_OPENAI_ENDPOINT", "GOOGLE_CLOUD_PROJECT", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    table = {"type": vendor, **{text: {"env": "NOT_SET_AT_ALL"} for text in texts}}
+    given: dict[str, Any] = {"providers": {"mine": table}, "layers": [route("mine/x")]}
+    pipeline, _ = described(given, imports=False)
+    assert [each.name for each in pipeline.stack.providers] == ["mine"]
+    for text in texts:
+        del table[text]
+    with pytest.raises(ConfigurationError, match=r"providers\.mine"):
+        described(given, imports=False)
 
 
 def test_no_traceback_shows_a_secret_among_its_local_variables(monkeypatch: Any) -> None:
@@ -318,6 +416,49 @@ def test_a_mistake_is_named_with_its_line_and_its_key(
     assert words in said
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"providers": {"=x": {"type": "stub", "replay": "a"}}}, "did you mean 'reply'?"),
+        ({"=x": 1}, "the configuration: =x: unknown"),
+        ({3: {}}, "Keys should be strings"),
+        ({"providers": {3: {"type": "stub"}}}, "providers[3]"),
+        ({"layers": [{"type": "Retry", "a\x1b[2J\n": 1}]}, "layers[0].'a\\x1b[2J\\n': unknown"),
+        (None, "None: name a TOML file"),
+        (3, "3: name a TOML file"),
+        (b"ranvier.toml", "name a TOML file"),
+        ("", "name a TOML file"),
+        ("a\0b", "name a TOML file"),
+        ([], "name a TOML file"),
+    ],
+)
+def test_what_is_no_configuration_is_an_error_of_it(given: Any, words: str) -> None:
+    """Never one of Python's own."""
+    assert words in error(given)
+
+
+@pytest.mark.parametrize("name", ["imports", "watch", "sighup"])
+def test_a_switch_is_true_or_false(name: str) -> None:
+    """Not a word: "false" would switch on what is off for safety."""
+    assert f"from_config({name}='false'): give True or False" in error({}, **{name: "false"})
+
+
+def test_an_error_is_as_short_as_it_can_be_and_as_soon(tmp_path: Path) -> None:
+    """A large file of nonsense is no reason to search for the nearest words of all of it."""
+    began = time.process_time()
+    said = error(file(tmp_path, "[pipeline]\n" + "\n".join(f"prizes{n} = 1" for n in range(30_000))))
+    assert said.splitlines()[-1] == "and 29980 more"
+    assert time.process_time() - began < 5
+    assert len(error({"k" * 10_000: 1})) < 300
+
+
+def test_a_file_may_begin_with_a_mark(tmp_path: Path) -> None:
+    """As some editors write it."""
+    path = tmp_path / "ranvier.toml"
+    path.write_bytes(b'\xef\xbb\xbf[resilient]\ntargets = ["stub"]')
+    assert Pipeline.from_config(path).layers
+
+
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     """One line each; of very many, the first."""
     two = WHOLE.replace("max_retries = 2", "max_retris = 2").replace("first_token", "first_tokn")
@@ -329,9 +470,34 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_an_order_that_cannot_work_is_the_error_of_code() -> None:
-    """Of its class, with the name of the file."""
-    with pytest.raises(LayerOrderError, match=r"^the configuration: Fallback \(ROUTE\) is inside Retry"):
+    """Of its class, with its place in the file."""
+    with pytest.raises(LayerOrderError, match=r"^the configuration: layers: Fallback \(ROUTE\) is inside"):
         Pipeline.from_config({"layers": [layer("Retry"), route("stub")]})
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('# a\n[[layers]]\ntype = "Retry"', "line 2: layers: the pipeline has no target"),
+        (
+            '\n[pipeline]\nallow = { import = "sys:path" }\n[resilient]\ntargets = ["stub"]',
+            "line 3: pipeline.allow",
+        ),
+        (
+            '[pipeline]\nlisteners = [{ import = "sys:path" }]\n[resilient]\ntargets = ["stub"]',
+            "line 2: pipeline.l",
+        ),
+        ("", ": layers: the pipeline has no target"),
+    ],
+)
+async def test_what_is_wrong_with_a_whole_stack_has_its_place(tmp_path: Path, text: str, place: str) -> None:
+    """At first and at a reload: the setting, or where the layers begin."""
+    path = file(tmp_path, text)
+    assert place in error(path, imports=True)
+    pipeline = Pipeline.from_config({"resilient": {"targets": ["stub"]}}, imports=True)
+    with pytest.raises(ConfigurationError) as caught:
+        await pipeline.reload(path)
+    assert place in str(caught.value)
 
 
 def test_what_is_no_toml_is_named_with_its_line(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ async def test_a_listener_that_cannot_be_called_changes_nothing(monkeypatch: Any
     pipeline = Pipeline.from_config({"layers": [route("stub")]}, imports=True)
     stack, listeners = pipeline.stack, pipeline.events.listeners
     wrong = {"listeners": [{"import": "sys:path"}]}
-    with pytest.raises(ConfigurationError, match=r"pipeline\.listeners: give functions"):
+    with pytest.raises(ConfigurationError, match=r"pipeline\.listeners: .*give functions"):
         await pipeline.reload({"layers": [route("stub"), layer("Retry")], "pipeline": wrong})
     assert (pipeline.stack, pipeline.events.listeners) == (stack, listeners)
 
@@ -418,6 +418,94 @@ async def test_a_provider_that_cannot_be_opened_changes_nothing(monkeypatch: Any
         await asyncio.sleep(1)
         assert every["two"].log == ["open", "closed"]
         assert every["one"].log == ["open"]
+
+
+def imported(monkeypatch: Any, **objects: Any) -> dict[str, Any]:
+    """Tables that name these objects as objects of code."""
+    for name, thing in objects.items():
+        monkeypatch.setattr(sys.modules[__name__], name, thing, raising=False)
+    return {name: {"import": f"{__name__}:{name}"} for name in objects}
+
+
+async def test_a_provider_that_comes_back_before_it_is_closed_stays_open(monkeypatch: Any) -> None:
+    """It was still in use by a call: it is neither opened twice nor closed under the calls to come."""
+    one, two = Connected("one", [after(5, "a"), "b"]), Connected("two", ["second"])
+    named = imported(monkeypatch, to_one=Fallback(one), to_two=Fallback(two))
+    async with Pipeline.from_config({"layers": [named["to_one"]]}, imports=True) as pipeline:
+        call = asyncio.create_task(pipeline.complete("Why?"))
+        await asyncio.sleep(1)
+        await pipeline.reload({"layers": [named["to_two"]]})
+        await pipeline.reload({"layers": [named["to_one"]]})
+        assert (await call).text == "a"
+        await asyncio.sleep(60)
+        assert (one.log, two.log) == (["open"], ["open", "closed"])
+        assert (await pipeline.complete("Why?")).text == "b"
+        assert_settled(pipeline)
+    assert one.log == ["open", "closed"]
+
+
+async def test_a_layer_that_stays_keeps_its_own_state(monkeypatch: Any) -> None:
+    """Whatever comes before it is left out: the same object has nothing to take over."""
+    named = imported(monkeypatch, first=Counting(), second=Counting())
+    both = {"layers": [named["first"], named["second"], route("stub")]}
+    pipeline = Pipeline.from_config(both, imports=True)
+    await pipeline.complete("Why?")
+    first, second = pipeline.layers[:2]
+    assert isinstance(first, Counting)
+    assert isinstance(second, Counting)
+    seen = second.seen
+    await pipeline.reload({"layers": [named["second"], route("stub")]})
+    assert pipeline.layers[0] is second
+    assert second.seen is seen
+    assert (first.left, second.left) == (True, False)
+
+
+class Joining(Layer):
+    """A layer of a user's that knows its stacks."""
+
+    def __init__(self) -> None:
+        self.joined = 0
+
+    def join(self, pipeline: Runtime) -> None:
+        """Count them."""
+        self.joined += 1
+
+
+async def test_a_stack_that_cannot_be_built_touches_no_layer_in_use(monkeypatch: Any) -> None:
+    """Its settings are checked before its layers join it."""
+    mine = Joining()
+    named = imported(monkeypatch, mine=mine)
+    plain = {"layers": [named["mine"], route("stub")]}
+    pipeline = Pipeline.from_config(plain, imports=True)
+    with pytest.raises(ConfigurationError, match="allow"):
+        await pipeline.reload({**plain, "pipeline": {"allow": {"import": "sys:path"}}})
+    assert mine.joined == 1
+
+
+class Vault:
+    """Keeps keys, and counts who asks."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def find(self, tenant: str, provider: str) -> str:
+        """The key."""
+        self.asked += 1
+        return "sk"
+
+
+async def test_cached_keys_are_kept_if_the_resolver_is_a_method(monkeypatch: Any) -> None:
+    """Python makes a new object each time that one is looked up."""
+    vault = Vault()
+    monkeypatch.setattr(sys.modules[__name__], "vault", vault, raising=False)
+    found = {"credentials": {"import": f"{__name__}:vault.find"}}
+    monkeypatch.setitem(registry._factories, "one", lambda: ScriptedProvider("one", ["fine"]))
+    given = {"layers": [route("one")], "pipeline": found}
+    pipeline = Pipeline.from_config(given, imports=True)
+    for _ in range(3):
+        await pipeline.complete("Why?", tenant="acme")
+        await pipeline.reload(given)
+    assert vault.asked == 1
 
 
 # --- under load ----------------------------------------------------------------------------------

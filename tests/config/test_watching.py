@@ -102,6 +102,30 @@ async def test_a_bad_file_is_reported_once_and_the_next_good_one_is_used(
 
 
 @pytest.mark.virtual_time
+async def test_the_file_that_is_watched_is_the_last_one(tmp_path: Path) -> None:
+    """A change of the one before does not bring it back; of a dict, nothing changes."""
+    one, two = written(tmp_path, 1), written(tmp_path, 2, "two.toml")
+    async with Pipeline.from_config(one, watch=True) as pipeline:
+        await pipeline.reload(two)
+        written(tmp_path, 3)
+        await asyncio.sleep(10)
+        assert seconds_of(pipeline) == 2
+        written(tmp_path, 4, "two.toml")
+        await asyncio.sleep(10)
+        assert seconds_of(pipeline) == 4
+        layers = [{"type": "Deadline", "seconds": 5}, {"type": "Fallback", "targets": ["stub"]}]
+        await pipeline.reload({"layers": layers})
+        written(tmp_path, 6)
+        written(tmp_path, 6, "two.toml")
+        await asyncio.sleep(10)
+        assert seconds_of(pipeline) == 5
+        await pipeline.reload(one)
+        written(tmp_path, 7)
+        await asyncio.sleep(10)
+        assert seconds_of(pipeline) == 7
+
+
+@pytest.mark.virtual_time
 async def test_a_pipeline_that_nobody_has_is_not_watched(tmp_path: Path) -> None:
     """The task that watches does not keep it alive."""
     pipeline = Pipeline.from_config(written(tmp_path, 1), watch=True)
@@ -126,7 +150,7 @@ async def test_watching_is_no_leak(tmp_path: Path) -> None:
 
 async def test_a_signal_reloads_every_pipeline_that_wants_it(tmp_path: Path) -> None:
     """Several on one loop; afterwards the signal does what it did before."""
-    path = written(tmp_path, 1)
+    path, before = written(tmp_path, 1), signal.getsignal(signal.SIGHUP)
     one, two = (Pipeline.from_config(path, sighup=True) for _ in range(2))
     async with one, two:
         await asyncio.sleep(0.01)
@@ -134,7 +158,24 @@ async def test_a_signal_reloads_every_pipeline_that_wants_it(tmp_path: Path) -> 
         os.kill(os.getpid(), signal.SIGHUP)
         for pipeline in (one, two):
             await _until(pipeline, 2)
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+@pytest.mark.parametrize("before", [signal.SIG_IGN, lambda number, frame: None])
+async def test_a_signal_does_afterwards_what_it_did_before(tmp_path: Path, before: Any) -> None:
+    """Under `nohup` it was ignored, and must not end the process once a pipeline is closed."""
+    known = signal.signal(signal.SIGHUP, before)
+    try:
+        for _ in range(2):
+            one, two = (Pipeline.from_config(written(tmp_path, 1), sighup=True) for _ in range(2))
+            async with one:
+                async with two:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)
+                assert signal.getsignal(signal.SIGHUP) != before
+            assert signal.getsignal(signal.SIGHUP) == before
+    finally:
+        signal.signal(signal.SIGHUP, known)
 
 
 async def _until(pipeline: Pipeline, seconds: float) -> None:

@@ -18,7 +18,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler
 from ranvier.providers import Anthropic, Gemini, OpenAI
 from ranvier.simulator import Cut, Reset, Rule, Silence, Simulator, Slow, Status
-from ranvier.testing import Loopback, Visit, assert_settled
+from ranvier.testing import Loopback, Visit, assert_settled, settled
 
 CHAT = {"model": "gpt-5.2", "messages": [{"role": "user", "content": "Why?"}]}
 ANSWER = {"model": "gpt-5.2", "input": "Why?"}
@@ -323,6 +323,22 @@ async def test_a_reader_that_leaves_gives_everything_back(library: Any, simulato
         await asyncio.wait([task])
         assert task.cancelled()
         assert_settled(pipeline)
+
+
+async def test_a_stream_ends_with_the_client_that_reads_it(library: Any, simulator: Simulator) -> None:
+    """Like a connection; its reader is told that it has failed, and not that the answer is whole."""
+    simulator.play("openai", Slow(pace=0.1))
+    url = "https://api.openai.com/v1/chat/completions"
+    async with stack(simulator) as pipeline:
+        client = library.AsyncClient(transport=transport(pipeline))
+        request = client.build_request("POST", url, json={**CHAT, "stream": True})
+        answer = await client.send(request, stream=True)
+        reading = asyncio.ensure_future(answer.aread())
+        await asyncio.sleep(0.15)
+        await client.aclose()
+        *_, last = (await reading).strip().split(b"\n\n")
+        assert "client was closed" in json.loads(last.removeprefix(b"data: "))["error"]["message"]
+        await settled(pipeline)
 
 
 def test_a_pipeline_and_layers_are_one_too_many() -> None:

@@ -44,6 +44,8 @@ SOUNDS = {
         (Document("https://x.test/a.txt", name="notes"), "text/plain", "notes", False),
         (Document("https://x.test/a.docx", None, "text/html"), "text/html", "a.docx", False),
         (Document(f"data:;base64,{base64.b64encode(PDF).decode()}"), "application/pdf", None, False),
+        (Document(data=b"x", name="//[draft].csv"), "text/csv", "//[draft].csv", True),
+        (Document("https://x.test//[draft].pdf"), "application/pdf", "[draft].pdf", False),
     ],
 )
 def test_what_a_document_is_is_detected(
@@ -106,6 +108,8 @@ def test_no_content_is_shown() -> None:
         Document(f"https://x.test/a.pdf?key={SECRET.replace(' ', '-')}"),
         Audio(data=WAV + SECRET.encode(), extra=extra),
         Audio("https://x.test/a.wav#" + SECRET.replace(" ", "-")),
+        Image(data=PNG + SECRET.encode(), extra=extra),
+        Image(f"https://x.test/a.png?sig={SECRET.replace(' ', '-')}", detail="low"),
     ]
     words = repr(shown)
     assert SECRET not in words
@@ -114,6 +118,7 @@ def test_no_content_is_shown() -> None:
     assert (
         repr(shown[2]) == "Document(url='https://x.test/a.pdf', media_type='application/pdf', name='a.pdf')"
     )
+    assert repr(shown[-1]) == "Image(url='https://x.test/a.png', media_type=None, detail='low')"
     assert repr(Audio(data=WAV)) == f"Audio(size={len(WAV)}, media_type='audio/wav')"
 
 
@@ -147,6 +152,10 @@ MISTAKES: list[tuple[Any, dict[str, Any], str]] = [
     (Audio, {"data": WAV, "media_type": "audio/mpeg"}, "the bytes are audio/wav"),
     (Audio, {"data": WAV, "media_type": "audio/webm"}, "choose one of audio/wav"),
     (Audio, {"url": "https://x.test/a"}, "the format is unknown"),
+    (Image, {"data": b"", "media_type": "image/png"}, "Image(data=...) is empty"),
+    (Image, {"data": bytearray(PNG)}, "Image(data=...) is a bytearray: give bytes"),
+    (Image, {"data": 5, "media_type": "image/png"}, "Image(data=...) is a int: give bytes"),
+    (Image, {"url": "data:image/png;base64,"}, "Image(data=...) is empty: give its bytes"),
 ]
 
 
@@ -178,6 +187,7 @@ def test_a_file_that_cannot_be_read_is_told(kind: Any, tmp_path: Path) -> None:
         (tmp_path / "pipe", "no regular file"),
         (tmp_path / "empty", "is empty"),
         ("a\0b", "no valid path"),
+        ("x" * 300, "File name too long"),
         (5, "got a int: give a path"),
     ):
         with pytest.raises(ConfigurationError, match=told):

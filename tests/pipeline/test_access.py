@@ -64,6 +64,13 @@ def test_what_cannot_be_used_is_refused_when_it_is_made(arguments: Any, words: s
     assert KEY not in str(caught.value)
 
 
+def test_a_name_of_another_library_shows_no_secret() -> None:
+    """Neither does the traceback with the variables of our frames."""
+    with pytest.raises(TypeError, match="write key=") as caught:
+        Access(api_key=KEY, headers={"x-team": KEY})  # type: ignore[arg-type]
+    assert not [each for each in shown(caught.value) if KEY in each]
+
+
 def test_it_shows_no_secret_and_does_not_change() -> None:
     """Neither when it is printed, nor by its name."""
     access = Access(KEY, base_url=ACME, headers={"X-Team": KEY})
@@ -181,6 +188,16 @@ async def test_a_conversation_stays_at_the_endpoint_that_issued_its_parts() -> N
         for _ in range(3):
             await pipeline.complete(history)
     assert [call.access for call in provider.calls] == [THERE] * 3
+
+
+def test_an_endpoint_is_not_at_another_whose_url_begins_alike() -> None:
+    """But at each URL below its own."""
+    first = Access("k", base_url="https://x.test/t1")
+    assert first.is_at("https://x.test/t1")
+    assert first.is_at("https://x.test/t1/openai/v1")
+    assert not first.is_at("https://x.test/t10")
+    assert not first.is_at("")
+    assert Access("k", headers={"x-team": "a"}).is_at("https://anywhere.test")
 
 
 # --- what is kept apart --------------------------------------------------------------------------

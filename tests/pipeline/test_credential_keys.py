@@ -137,6 +137,21 @@ async def test_a_conversation_stays_with_the_key_that_it_was_begun_with() -> Non
     assert provider.keys[4:] == ["c", "b", "b", "a"]
 
 
+async def test_a_conversation_stays_with_tokens_of_ours_whatever_stands_for_them() -> None:
+    """Their account is that of the provider; keys of one account are still used in turn."""
+    provider = Keyed(ours="token-5f3a")
+    provider.account_for = lambda key: account_of(  # type: ignore[attr-defined]
+        "azure" if key == "token-5f3a" else "theirs"
+    )
+    pipeline = pipeline_of(provider, lambda tenant, name: (SHARED, "a", "b"))
+    for account in ("azure", "azure", "theirs", "theirs", "theirs", "theirs"):
+        native = Native("one", {"signature": "s"}, account=account_of(account))
+        history = [Message.user("q"), Message("assistant", (native, Text("a"))), Message.user("Go on.")]
+        await pipeline.complete(history, tenant="acme")
+    assert provider.keys[:2] == ["token-5f3a", "token-5f3a"]
+    assert set(provider.keys[2:]) == {"a", "b"}
+
+
 async def test_turns_are_remembered_for_so_many_tenants() -> None:
     """The oldest starts from its first key again."""
     provider = Keyed()

@@ -269,6 +269,30 @@ async def test_a_stream_that_is_not_read_to_its_end_is_abandoned(how: str) -> No
 
 
 @pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
+async def test_a_stream_dropped_together_with_the_generator_that_reads_it_ends_once() -> None:
+    """The garbage collector finalizes both, and the loop closes the generator, which closes the stream."""
+    provider = ScriptedProvider("only", [stream("one", stall())])
+    pipeline = pipeline_of(provider)
+    outcomes: list[Outcome] = []
+
+    async def generator() -> AsyncGenerator[StreamEvent, None]:
+        async with pipeline.stream("Why?") as answer:
+            answer.on_end(outcomes.append)
+            async for event in answer:
+                yield event
+
+    cycle: list[Any] = [generator()]
+    await anext(cycle[0])
+    cycle.append(cycle)
+    del cycle
+    gc.collect()
+    await asyncio.sleep(0.001)
+    assert outcomes == [Outcome.ABANDONED]
+    assert (provider.in_progress, provider.cancelled) == (0, 1)
+    assert circuit(pipeline).in_flight == 0
+
+
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_dropped_stream_settles_though_its_deadline_still_runs() -> None:
     """The timer of the deadline does not keep a stream alive that nobody has."""
     pipeline = pipeline_of(ScriptedProvider("only", [stream("one", stall())]), deadline=60)

@@ -234,6 +234,7 @@ def test_x_should_retry_is_obeyed(status: int, wish: str, retryable: bool) -> No
         ({"retry-after-ms": "soon", "retry-after": "9"}, "", 9.0),
         ({"retry-after": "2.5"}, "", 2.5),
         ({"retry-after": " 7 "}, "", 7.0),
+        ({"retry-after": "7\x1f"}, "", 7.0),
         ({"retry-after": "0"}, "", 0.0),
         ({"retry-after": "60"}, "", 60.0),
         ({"retry-after": "86400"}, "", 86400.0),

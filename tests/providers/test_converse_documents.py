@@ -121,3 +121,17 @@ async def test_two_messages_in_a_row_are_one_for_that(ask: Any) -> None:
     assert await names_sent(ask, Message("user", (named("plan"),)), Message.user("Why?")) == ["plan"]
     called = Message.assistant(tool_calls=[ToolCall("c1", "read")])
     assert await names_sent(ask, asked(), called, Message.tool("c1", (named("plan"),))) == ["plan"]
+
+
+async def test_a_document_has_its_citations_and_its_context(ask: Any) -> None:
+    """Which the model then names as its sources; also one from a tool."""
+    extra = {"citations": {"enabled": True}, "context": "Last year's."}
+    document = Document(data=PDF, name="plan", extra=extra)
+    called = Message.assistant(tool_calls=[ToolCall("c1", "read")])
+    request = Request((asked(document), called, Message.tool("c1", (document,))))
+    async with ask(Converse, NOTHING) as server:
+        fields = await server.sent(request, model=MODEL)
+    assert not botocore_model.faults_of(MODEL, fields)
+    blocks = fields["messages"][0]["content"] + fields["messages"][2]["content"][0]["toolResult"]["content"]
+    sent = [block["document"] for block in blocks if "document" in block]
+    assert [{name: each[name] for name in extra} for each in sent] == [extra, extra]

@@ -12,6 +12,7 @@ from ranvier.messages import Citation, Details, Response
 from ranvier.providers._reading.details import citations_in, found, logprobs_in
 from ranvier.providers.anthropic.answer import citations_of, note_end
 from ranvier.providers.chat_completions.answer import note, tier_of
+from ranvier.providers.converse import citations as converse
 from ranvier.providers.gemini.details import FIELDS, DetailReader
 from support.fuzz.fuzzing import tried
 from support.messages.saving import JSON, OBJECTS
@@ -21,7 +22,7 @@ from support.providers.seven import APIS, collected
 
 each_provider = pytest.mark.parametrize("name", APIS)
 
-TEXTS = {"anthropic": "Look: Sunny."}
+TEXTS = dict.fromkeys(("anthropic", "converse"), "Look: Sunny.")
 
 
 async def whole(name: str, answer: Any) -> Response:
@@ -107,6 +108,9 @@ def test_nonsense_beside_an_answer_is_left_out(value: Any, fields: dict[str, Any
         details.logprobs += logprobs_in(odd)
         details.citations += found({"search_results": odd, "citations": odd}) + found({"web_search": odd})
         details.citations += citations_of({"citations": odd}, odd)
+        details.citations += converse.citations_of(odd, "") + converse.citations_of(
+            [{"location": odd, "sourceContent": odd}, {"location": {"web": odd}, "title": odd}], "It."
+        )
         note_end(details, odd, odd)
         note(details, {"logprobs": odd}, {"annotations": odd})
         assert tier_of({"service_tier": odd, "usage": odd}) is None or isinstance(odd, str) or fields

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import gzip
 import json
+import weakref
 from typing import Any
 
+import aiohttp
 import anyio
 import httpx
 import pytest
@@ -20,6 +22,8 @@ from ranvier.errors import (
     RateLimitError,
     ServerError,
 )
+from ranvier.layers import Fallback
+from ranvier.pipeline import Pipeline
 from ranvier.providers import OpenAI
 from ranvier.providers._http import port
 from ranvier.providers._http.port import HttpRequest
@@ -444,6 +448,23 @@ async def test_a_users_client_is_never_closed_by_us(loopback: Any, over: Any) ->
             await client.aclose()
             with pytest.raises(ConfigurationError, match="http_client was closed"):
                 await asked.complete()
+
+
+@pytest.mark.parametrize("kind", [httpx.AsyncClient, aiohttp.ClientSession])
+async def test_a_users_client_is_freed_with_a_pipeline_that_was_never_closed(
+    loopback: Any, kind: Any
+) -> None:
+    """Who forgets to close pipelines keeps neither the clients nor what those hold."""
+    left = []
+    async with loopback(answer) as server:
+        for _ in range(3):
+            async with kind() as client:
+                provider = OpenAI("key", base_url=server.url, http_client=client)
+                await Pipeline(Fallback(provider)).complete("Hi")
+            left.append(weakref.ref(client))
+            del client, provider
+    gc.collect()
+    assert [each() for each in left] == [None] * 3
 
 
 async def test_slots_are_as_many_as_the_connections_may_be(loopback: Any, over: Any) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
@@ -555,6 +556,19 @@ async def test_a_thread_that_hangs_does_not_keep_its_callers(monkeypatch: pytest
     release.set()
     assert isinstance(error, CredentialLookupError)
     assert "took more than 0.05 s" in str(error)
+
+
+async def test_threads_that_cannot_be_started_do_not_count_as_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once the process has threads to spare again, the function is called again."""
+    function = UsersFunction("token", lambda: "t")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        for _ in range(MAX_RUNNING + 1):
+            with pytest.raises(RuntimeError, match="new thread"):
+                await function.call()
+    assert await function.call() == "t"
 
 
 WRONG: list[Any] = ["sk-a-key", None, 7, lambda tenant: "t", lambda *, scope: "t"]

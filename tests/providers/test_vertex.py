@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ranvier import ConfigurationError, Deployment, Image, Message, Pipeline, Response, Text, Tool
+from ranvier import ConfigurationError, Deployment, Image, Message, Pipeline, Response, Text, Tool, ToolCall
 from ranvier.errors import (
     AuthenticationError,
     CredentialLookupError,
@@ -95,6 +95,20 @@ async def test_a_model_may_be_a_path_below_the_project(ask: Any) -> None:
     async with ask(vertex, httpx.Response(200, json={})) as server:
         with pytest.raises(ConfigurationError, match=r"must not contain '\.\.'"):
             await server.complete(model="../../other/models/x")
+
+
+@pytest.mark.parametrize(("facts_of", "inside"), [("gemini-2.5-flash", False), ("gemini-3.6-flash", True)])
+async def test_a_tuned_model_takes_pictures_from_tools_as_its_public_model_does(
+    ask: Any, facts_of: str, inside: bool
+) -> None:
+    """The older ones reject a picture in a result: it follows."""
+    called = Message.assistant(tool_calls=[ToolCall("c1", "look")])
+    request = Request((Message.user("Hi"), called, Message.tool("c1", (Image(data=PNG),))))
+    async with ask(vertex, httpx.Response(200, json={})) as server:
+        fields = await server.sent(request, model="endpoints/1234", facts_of=facts_of)
+    parts = fields["contents"][-1]["parts"]
+    assert ("parts" in parts[0]["functionResponse"]) is inside
+    assert any("inlineData" in part for part in parts) is not inside
 
 
 def test_the_project_and_the_location_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 async def test_the_client_of_the_page_asks_through_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage that OpenAI's SDK alone would not survive."""
-    code, _ = CODE.findall(PAGE.read_text(encoding="utf-8"))
+    code, *_ = CODE.findall(PAGE.read_text(encoding="utf-8"))
     async with Simulator() as simulator:
         url = simulator.url("openai")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-ours")
@@ -37,7 +37,7 @@ async def test_the_client_of_the_page_asks_through_the_pipeline(monkeypatch: pyt
 
 def test_the_sync_client_of_the_page_asks_through_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same outage."""
-    _, code = CODE.findall(PAGE.read_text(encoding="utf-8"))
+    _, code, *_ = CODE.findall(PAGE.read_text(encoding="utf-8"))
     with simulator_in_thread() as simulator:
         url = simulator.url("openai")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-ours")

@@ -65,10 +65,9 @@ async def page(
     transport = ToTheSimulator(sim, sent)
     made = Adapter.__init__
 
-    def init(self: Adapter, key: str | None = None, *, http_client: Any = None, **given: Any) -> None:
-        headers = http_client.headers if http_client else None
-        clients.append(httpx.AsyncClient(transport=transport, headers=headers, trust_env=False))
-        made(self, key, http_client=clients[-1], **given)
+    def init(self: Adapter, key: str | None = None, **given: Any) -> None:
+        clients.append(httpx.AsyncClient(transport=transport, trust_env=False))
+        made(self, key, **{**given, "http_client": clients[-1]})
 
     monkeypatch.setattr(Adapter, "__init__", init)
     for variable in (*VARIABLES, "ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
@@ -142,8 +141,10 @@ async def test_the_names_of_gateways_stand_for_their_models(page: dict[str, Any]
 
 
 async def test_portkey_gets_both_keys(page: dict[str, Any], sent: list[httpx.Request]) -> None:
-    """Its own in a header of its own, beside the one for the provider."""
-    await asked_for_all(page["behind_portkey"], "whole")
+    """Its own in a header of its own, which counts as secret, beside the one for the provider."""
+    target = page["behind_portkey"]
+    await asked_for_all(target, "whole")
+    assert target.provider.additions.any
     headers = sent[-1].headers
     assert headers["x-portkey-api-key"] == "sk-PORTKEY_API_KEY"
     assert headers["authorization"] == "Bearer none"

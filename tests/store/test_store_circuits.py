@@ -76,7 +76,7 @@ def test_counts_of_another_generation_are_ignored(store: Clocked) -> None:
     store.alarm()
     after = store.view
     store.view = before
-    assert not store.count(*counts(1, 2, 3))
+    assert not store.count(*counts(1, 2, 3), half=after.half)
     assert store.view == after
 
 
@@ -257,7 +257,10 @@ def test_the_first_content_of_a_probe_closes_it(store: Clocked) -> None:
 def test_content_of_the_last_target_closes_it_without_a_lease(store: Clocked) -> None:
     """It was asked because nothing else was left."""
     store.open()
+    earlier = store.view.generation
     assert store.prove(number=0)
+    store.open()
+    assert not store.prove(number=0, generation=earlier)
 
 
 def test_a_clock_that_was_set_back_delays_no_probe(store: Clocked) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
+import trustme
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
 from ranvier.store import StoreError, ValkeyStore
@@ -113,6 +118,13 @@ async def test_a_stopped_server_fails_in_time(own_valkey: ValkeyServer) -> None:
             assert again.epoch == session.epoch
 
 
+async def test_a_loop_that_stood_still_is_not_a_server_that_did(valkey_server: ValkeyServer) -> None:
+    """The worker was busy for longer than the limit, and the reply was there all the while."""
+    async with session_with(ValkeyStore(valkey_server.url, timeout=0.2)) as (session, _):
+        asyncio.get_running_loop().call_later(0.0001, time.sleep, 0.5)
+        assert await session.execute([Look()] * 100)
+
+
 async def test_a_restart_is_another_epoch(own_valkey: ValkeyServer) -> None:
     """The server has another run id, and its data are gone."""
     store = ValkeyStore(own_valkey.url)
@@ -172,11 +184,9 @@ async def test_keys_of_somebody_else_are_an_error_of_the_store(valkey_server: Va
 
 async def test_a_cluster_is_rejected(servers: Servers) -> None:
     """Scripts would not find the keys of other nodes."""
-    with socket.socket() as bus:
-        bus.bind(("127.0.0.1", 0))
-        port = str(bus.getsockname()[1])
-    with pytest.raises(StoreError, match=r"cluster"):
-        await ValkeyStore(servers(cluster_enabled="yes", cluster_port=port).url).connect(SOMEONE, print)
+    server = servers(cluster_enabled="yes", cluster_port=free_port())
+    with pytest.raises(StoreError, match=r"runs as cluster: name a single server"):
+        await ValkeyStore(server.url).connect(SOMEONE, print)
 
 
 async def test_a_cancelled_round_trip_ends_the_session(own_valkey: ValkeyServer) -> None:
@@ -219,6 +229,12 @@ async def test_a_receiver_that_fails_hears_the_next_change(valkey_server: Valkey
     assert [type(error) for error in reported] == [LookupError, LookupError]
 
 
+def free_port() -> str:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return str(bound.getsockname()[1])
+
+
 # --- who may speak -------------------------------------------------------------------------------
 
 
@@ -251,6 +267,41 @@ async def test_a_wrong_password_is_an_error_without_it(own_valkey: ValkeyServer)
     async with session_with(ValkeyStore(right)) as (session, _):
         [reply] = await session.execute([Look(0, (KEY,))])
         assert [change.state for change in reply.changes] == [CLOSED]  # type: ignore[union-attr]
+
+
+async def test_tls_is_spoken_where_the_url_says_so(valkey_server: ValkeyServer, tmp_path: Path) -> None:
+    """With the certificate of an authority that the URL names; without it nothing is sent."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with tls_before(valkey_server.port, context) as port:
+        url = f"valkeys://localhost:{port}"
+        store = ValkeyStore(f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}")
+        async with session_with(store) as (session, received):
+            await session.execute([Isolate(KEY, "a")])
+            await received.until(lambda change: isinstance(change, CircuitView))
+        with pytest.raises(StoreError, match="certificate"):
+            await ValkeyStore(url).connect(SOMEONE, print)
+
+
+@asynccontextmanager
+async def tls_before(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """A port that speaks TLS, before a server that does not."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await reader.read(65_536):
+                writer.write(some)
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def test_workers_are_named_on_the_server(valkey_server: ValkeyServer) -> None:

@@ -16,6 +16,7 @@ from ranvier.store.commands.tenants import (
     TenantOpened,
 )
 from ranvier.store.commands.workers import Heartbeat, Leave, Look, ReadFleet
+from ranvier.store.engine import tenants
 from support.store.clocked import KEY, Clocked, tenant
 
 TENANT = TenantKey(tenant(1), "openai")
@@ -71,6 +72,19 @@ def test_operators_isolate_a_tenant_in_all_workers(store: Clocked) -> None:
     assert (reset.state, store.pushed[-1]) == (CLOSED, reset)
     assert reset.generation > store.pushed[0].generation  # type: ignore[union-attr]
     assert store.say(Look()).changes == ()
+
+
+def test_no_number_of_openings_displaces_an_isolation(
+    store: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory the openings are bounded; an operator's word is kept apart from them."""
+    monkeypatch.setattr(tenants, "MAX_TROUBLES", 3)
+    store = Clocked()
+    store.say(IsolateTenant(TENANT, "operator"))
+    for number in range(2, 12):
+        store.say(TenantOpened(TenantKey(tenant(number), "openai"), "a", 10_000))
+    assert store.say(TenantFailed(TENANT, "a")).state is ISOLATED
+    assert len(store.engine.tenants.open) == 3
 
 
 # --- gates ---------------------------------------------------------------------------------------

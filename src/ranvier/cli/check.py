@@ -43,10 +43,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.file is None:
         raise ConfigurationError("name a file, as in: ranvier check ranvier.toml")
+    from ranvier.cli.doctor.loading import import_from_here
     from ranvier.config.origin import described
 
+    if args.imports:
+        import_from_here()
     try:
-        pipeline = described(args.file, imports=args.imports)
+        pipeline, _ = described(args.file, imports=args.imports)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

@@ -27,12 +27,19 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the stack."""
+    from ranvier.cli.doctor.loading import import_from_here
     from ranvier.config.origin import described
 
-    pipeline = described(args.file, imports=args.imports)
+    if args.imports:
+        import_from_here()
+    pipeline, plan = described(args.file, imports=args.imports)
     print("Pipeline(")
     for layer in pipeline.layers:
         print(f"    {layer!r},")
+        for name, override in layer.overrides.items():
+            print(f"        # {name}: {override!r}")
+    for name, value in plan.settings.items():
+        print(f"    {name}={value!r},")
     print(")")
     targets = dict.fromkeys(each for layer in pipeline.layers for each in layer.deployments())
     for target in targets:

@@ -6,7 +6,7 @@ import builtins
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from types import NoneType
 from typing import Any, get_args
 
@@ -91,17 +91,26 @@ def _bases(constructor: Callable[..., Any]) -> list[Any]:
 
 
 def _meanings(constructor: Callable[..., Any]) -> Iterator[tuple[str, str]]:
-    """What docstrings say about parameters under `Args:`; those of base classes come first."""
+    """What docstrings say about parameters; those of base classes come first.
+
+    That is under `Args:`, or for a dataclass, whose attributes are its parameters, under `Attributes:`.
+    """
     for each in reversed(_bases(constructor)):
-        section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
-        name, words = "", [""]
+        title = "Attributes:\n" if is_dataclass(each) else "Args:\n"
+        section = inspect.cleandoc(each.__doc__ or "").partition(title)[2]
+        names, words = "", [""]
         for line in section.splitlines():
             if not line.startswith("    "):
                 break  # the next section
             if not line.startswith("     ") and ": " in line:
-                yield name, " ".join(words)
-                name, _, first = line.strip().partition(": ")
+                yield from _each(names, words)
+                names, _, first = line.strip().partition(": ")
                 words = [first]
             else:
                 words.append(line.strip())
+        yield from _each(names, words)
+
+
+def _each(names: str, words: list[str]) -> Iterator[tuple[str, str]]:
+    for name in names.split(", "):
         yield name, " ".join(words)

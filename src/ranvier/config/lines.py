@@ -12,10 +12,18 @@ from collections.abc import Iterator, Mapping
 Path = tuple[str | int, ...]
 """The keys that lead to a value, and positions in lists."""
 
-HEADER = re.compile(r"\s*(\[\[?)(.*?)\]\]?\s*(#.*)?$")
-_KEY = r"""(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
-KEY = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
-TOKEN = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"|\'[^\']*\'|[\[\]{}]|#.*')
+_STRINGS = (
+    r'"""(?:[^\\]|\\.)*?"{3,5}(?!")',  # it may end with quotes of its own
+    r"'''.*?'{3,5}(?!')",
+    r'"(?:[^"\\\n]|\\.)*"',
+    r"'[^'\n]*'",
+)
+_STRING = "|".join(_STRINGS)
+_KEY = rf"(?:[\w-]+|{_STRINGS[2]}|{_STRINGS[3]})"
+_KEYS = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
+HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_KEYS})[ \t]*\]", re.DOTALL)
+KEY = re.compile(rf"[ \t]*({_KEYS})[ \t]*=", re.DOTALL)
+TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[\[\]{{}}\n]", re.DOTALL)
 
 
 def lines_of(text: str) -> dict[Path, int]:
@@ -23,17 +31,28 @@ def lines_of(text: str) -> dict[Path, int]:
     lines: dict[Path, int] = {}
     table: Path = ()
     counts: dict[Path, int] = {}
-    value = _Value()
-    for number, line in enumerate(text.splitlines(), 1):
-        if value.is_open:
-            value.read(line)
-        elif header := HEADER.match(line):
+    number, at = 1, 0
+    while at < len(text):
+        if header := HEADER.match(text, at):
             table = _table(header, counts)
             _note(table, number, lines)
-        elif key := KEY.match(line):
+        elif key := KEY.match(text, at):
             _note((*table, *_keys(key[1])), number, lines)
-            value.read(line[key.end() :])
+        found = header or key
+        end = _end(text, found.end() if found else at)
+        number, at = number + text.count("\n", at, end), end
     return lines
+
+
+def _end(text: str, at: int) -> int:
+    """Where the statement that goes on at `at` ends, with its line; a value may have several lines."""
+    depth = 0
+    while token := TOKEN.search(text, at):
+        at = token.end()
+        if token[0] == "\n" and depth <= 0:
+            return at
+        depth += (token[0] in "[{") - (token[0] in "]}")
+    return len(text)
 
 
 def _note(path: Path, number: int, lines: dict[Path, int]) -> None:
@@ -66,39 +85,3 @@ def _keys(dotted: str) -> Iterator[str]:
     while isinstance(parsed, dict):
         key, parsed = next(iter(parsed.items()))
         yield key
-
-
-class _Value:
-    """Follows a value to its end, which may be lines later.
-
-    Attributes:
-        is_open: True while it has not ended.
-    """
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._quotes = ""
-
-    @property
-    def is_open(self) -> bool:
-        """True while it has not ended."""
-        return self._depth > 0 or bool(self._quotes)
-
-    def read(self, line: str) -> None:
-        """Read one line of it."""
-        if self._quotes:
-            end = line.find(self._quotes)
-            if end < 0:
-                return
-            line, self._quotes = line[end + 3 :], ""
-        at = 0
-        while token := TOKEN.search(line, at):
-            at = token.end()
-            if token[0] in ('"""', "'''"):
-                end = line.find(token[0], at)
-                if end < 0:
-                    self._quotes = token[0]
-                    return
-                at = end + 3
-            else:
-                self._depth += (token[0] in "[{") - (token[0] in "]}")

@@ -43,18 +43,21 @@ def validated(model: type[BaseModel], source: Source) -> BaseModel:
     try:
         return model.model_validate(source.data)
     except ValidationError as error:
-        found = [_sentence(each, model, source) for each in error.errors(include_input=False)]
+        mistakes = error.errors(include_input=False, include_url=False)
+        found = [_sentence(each, model, source) for each in mistakes[:MAX_SHOWN]]
+        more = [f"and {len(mistakes) - MAX_SHOWN} more"] if len(mistakes) > MAX_SHOWN else []
     except RecursionError:
-        found = [f"{source.name} is nested too deeply"]
-    more = [f"and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []
-    raise ConfigurationError("\n".join([*dict.fromkeys(found[:MAX_SHOWN]), *more]))
+        found, more = [f"{source.name} is nested too deeply"], []
+    raise ConfigurationError("\n".join([*dict.fromkeys(found), *more]))
 
 
 def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> str:
     path = [each for each in error["loc"] if not str(each).startswith(MARK)]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        what = _unknown(str(path[-1]), _table_at(model, error["loc"][:-1]))
+        *around, key = error["loc"]
+        path = [each for each in around if not str(each).startswith(MARK)] + [key]
+        what = _unknown(str(key), _table_at(model, around))
     elif kind == "union_tag_invalid":
         path.append("type")
         tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
@@ -100,11 +103,10 @@ def _inside(place: Any, step: str | int) -> Iterator[Any]:
             for name, field in each.model_fields.items():
                 if step == (field.alias or name):
                     yield field.annotation
-        elif str(step).startswith(MARK):
-            if any(getattr(more, "tag", None) == step for more in getattr(each, "__metadata__", ())):
-                yield get_args(each)[0]
         elif get_origin(each) in (list, dict):
             yield get_args(each)[-1]
+        elif any(getattr(more, "tag", None) == step for more in getattr(each, "__metadata__", ())):
+            yield get_args(each)[0]
 
 
 def _plain(place: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from ranvier.config.mistakes import meant
 from ranvier.config.secrets import Hidden, of_command, of_environment, revealed
 from ranvier.config.source import Source
 from ranvier.config.tables import OFF, Table
-from ranvier.config.values import Imported, ProviderName, Secret, TargetName
+from ranvier.config.values import Imported, ProviderName, Secret, TargetName, holds_secret
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.registry import names_of, provider_named
@@ -20,6 +20,18 @@ Path = tuple[str | int, ...]
 
 STORE = "store"
 """The table of the store."""
+
+IMPORT_IS_OFF = "import is off: allow it with from_config(..., imports=True), or --imports in a shell"
+
+UNREAD = {
+    "base_url": "https://unread.invalid",
+    "endpoint": "https://unread.invalid",
+    "region": "aws-unread-1",
+}
+"""What stands for a text of that name that is not read, if it has to look like one."""
+
+NAMED = r"(\w+)\)?="
+"""The name of a parameter in the message of an error."""
 
 
 class Objects:
@@ -51,6 +63,7 @@ class Objects:
         self._targets: dict[str, Deployment] = {}
         self._before_store = None if before is None else before._store
         self._store: tuple[Any, Any] | None = None  # how it was described, and the store
+        self._unread: set[Path] = set()  # texts that are not to be read
         for name in providers:
             self.provider(name, ("providers", name))
 
@@ -96,10 +109,15 @@ class Objects:
             )
         except ConfigurationError as error:
             what = str(error)
+            for name in re.findall(NAMED, what):
+                if (*path, name) in self._unread and name not in named:
+                    return self.call(constructor, positional, {**named, name: _stands_for(name)}, path)
         except Exception as error:  # of an object of the user's, for example
             what = f"{type(error).__name__} in {getattr(constructor, '__name__', constructor)}(...)"
             cause = error
-        blamed = [name for name in re.findall(r"(\w+)\)?=", what) if name in named][:1]
+        for each in (*positional, *named.values()):
+            what = each.hidden_in(what) if isinstance(each, Hidden) else what
+        blamed = [name for name in re.findall(NAMED, what) if name in named][:1]
         try:
             raise self._source.error((*path, *blamed), what) from cause
         finally:
@@ -163,7 +181,7 @@ class Objects:
 
     def _imported(self, named: Imported, path: Path) -> Any:
         if not self._imports:
-            raise self._source.error(path, "import is off: allow it with from_config(..., imports=True)")
+            raise self._source.error(path, IMPORT_IS_OFF)
         module, _, name = named.path.partition(":")
         try:
             thing: Any = importlib.import_module(module)
@@ -177,8 +195,16 @@ class Objects:
     def _elsewhere(self, named: Secret, path: Path) -> Hidden | None:
         """A text from elsewhere; `None` if it is not to be read."""
         if not self._secrets:
+            self._unread.add(path)
             return None
         text, what = of_environment(named.env) if named.env else of_command(named.command or [])
+        if text is not None and not text.is_one_line and holds_secret(str(path[-1])):
+            text, what = None, "it has several lines, or characters that cannot be sent: a key is one line"
         if text is None:
             raise self._source.error(path, what)
         return text
+
+
+def _stands_for(name: str) -> str:
+    """What stands for a text that is not read, where a constructor cannot do without."""
+    return UNREAD.get(name, "unread")

@@ -22,6 +22,9 @@ P = TypeVar("P", bound=Pipeline)
 
 def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sighup: bool) -> P:
     """The pipeline that `given` describes: see `Pipeline.from_config`."""
+    for name, value in {"imports": imports, "watch": watch, "sighup": sighup}.items():
+        if not isinstance(value, bool):  # "false" from the environment would be true
+            raise ConfigurationError(f"from_config({name}={value!r:.60}): give True or False")
     origin = Origin(given, imports=imports)
     watching = Watch(given, changes=watch, sighup=sighup) if watch or sighup else None
     plan = plan_of(given, imports=imports)
@@ -33,16 +36,17 @@ def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sig
     return pipeline
 
 
-def described(given: From, *, imports: bool) -> Pipeline:
+def described(given: From, *, imports: bool) -> tuple[Pipeline, Plan]:
     """The pipeline that `given` describes, without its secrets: it is there to be looked at."""
-    return _built(Pipeline, plan_of(given, imports=imports, secrets=False))
+    plan = plan_of(given, imports=imports, secrets=False)
+    return _built(Pipeline, plan), plan
 
 
 def _built(kind: type[P], plan: Plan) -> P:
     try:
         return kind(*plan.layers, **plan.settings)
     except ConfigurationError as error:
-        raise type(error)(f"{plan.name}: {error}") from error
+        raise plan.error(error) from error
 
 
 class Origin:
@@ -87,10 +91,13 @@ class Origin:
         settings = dict(plan.settings)
         listeners = settings.pop("listeners", None)
         if not all(map(callable, listeners or ())):
-            raise ConfigurationError(f"{plan.name}: pipeline.listeners: give functions that take an event")
+            raise plan.error(
+                ConfigurationError("listeners holds something else: give functions that take an event")
+            )
         running = pipeline.stack
         if settings.pop("store", running.lifecycle.joining.store) is not running.lifecycle.joining.store:
-            raise ConfigurationError(f"{plan.name}: store: a reload cannot change it: start anew for that")
+            where = plan.source.where(("store",))
+            raise ConfigurationError(f"{where}: a reload cannot change it: start anew for that")
         try:
             stack = Stack(
                 plan.layers,
@@ -100,7 +107,7 @@ class Origin:
                 **settings,
             )
         except ConfigurationError as error:
-            raise type(error)(f"{plan.name}: {error}") from error
+            raise plan.error(error) from error
         replace(running, stack)
         known = None if self.plan is None else self.plan.settings.get("listeners")
         pipeline.stack, self.plan = stack, plan

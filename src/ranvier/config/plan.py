@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from ranvier.config.objects import Objects
 from ranvier.config.source import From, Source
 from ranvier.config.tables import Table
 from ranvier.config.values import Imported
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.layer import Layer
 
 
@@ -20,16 +22,28 @@ class Plan:
     """The layers and the settings of a pipeline.
 
     Attributes:
-        name: The name of the file.
+        source: The file.
         layers: The layers, from the outside in.
         settings: The other arguments of `Pipeline`.
         objects: What has made them.
     """
 
-    name: str
+    source: Source
     layers: list[Layer]
     settings: dict[str, Any]
     objects: Objects
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.source.name
+
+    def error(self, error: ConfigurationError) -> ConfigurationError:
+        """`error`, which the stack as a whole has, with the place in the file that it is about."""
+        what = str(error)
+        setting = next(iter(re.findall(r"^\w+", what)), "")
+        path = ("pipeline", setting) if setting in self.settings else (self.source.table_of_layers,)
+        return type(error)(f"{self.source.where(path)}: {what}")
 
 
 def plan_of(
@@ -55,7 +69,7 @@ def plan_of(
         settings = objects.arguments(cast(Table, file.pipeline), ("pipeline",))[1]
     if file.store is not None and secrets:
         settings["store"] = objects.store(file.store)
-    return Plan(source.name, layers, settings, objects)
+    return Plan(source, layers, settings, objects)
 
 
 def _layer(objects: Objects, table: Table | Imported, path: tuple[str | int, ...]) -> Any:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 COMMAND_SECONDS = 10.0
-"""How long a command that prints a secret may take."""
+"""How long a command that prints a secret may take, and again if it has closed its output without ending."""
+
+MAX_PRINTED = 100_000
+"""The most bytes that it may print."""
+
+MIN_SECRET = 6
+"""The shortest secret, in characters, that is looked for in the words of an error."""
 
 
 class Hidden:
@@ -18,6 +25,16 @@ class Hidden:
 
     def __init__(self, text: str) -> None:
         self._text = text
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether it could be sent in a header, as keys are."""
+        return self._text.isprintable()
+
+    def hidden_in(self, text: str) -> str:
+        """`text` without it; a short one is looked for in quotes, since it may be part of other words."""
+        text = text.replace(repr(self._text), repr(self))
+        return text if len(self._text) < MIN_SECRET else text.replace(self._text, repr(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Hidden) and other._text == self._text
@@ -39,18 +56,51 @@ def revealed(value: Any) -> Any:
 
 def of_environment(name: str) -> tuple[Hidden | None, str]:
     """The value of a variable, or what is wrong."""
-    text = os.environ.get(name)
+    text = os.environ.get(name, "").strip()
     return (Hidden(text), "") if text else (None, f"the environment variable {name} is not set")
+
+
+# --- commands ------------------------------------------------------------------------------------
 
 
 def of_command(command: list[str]) -> tuple[Hidden | None, str]:
     """What `command` prints, or what is wrong. Nothing that it prints is in an error."""
+    printed = bytearray()
     try:
-        done = subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS, check=False)
-        text = done.stdout.decode().strip()
-        what = f"ended with status {done.returncode}" if done.returncode else "printed nothing"
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        what = _run(command, printed)
+        text = printed.decode().strip()
+    except (OSError, ValueError) as error:
         text, what = "", f"failed with {type(error).__name__}"
-    if text and what == "printed nothing":
+    if text and not what:
         return Hidden(text), ""
-    return None, f"the command {command[0]!r:.60} {what}"
+    return None, f"the command {command[0]!r:.60} {what or 'printed nothing'}"
+
+
+def _run(command: list[str], printed: bytearray) -> str:
+    """Run `command`, and collect in `printed` what it prints; returns what went wrong.
+
+    A thread reads: a process that the command leaves behind may hold its output open.
+    """
+    none, pipe = subprocess.DEVNULL, subprocess.PIPE
+    process = subprocess.Popen(command, stdin=none, stdout=pipe, stderr=none, bufsize=0)
+    try:
+        reader = Thread(target=_read, args=(process.stdout, printed), daemon=True)
+        reader.start()
+        reader.join(COMMAND_SECONDS)
+        if len(printed) > MAX_PRINTED:
+            return f"printed more than {MAX_PRINTED:,} bytes"
+        status = None if reader.is_alive() else process.wait(COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        process.kill()
+        process.wait()
+    if status is None:
+        return f"did not end within {COMMAND_SECONDS:g} seconds"
+    return f"ended with status {status}" if status else ""
+
+
+def _read(output: IO[bytes], printed: bytearray) -> None:
+    with output:
+        while len(printed) <= MAX_PRINTED and (more := output.read(4096)):
+            printed += more

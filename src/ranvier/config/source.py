@@ -14,6 +14,9 @@ from ranvier.errors.configuration import ConfigurationError
 MAX_BYTES = 1_000_000
 """The size of the largest file that is read."""
 
+MAX_KEY = 100
+"""Characters of a key that an error shows."""
+
 From = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a TOML file, or its content as a dict."""
 
@@ -31,7 +34,7 @@ class Source:
         if isinstance(given, Mapping):
             self.name, self.data = "the configuration", dict(given)
             return
-        self.name = os.fspath(given)
+        self.name = path_of(given)
         text = _text(self.name)
         try:
             self.data = tomllib.loads(text)
@@ -39,16 +42,40 @@ class Source:
             raise ConfigurationError(f"{self.name} is no valid TOML: {error}") from None
         self._lines = lines_of(text)
 
+    @property
+    def table_of_layers(self) -> str:
+        """Where its layers are said."""
+        return "resilient" if "resilient" in self.data and "layers" not in self.data else "layers"
+
     def where(self, path: Sequence[str | int]) -> str:
         """File, line and key of `path`, for an error."""
         line = line_of(tuple(path), self._lines)
         place = self.name if line is None else f"{self.name}, line {line}"
-        key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
+        key = "".join(map(_shown, path)).removeprefix(".")
         return f"{place}: {key}" if key else place
 
     def error(self, path: Sequence[str | int], what: str) -> ConfigurationError:
         """The error for what is wrong at `path`."""
         return ConfigurationError(f"{self.where(path)}: {what}")
+
+
+def _shown(step: str | int) -> str:
+    """One step of a path; a key may be any text."""
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step if step.isprintable() else ascii(step):.{MAX_KEY}}"
+
+
+def path_of(given: object) -> str:
+    """The path of a file.
+
+    Raises:
+        ConfigurationError: `given` is no path.
+    """
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ConfigurationError(f"{path!r:.80}: name a TOML file, or give its content as a dict")
+    return path
 
 
 def _text(name: str) -> str:
@@ -60,6 +87,6 @@ def _text(name: str) -> str:
     if len(content) > MAX_BYTES:
         raise ConfigurationError(f"{name} has more than {MAX_BYTES:,} bytes")
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")  # editors on Windows begin a file with a mark
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{name} is no UTF-8 text: byte {error.start + 1} is wrong") from None

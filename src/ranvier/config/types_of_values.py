@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import collections.abc
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, Discriminator, Tag
 
 from ranvier.config.hints import Object
-from ranvier.config.values import Imported, ProviderByName, Secret, Target
+from ranvier.config.values import Imported, ProviderByName, Secret, Target, texts_by_name
 from ranvier.pipeline.deployment import Provider
 
 MARK = "="
@@ -21,6 +21,9 @@ Text = (str, Secret)
 
 TableOf = Callable[[Any], Any]
 """Makes the table of a class of ours; of `Self`, that of the class whose parameter it is."""
+
+ANY_KEYS = f"{MARK}table"
+"""The tag of a table whose keys are the user's, such as headers. One with a key of another table is that."""
 
 KINDS = {
     NoneType: "null",
@@ -53,6 +56,8 @@ def type_of(hint: Any, table_of: TableOf, *, nested: bool = False, also: Collect
     if kind in (Union, UnionType):
         members = [Text if each is str else type_of(each, table_of) for each in _members(inner)]
         return united([*(part for each in members for part in (each if each is Text else (each,))), *also])
+    if kind in (dict, collections.abc.Mapping) and inner[1] is str:
+        return texts_by_name(united(Text))
     if kind in (dict, collections.abc.Mapping):
         return dict[str, type_of(inner[1], table_of, nested=True)]  # type: ignore[misc]
     if kind in (list, collections.abc.Sequence, collections.abc.Iterable):
@@ -114,17 +119,11 @@ class _Chooser:
 
     def __call__(self, value: Any) -> str | None:
         if isinstance(value, Mapping) and self._tables:
-            return max(self._tables, key=lambda tag: len(self._tables[tag] & value.keys()))
+            known = {tag: len(keys & value.keys()) for tag, keys in self._tables.items()}
+            best = max(known, key=lambda tag: known[tag])
+            return best if known[best] or ANY_KEYS not in self._tags else ANY_KEYS
         tag = MARK + next((kind for known, kind in KINDS.items() if type(value) is known), "")
         return tag if tag in self._tags else None
-
-    @property
-    def kinds(self) -> Iterator[str]:
-        """What the value may be, in words."""
-        tables = [tag for tag in self._tags if tag in self._tables]
-        yield from sorted(tag[1:] for tag in self._tags if tag not in self._tables)
-        if tables:
-            yield "table"
 
 
 def keys_of(table: type[BaseModel]) -> set[str]:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+
 SETTINGS = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, protected_namespaces=())
 """Of every table: no unknown keys, no conversions, and no values in errors."""
 
-SECRET_WORDS = ("key", "token", "secret", "password")
-"""The last word of a name of a str that is never written in a file."""
+NO_SECRETS = 'a file holds no secrets: write { env = "NAME" } or { command = ["..."] }'
+
+SECRET_NAME = re.compile(
+    re.sub(
+        "[a-z]",
+        lambda letter: f"[{letter[0]}{letter[0].upper()}]",  # the schema has no other way to say any case
+        r"(^|[-_])(key|token|secret|password)$|^(proxy-)?authorization$|^cookie$",
+    )
+)
+"""The name of a text that is never written in a file: of a parameter, a header or a query parameter."""
 
 
 class TargetName(str):
@@ -44,7 +56,14 @@ class Secret(BaseModel):
     A secret is given in no other way; any other text may be.
     """
 
-    model_config = SETTINGS
+    model_config = SETTINGS | ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["env"], "properties": {"env": {"type": "string"}}},
+                {"required": ["command"], "properties": {"command": {"type": "array"}}},
+            ]
+        }
+    )
     env: str | None = Field(None, min_length=1, description="An environment variable.")
     command: list[str] | None = Field(None, min_length=1, description="A command that prints it.")
 
@@ -52,10 +71,7 @@ class Secret(BaseModel):
     @classmethod
     def _is_no_secret(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise PydanticCustomError(
-                "inline_secret",
-                'a file holds no secrets: write { env = "NAME" } or { command = ["..."] }',
-            )
+            raise PydanticCustomError("inline_secret", NO_SECRETS)
         return value
 
     @model_validator(mode="after")
@@ -67,4 +83,23 @@ class Secret(BaseModel):
 
 def holds_secret(name: str) -> bool:
     """True if a str with this name is a secret."""
-    return name.rpartition("_")[2] in SECRET_WORDS
+    return SECRET_NAME.search(name) is not None
+
+
+def texts_by_name(text: Any) -> Any:
+    """The type of a table of texts, such as headers; those that hold secrets come from elsewhere."""
+    rules: JsonDict = {
+        "allOf": [{"patternProperties": {SECRET_NAME.pattern: {"type": "object"}}}],
+        "propertyNames": {"not": {"const": "import"}},  # that is a function which makes such a table
+    }
+    checked = AfterValidator(_checked_names)
+    return Annotated[dict[str, text], checked, Field(json_schema_extra=rules)]
+
+
+def _checked_names(texts: dict[str, Any]) -> dict[str, Any]:
+    if "import" in texts:
+        raise PydanticCustomError("import_of_texts", "import names an object: give texts by their names")
+    for name, text in texts.items():
+        if isinstance(text, str) and holds_secret(name):
+            raise PydanticCustomError("inline_secret", "{name}: " + NO_SECRETS, {"name": f"{name:.60}"})
+    return texts

@@ -9,9 +9,10 @@ import signal
 import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from ranvier.config.source import From
+from ranvier.config.source import From, path_of
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Seen = tuple[int, int, int] | None
 
 
 class Watch:
-    """Watches a file.
+    """Watches the file of a pipeline.
 
     A change is read when two looks have seen the same: a file that is still being written may be valid, and
     say less than it should.
@@ -45,7 +46,7 @@ class Watch:
             raise ConfigurationError("from_config(watch, sighup): a dict cannot be watched: name a file")
         if sighup and not hasattr(signal, "SIGHUP"):
             raise ConfigurationError("from_config(sighup=True): this system has no SIGHUP: write watch=True")
-        self._path = os.fspath(given)
+        self._path: str | None = path_of(given)
         self._changes, self._sighup = changes, sighup
         self._read = self._look()  # what the stack in use was made of
 
@@ -56,6 +57,7 @@ class Watch:
             before = self._read
             while known() is not None:
                 signalled = await _wait(asked, POLLED_EVERY)
+                self._follow(known())
                 now = self._look()
                 if signalled or (self._changes and now == before and now != self._read):
                     self._read = now
@@ -65,9 +67,18 @@ class Watch:
     async def _reload(self, pipeline: Pipeline | None) -> None:
         if pipeline is not None:
             with suppress(ConfigurationError):  # which is an event, and in the log
-                await pipeline.reload(self._path)
+                await pipeline.reload()
+
+    def _follow(self, pipeline: Pipeline | None) -> None:
+        """Watch what the pipeline was reloaded from last; of a dict there is nothing to see."""
+        given = self._path if pipeline is None else pipeline.origin.given
+        path = None if isinstance(given, Mapping) else path_of(given)
+        if path != self._path:
+            self._path, self._read = path, None  # it may have changed since: it is read once more
 
     def _look(self) -> Seen:
+        if self._path is None:
+            return None
         try:
             found = os.stat(self._path)
         except OSError:
@@ -87,31 +98,50 @@ async def _wait(asked: asyncio.Event, seconds: float) -> bool:
 
 # --- signals -------------------------------------------------------------------------------------
 
-_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Event]] = (
-    weakref.WeakKeyDictionary()
-)
-"""The events to set at a SIGHUP: a loop has one handler for it, and may have several pipelines."""
+
+@dataclass(slots=True)
+class _Hearing:
+    """What a loop does at a SIGHUP: it has one handler, and may have several pipelines.
+
+    Attributes:
+        before: What Python did at one before, and does again afterwards.
+        events: Those to set.
+    """
+
+    before: Any
+    events: set[asyncio.Event] = field(default_factory=set)
+
+    def hear(self) -> None:
+        """Set all events."""
+        for event in self.events:
+            event.set()
+
+    def end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave the signal as it was."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            if loop.remove_signal_handler(signal.SIGHUP) and self.before is not None:
+                signal.signal(signal.SIGHUP, self.before)
+
+
+_hearing: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Hearing] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
 def _at_sighup(asked: asyncio.Event) -> Iterator[None]:
     """Set `asked` at each SIGHUP."""
     loop = asyncio.get_running_loop()
-    events = _waiting.setdefault(loop, set())
-    events.add(asked)
+    hearing = _hearing.get(loop)
+    if hearing is None:
+        hearing = _hearing[loop] = _Hearing(signal.getsignal(signal.SIGHUP))
+    hearing.events.add(asked)
     try:
-        loop.add_signal_handler(signal.SIGHUP, _set_all, events)
+        loop.add_signal_handler(signal.SIGHUP, hearing.hear)
     except (NotImplementedError, RuntimeError, ValueError):
         logger.warning("SIGHUP cannot be heard here: only the event loop of the main thread gets signals")
     try:
         yield
     finally:
-        events.discard(asked)
-        if not events:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(signal.SIGHUP)
-
-
-def _set_all(events: set[asyncio.Event]) -> None:
-    for event in events:
-        event.set()
+        hearing.events.discard(asked)
+        if not hearing.events:
+            _hearing.pop(loop, None)
+            hearing.end(loop)

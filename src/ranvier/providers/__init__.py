@@ -15,6 +15,7 @@ from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
+    from ranvier.integrations.langchain.wrapped import from_langchain
     from ranvier.providers.anthropic.adapter import Anthropic
     from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.bedrock.adapter import Bedrock
@@ -54,6 +55,9 @@ _MODULES = {
 }
 """The module that defines each adapter class."""
 
+_FUNCTIONS = {"from_langchain": "ranvier.integrations.langchain.wrapped"}
+"""The module of each function that makes a provider of what another library has."""
+
 __all__ = [
     "GLM",
     "Anthropic",
@@ -67,6 +71,7 @@ __all__ = [
     "OpenRouter",
     "Stub",
     "Vertex",
+    "from_langchain",
 ]
 
 
@@ -81,6 +86,8 @@ if not TYPE_CHECKING:  # because a type checker would then accept any name
         for vendor, class_name in ADAPTERS.items():
             if class_name == name:
                 return adapter(vendor)
+        if name in _FUNCTIONS:
+            return getattr(import_module(_FUNCTIONS[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -176,7 +176,7 @@ natives = st.builds(Native, TEXTS, OBJECTS, MAYBE, MAYBE, MAYBE)
 wire_parts = st.builds(WirePart, TEXTS, OBJECTS)
 images = st.builds(
     Image,
-    data=st.binary(max_size=20),
+    data=st.binary(min_size=1, max_size=20),
     media_type=st.sampled_from(["image/png", "x"]),
     detail=MAYBE,
     extra=EXTRA,

@@ -28,8 +28,13 @@ MUTANTS = [
     ),
     mutant(
         "azure", "deployments are not looked up", AZURE,
-        "super().known_as(call) or self.deployments.get(call.deployment.model)", "super().known_as(call)",
+        "super().known_as(target) or self.deployments.get(target.model)", "super().known_as(target)",
         f"{AT_AZURE}::test_a_listed_deployment_gets_what_its_model_takes",
+    ),
+    mutant(
+        "azure", "a deployment is waited for as its name says, not its model", "presets.py",
+        "for each in ids)", "for each in ids[:1])",
+        "tests/test_presets.py::test_a_model_in_a_cloud_has_the_time_of_its_public_name",
     ),
     mutant(
         "additions", "a parameter replaces one of the request", PORT,

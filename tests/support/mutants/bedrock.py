@@ -32,6 +32,11 @@ MUTANTS = [
         f"{CONVERSE}::test_an_exception_in_the_stream_is_an_error[throttlingException-RateLimitError]",
     ),
     mutant(
+        "bedrock", "the sources of a streamed passage are forgotten", EVENTS,
+        "            self.details.citations += passage.citations\n", "",
+        "tests/providers/test_details.py::test_a_streamed_answer_has_the_same[converse]",
+    ),
+    mutant(
         "bedrock", "a frame without an end is waited for", FRAMES,
         "        if size > self._limit:\n            raise self._too_long()\n", "",
         f"{CONVERSE}::test_a_frame_that_is_too_long_is_not_waited_for",

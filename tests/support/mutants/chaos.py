@@ -44,8 +44,8 @@ MUTANTS = [
     ),
     mutant(
         "F1", "a slow answer on purpose teaches when to hedge", "layers/fallback/contestant.py",
-        "            if attempt.fault is None:\n                self.pace.content(",
-        "            if True:\n                self.pace.content(",
+        "            if attempt.fault is None:\n                self.times.content(",
+        "            if True:\n                self.times.content(",
         f"{TESTS}::test_a_slow_answer_on_purpose_teaches_no_hedge",
     ),
     mutant(
@@ -56,8 +56,8 @@ MUTANTS = [
     ),
     mutant(
         "F1", "a fault on purpose makes a target of a balance slow", "layers/fallback/balance/sending.py",
-        "    return bool(attempts) and attempts[-1].fault is not None",
-        "    return False",
+        "(attempts[-1].fault is not None or attempts[-1].endpoint is not None)",
+        "attempts[-1].endpoint is not None",
         f"{TOGETHER}::test_a_fault_on_purpose_makes_no_target_slow_in_a_balance[reset-0-True]",
     ),
     mutant(

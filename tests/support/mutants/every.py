@@ -1,15 +1,19 @@
 """All mutations, of every module of this package and of the simulation."""
 
+from importlib.util import find_spec
+
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
 from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
+from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
+from support.mutants.langchain import MUTANTS as OF_LANGCHAIN
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.media import MUTANTS as OF_MEDIA
@@ -42,7 +46,9 @@ MUTANTS = (
     *OF_GATES,
     *OF_HEDGES,
     *OF_KEYS,
+    *(OF_LANGCHAIN if find_spec("langchain_tests") else ()),
     *OF_LIFECYCLE,
+    *OF_THE_FLEET,
     *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,
@@ -65,3 +71,4 @@ MUTANTS = (
     *OF_TRAPS,
     *OF_INVARIANTS,
 )
+"""Those of LangChain only where it is installed: `nox -s langchain` runs them."""

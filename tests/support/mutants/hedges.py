@@ -19,6 +19,12 @@ CLEANUP = "tests/layers/test_hedge_slow_cleanup.py::test_nothing_is_sent_during_
 
 MUTANTS = [
     mutant(
+        "hedges", "a tenant's own endpoint is hedged by the times of all others", CONTESTANT,
+        "self.times = self.pace.at(attempt.endpoint)", "self.times = self.pace",
+        "tests/layers/test_times_of_endpoints.py::"
+        "test_an_endpoint_is_not_hedged_by_the_times_of_others[stream]",
+    ),
+    mutant(
         "J4", "a hedge due while a provider times out by itself is lost", "pipeline/timing/wait_timer.py",
         "            if self.alarm_at <= now and cancelled_by_others(self._task, self._cancelling):",
         "            if self.alarm_at <= now and cancelled_by_others(self._task, 99):",

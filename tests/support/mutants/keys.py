@@ -27,6 +27,12 @@ MUTANTS = [
         f"{KEYS}::test_where_a_tenant_has_no_key_nothing_is_sent",
     ),
     mutant(
+        "K1", "a conversation leaves the account of our tokens", ROTATION,
+        "digest = account_digest_of(call.deployment.provider)", "digest = hash",
+        "tests/pipeline/test_credential_keys.py::"
+        "test_a_conversation_stays_with_tokens_of_ours_whatever_stands_for_them",
+    ),
+    mutant(
         "K2", "a resolver that fails is a missing key", LOOKUPS,
         "    return CredentialLookupError(",
         "    return __import__('ranvier').CredentialMissingError(",

@@ -77,6 +77,14 @@ MUTANTS = [
         f"{TOKENS}::test_a_function_that_swallows_its_cancellation_is_called_a_few_times_only",
     ),
     mutant(
+        "E2",
+        "a thread that did not start counts as running",
+        FUNCTION,
+        "            self._running.discard(mark)\n            raise",
+        "            raise",
+        f"{TOKENS}::test_threads_that_cannot_be_started_do_not_count_as_running",
+    ),
+    mutant(
         "E3",
         "the model stays in the body at Vertex",
         CLAUDE,

@@ -87,4 +87,20 @@ MUTANTS = [
         "        return self._left",
         f"{SYNC}::test_a_whole_answer_is_that_of_the_provider",
     ),
+    mutant(
+        "I6",
+        "a stream goes on without its client",
+        "integrations/transport/transport.py",
+        "(*self._streams, *made.values())",
+        "made.values()",
+        f"{TESTS}::test_a_stream_ends_with_the_client_that_reads_it",
+    ),
+    mutant(
+        "I6",
+        "a stream that was closed with its client ends like a whole one",
+        BODY,
+        "            return self.failure(ConnectionFailedError",
+        "            return b'' and self.failure(ConnectionFailedError",
+        f"{TESTS}::test_a_stream_ends_with_the_client_that_reads_it",
+    ),
 ]

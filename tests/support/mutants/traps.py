@@ -352,6 +352,12 @@ MUTANTS = [
         "test_stream_traps.py::test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing",
     ),
     mutant(
+        "T36", "a stream that is dropped with its reader ends twice", STREAM,
+        "            self._outcome = Outcome.ABANDONED  #",
+        "            #",
+        "tests/pipeline/test_stream.py::test_a_stream_dropped_together_with_the_generator_that_reads_it_ends_once",
+    ),
+    mutant(
         "T37", "a cut is the end", SOURCE,
         "            raise failure\n        finally:",
         "            return None\n        finally:",

@@ -73,6 +73,7 @@ class Asked:
         model: str | None = None,
         key: str | None = "secret-key",
         options: dict[str, Any] | None = None,
+        facts_of: str | None = None,
         connect: float | None = None,
     ) -> Call:
         """The first try of a request."""
@@ -80,7 +81,7 @@ class Asked:
             request = Request((Message.user(request),))
         call = Call(request, "acme", self.pipeline, Record())  # type: ignore[arg-type]
         call = call.within(Limits(connect=connect))
-        return call.to(Deployment(self.provider, model, options=options), key)
+        return call.to(Deployment(self.provider, model, options=options, facts_of=facts_of), key)
 
     async def complete(self, request: Request | str = "Hi", **given: Any) -> Any:
         """The whole answer."""

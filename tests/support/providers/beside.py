@@ -216,8 +216,30 @@ OLLAMA_STREAM = b"\n".join(
 
 # --- Converse ------------------------------------------------------------------------------------
 
+WEB: Json = {
+    "title": "Bern",
+    "location": {"web": {"url": "https://example.com/bern", "domain": "example.com"}},
+}
+ALMANAC: Json = {
+    "title": "Almanac",
+    "source": "almanac.pdf",
+    "sourceContent": [{"text": "It "}, {"text": "shines."}],
+    "location": {"documentPage": {"documentIndex": 0, "start": 3, "end": 4}},
+}
+SOURCES = [
+    Citation("https://example.com/bern", "Bern", passage="Sunny.", source=WEB),
+    Citation("almanac.pdf", "Almanac", "It shines.", "Sunny.", source=ALMANAC),
+]
 CONVERSE = {
-    "output": {"message": {"role": "assistant", "content": [{"text": "Sunny."}]}},
+    "output": {
+        "message": {
+            "role": "assistant",
+            "content": [
+                {"text": "Look: "},
+                {"citationsContent": {"content": [{"text": "Sunny."}], "citations": [WEB, ALMANAC]}},
+            ],
+        }
+    },
     "stopReason": "end_turn",
     "usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3},
     "serviceTier": {"type": "flex"},
@@ -226,8 +248,13 @@ CONVERSE_STREAM = b"".join(
     frames.event(kind, json.dumps(payload).encode())
     for kind, payload in (
         ("messageStart", {"role": "assistant"}),
-        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Sunny."}}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Look: "}}),
         ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"citation": WEB}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Sun"}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "ny."}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"citation": ALMANAC}}),
+        ("contentBlockStop", {"contentBlockIndex": 1}),
         ("messageStop", {"stopReason": "end_turn"}),
         ("metadata", {"usage": CONVERSE["usage"], "serviceTier": {"type": "flex"}}),
     )
@@ -243,7 +270,7 @@ SENT: dict[str, tuple[Json, bytes, Details]] = {
     },
     "responses": (RESPONSE, RESPONSES_STREAM, Details(NAMED, LIKELY, "No more.", "flex")),
     "gemini": (GEMINI, GEMINI_STREAM, Details(GROUNDED, LIKELY, "No more.", "flex")),
-    "converse": (CONVERSE, CONVERSE_STREAM, Details([], service_tier="flex")),
+    "converse": (CONVERSE, CONVERSE_STREAM, Details(SOURCES, service_tier="flex")),
     "ollama": (OLLAMA, OLLAMA_STREAM, Details([], LIKELY)),
 }
 """By provider: a whole answer, the same streamed, and what is read of it beside the content."""

@@ -12,20 +12,12 @@ from typing import Any
 from ranvier import Deployment, Pipeline
 from ranvier.integrations import transport
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.simulator import Cut, Empty, ErrorIn200, Fault, Silence, Simulator, Status
+from ranvier.simulator import Simulator
 from support.sdks.scripts import SCRIPTS, Script
+from support.sdks.six_faults import FAULTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "integrations.md"
 BEGIN, END = "<!-- made: faults -->\n", "<!-- end -->"
-
-FAULTS: dict[str, list[Fault]] = {
-    "503 twice": [Status(503), Status(503)],
-    "429 with Retry-After": [Status(429, retry_after=0.3)],
-    "cut before content": [Cut(after=0)],
-    "error in a 200": [ErrorIn200(503)],
-    "silence": [Silence()],
-    "empty body": [Empty()],
-}
 
 PATIENCE = 4.0
 """Seconds for an SDK alone: Google's would wait for ever."""

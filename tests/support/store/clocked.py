@@ -8,6 +8,7 @@ from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import (
     Alarm,
     CircuitKey,
+    CircuitReply,
     CircuitView,
     Count,
     Probe,
@@ -55,7 +56,7 @@ class Clocked:
         """What the store replies."""
         reply, changes = self.engine.execute(command, self.us)
         self.pushed += changes
-        if hasattr(reply, "accepted"):
+        if isinstance(reply, CircuitReply):
             self.accepted, self.view = reply.accepted, reply.circuit
         return reply
 

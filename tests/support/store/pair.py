@@ -65,7 +65,7 @@ class ScriptedServer:
         if name not in self._scripts:
             self._scripts[name] = self._client.script_load(timed(scripts.load(name).text))
         self._client.set("clock", us)
-        raw = self._client.evalsha(self._scripts[name], 0, ROOT, *arguments)
+        raw = self._client.execute_command("EVALSHA", self._scripts[name], 0, ROOT, *arguments)
         assert isinstance(raw, bytes)
         self._client.publish("test:changes", "end")
         changes = []

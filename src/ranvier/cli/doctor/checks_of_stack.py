@@ -17,7 +17,7 @@ from ranvier.layers.spend_limit.layer import SpendLimit
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.order import check_stack
-from ranvier.providers._models.models import first_token_allowance
+from ranvier.presets import first_token_allowance_at
 from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 
 LONG_COOLDOWN = 300.0
@@ -200,7 +200,7 @@ def limit_beyond_attempt(report: PipelineReport) -> Found:
 def first_token_too_short(report: PipelineReport) -> Found:
     """The model thinks in silence for longer than `first_token`."""
     for target in report.targets:
-        needed = first_token_allowance(target.traits.family, target.facts_of or target.model)
+        needed = first_token_allowance_at(target)
         limit = report.limits[target.target].first_token
         if limit is not None and limit < needed and needed > 20:
             why = f"first_token={limit:g} stops it while it thinks or is loaded: it may need {needed:g} s"

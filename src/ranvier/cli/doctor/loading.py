@@ -40,6 +40,8 @@ def load(spec: str, *, traceback: bool = False, imports: bool = False) -> Pipeli
         ConfigurationError: the pipeline cannot be loaded; the message says why.
     """
     if spec.endswith(".toml"):
+        if imports:
+            import_from_here()
         return Pipeline.from_config(spec, imports=imports)
     where, found, name = spec.rpartition(":")
     if not found or not where or not name:
@@ -64,10 +66,15 @@ def load(spec: str, *, traceback: bool = False, imports: bool = False) -> Pipeli
     return thing
 
 
+def import_from_here() -> None:
+    """Let modules of the working folder be imported, as `python -m` does."""
+    sys.path.insert(0, str(Path.cwd()))
+
+
 def _module(where: str) -> ModuleType:
     """Import the module, with its folder in `sys.path`, as `python app.py` and `python -m` do."""
     if not where.endswith(".py"):
-        sys.path.insert(0, str(Path.cwd()))
+        import_from_here()
         return importlib.import_module(where)
     path = Path(where).resolve()
     if not path.is_file():

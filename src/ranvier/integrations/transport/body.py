@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors.partial import LayerError
+from ranvier.errors.provider import ConnectionFailedError
 from ranvier.integrations.transport.refusals import event_of
 from ranvier.providers._wire.verbatim import VerbatimReply
 
@@ -51,7 +52,10 @@ class Body:
     def rest(self) -> bytes:
         """What has not been handed out of an answer that has ended: all of it, if it was not streamed."""
         response = self.stream.response
-        if response is not None and self._written.fields.get("store") is not False:
+        if response is None:  # the client was closed meanwhile: that is no end of an answer
+            provider = self.stream.received.provider
+            return self.failure(ConnectionFailedError("the client was closed", provider=provider))
+        if self._written.fields.get("store") is not False:
             self._owners.keep(response.id, response.provider)
         return self._left + self.reply.take()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import ModuleType, TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
@@ -51,6 +52,10 @@ class Transport(Served):
         pipeline: The pipeline that requests for answers pass.
     """
 
+    def __init__(self, *pipeline_or_layers: Pipeline | Layer, others: Any = None) -> None:
+        super().__init__(*pipeline_or_layers, others=others)
+        self._streams: WeakSet[Any] = WeakSet()  # those that are read: they end with the client
+
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
         library, wire = library_of(request), wire_to_read(request)
@@ -77,15 +82,16 @@ class Transport(Served):
             await stream.aclose()
             raise
         if asked.streamed:
+            self._streams.add(stream)
             return body, {"stream": stream_class(library)(body)}
         async with stream:
             await stream.collect()
         return body, {"content": body.rest()}
 
     async def aclose(self) -> None:
-        """Close the transports for other requests, and the pipeline if it was made from layers."""
+        """End streams; close the transports for other requests, and a pipeline that was made from layers."""
         made, self._made = self._made, {}
-        closing = [each.aclose() for each in made.values()]
+        closing = [each.aclose() for each in (*self._streams, *made.values())]
         if self._owned:
             closing.append(self.pipeline.aclose())
         await asyncio.gather(*closing)

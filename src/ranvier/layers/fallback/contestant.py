@@ -59,6 +59,7 @@ class Contestant(Watch):
     Attributes:
         target: The target.
         pace: How soon it usually answers.
+        times: The same where the attempt in flight was sent: at a tenant's own endpoint that of its own.
         task: The task that asks it; `None` if that is the caller's own.
         paid_from: The budget that it was taken from, if it is a hedge and has not been sent.
         is_hedge: It is asked because another target is silent.
@@ -79,7 +80,7 @@ class Contestant(Watch):
 
     def __init__(self, race: Course, target: Deployment, pace: Pace) -> None:
         self.target = target
-        self.pace = pace
+        self.pace = self.times = pace
         self.rescued = race.rescued
         self._race = race
 
@@ -112,26 +113,27 @@ class Contestant(Watch):
         self.silent = False
         self._timer = timer
         self._limits = call.limits
+        self.times = self.pace.at(attempt.endpoint)
         self.probing = bool(call.probing)
         now = attempt.started
         delay = self._race.hedge_delay(self, call, streamed, now)
         self._streamed = streamed
         self._hang_at = -inf if streamed else inf  # computed when it is needed
         self._hedge_at = due = inf if delay is None else now + delay
-        if streamed and (delay is None or self.pace.hangs_within(self._limits, delay)):
+        if streamed and (delay is None or self.times.hangs_within(self._limits, delay)):
             due = min(due, self._hangs_at(now))
         if due != inf:
             timer.ring(due, self._alarm)
 
     def alive(self, now: float) -> None:
         """Delay the hedge to the hang threshold: a target with unknown times has sent something."""
-        if now < self._hedge_at < inf and not self.probing and self.pace.learned(now) is None:
+        if now < self._hedge_at < inf and not self.probing and self.times.learned(now) is None:
             self._hedge_at = max(self._hedge_at, self._hangs_at(now))
 
     def _hangs_at(self, now: float) -> float:
         """When the attempt in flight reaches its hang threshold; computed when it is first needed."""
         if self._hang_at == -inf:
-            self._hang_at = self.since + self.pace.hang_threshold(self._limits, now)
+            self._hang_at = self.since + self.times.hang_threshold(self._limits, now)
         return self._hang_at
 
     def content(self, now: float) -> bool:
@@ -143,7 +145,9 @@ class Contestant(Watch):
             if timer.alarm_at != inf:
                 timer.mute()
             if attempt.fault is None:
-                self.pace.content(now - attempt.started if self._streamed else None, now)
+                self.times.content(now - attempt.started if self._streamed else None, now)
+                if self.times is not self.pace:
+                    self.pace.content(None, now)
             self.silent = False
         if self.observers:
             observers, self.observers = self.observers, ()
@@ -213,7 +217,7 @@ class Contestant(Watch):
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
             if self._streamed and attempt.fault is None:
-                self.pace.silence(attempt.seconds, now)
+                self.times.silence(attempt.seconds, now)
         if not self._lingers():
             self.stop()
 

@@ -61,7 +61,7 @@ class HedgeRule:
             return None
         if contestant.probing and not single:
             return min(PROBE_HEDGE, self.least)
-        return self.usual(contestant.pace, call.limits, single, now)
+        return self.usual(contestant.times, call.limits, single, now)
 
 
 class HedgeBudget:

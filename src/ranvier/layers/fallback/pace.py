@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from math import inf
 
@@ -27,6 +28,9 @@ TROUBLED_SECONDS = 3600.0
 MAX_LINGERING = 5
 """Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
 
+MAX_ENDPOINTS = 100
+"""Endpoints of tenants' own whose times are kept for a target; the one unused for longest goes first."""
+
 MAX_AGE = 1.0
 """Seconds for which computed quantiles are used again."""
 
@@ -43,6 +47,7 @@ class Pace:
 
     __slots__ = (
         "_at",
+        "_elsewhere",
         "_learned",
         "_p99",
         "_samples",
@@ -58,8 +63,22 @@ class Pace:
         self._at = -inf
         self._learned: float | None = None
         self._p99: float | None = None
+        self._elsewhere: OrderedDict[str, Pace] = OrderedDict()
         self.suspect_until = self.troubled_until = inf  # until its first content
         self.lingering = 0
+
+    def at(self, endpoint: str | None) -> Pace:
+        """That of a tenant's own endpoint, whose times say nothing about other ones; its own for `None`."""
+        if endpoint is None:
+            return self
+        own = self._elsewhere.get(endpoint)
+        if own is None:
+            own = self._elsewhere[endpoint] = Pace(self._share)
+            if len(self._elsewhere) > MAX_ENDPOINTS:
+                self._elsewhere.popitem(last=False)
+        else:
+            self._elsewhere.move_to_end(endpoint)
+        return own
 
     def content(self, seconds: float | None, now: float) -> None:
         """The first content of an attempt came after `seconds`; `None` if the answer came whole."""
@@ -116,6 +135,14 @@ class Pace:
         self.suspect_until += seconds
         self.troubled_until += seconds
         self.lingering = 0
+        for each in self._elsewhere.values():
+            each.shift(seconds)
+
+    def learns(self, share: float) -> None:
+        """Compute the quantile `share` from now on."""
+        self._share, self._at = share, -inf
+        for each in self._elsewhere.values():
+            each.learns(share)
 
     def _refresh(self, now: float) -> None:
         if now - self._at < MAX_AGE:
@@ -132,7 +159,7 @@ def go_on(paces: Mapping[Deployment, Pace], before: Mapping[Deployment, Pace]) -
     for target, own in paces.items():
         if target.target in known:
             old, pace = known[target.target]
-            pace._share, pace._at = own._share, -inf
+            pace.learns(own._share)
             taken[target] = pace
             target.take_over(old)
     return taken

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ranvier.messages.media.sources import (
     encoded,
     is_name,
     last_segment,
+    type_by_name,
     without_query,
 )
 
@@ -173,7 +173,7 @@ def is_text_type(media_type: str) -> bool:
 
 def points_elsewhere(url: str) -> bool:
     """True for the URL of a file that is known to be no document, by its ending."""
-    return (mimetypes.guess_type(urlsplit(url).path)[0] or "").startswith(OTHERS)
+    return type_by_name(urlsplit(url).path).startswith(OTHERS)
 
 
 def is_document_type(media_type: object) -> bool:
@@ -212,5 +212,5 @@ def _matched(data: bytes, given: str | None, name: str) -> str:
 
 
 def _guessed(name: str, otherwise: str) -> str:
-    guessed = mimetypes.guess_type(name)[0] or ""
+    guessed = type_by_name(name)
     return guessed if is_text_type(guessed) else otherwise

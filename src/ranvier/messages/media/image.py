@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.media.sources import bytes_of_file, decoded, encoded
+from ranvier.messages.media.sources import bytes_of_file, check_size, decoded, encoded, without_query
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -19,25 +19,26 @@ SIGNATURES = {
 """The first bytes of the image formats that every provider accepts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Image:
     """An image: `Image("https://example.com/a.png")`, or `Image(data=png_bytes)`.
 
     Attributes:
         url: Its URL, `http(s)` or `data:`. Ranvier does not fetch it: if a provider does not fetch it
             either, the target is skipped and the next one is tried.
-        data: Its bytes.
+        data: Its bytes, at most 50 MiB.
         media_type: `image/png`, `image/jpeg`, `image/gif` or `image/webp`; detected from the bytes if
             omitted.
         detail: The resolution, `low`, `high` or `auto`: sent in chat completions, left out elsewhere.
         extra: Further fields on the wire, as for `Text`.
 
     Raises:
-        ConfigurationError: neither or both of `url` and `data` are given, or the format is unknown.
+        ConfigurationError: neither or both of `url` and `data` are given, the bytes are empty or too many, or
+            the format is unknown.
     """
 
     url: str | None = None
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     media_type: str | None = None
     detail: str | None = None
     extra: Mapping[str, Any] | None = None
@@ -57,8 +58,10 @@ class Image:
             object.__setattr__(self, "url", None)
             object.__setattr__(self, "data", data)
             object.__setattr__(self, "media_type", self.media_type or media_type)
-        if self.data is not None and self.media_type is None:
-            object.__setattr__(self, "media_type", _detected(self.data))
+        if self.data is not None:
+            check_size("Image(data=...)", self.data)
+            if self.media_type is None:
+                object.__setattr__(self, "media_type", _detected(self.data))
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
@@ -83,6 +86,12 @@ class Image:
     def data_url(self) -> str:
         """The bytes as a `data:` URL; the URL itself for an image by URL."""
         return self.url or f"data:{self.media_type};base64,{self.base64}"
+
+    def __repr__(self) -> str:
+        where = (
+            f"size={len(self.data)}" if self.data is not None else f"url={without_query(self.url or '')!r}"
+        )
+        return f"Image({where}, media_type={self.media_type!r}, detail={self.detail!r})"
 
 
 def _detected(data: bytes) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import mimetypes
 import os
 from pathlib import Path
 from typing import Final
@@ -88,19 +89,26 @@ def bytes_of_file(what: str, path: str | os.PathLike[str]) -> bytes:
     if not isinstance(path, (str, os.PathLike)):
         raise ConfigurationError(f"{what}.from_file() got a {type(path).__name__}: give a path")
     shown = f"{what}.from_file({os.fspath(path)!r:.200})"
-    if not Path(path).is_file() and Path(path).exists():  # opening a named pipe would wait
-        raise ConfigurationError(f"{shown}: it is no regular file: give the path of one")
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = _content(Path(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no valid path"
         raise ConfigurationError(f"{shown}: {reason}: give the path of a file that can be read") from None
+    if data is None:
+        raise ConfigurationError(f"{shown}: it is no regular file: give the path of one")
     if len(data) > MAX_BYTES:
         raise ConfigurationError(f"{shown} has more than {MAX_BYTES} bytes: give a URL, or a part of it")
     if not data:
         raise ConfigurationError(f"{shown} is empty: give another file")
     return data
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a file, up to one too many; `None` if it is no regular file."""
+    if not path.is_file() and path.exists():  # opening a named pipe would wait
+        return None
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def encoded(data: bytes | None) -> str:
@@ -112,6 +120,11 @@ def last_segment(url: str) -> str | None:
     """The name of the file that a URL points to, if it has one."""
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     return name if is_name(name) else None
+
+
+def type_by_name(name: str) -> str:
+    """The media type that the end of a file's name tells; empty if it tells none."""
+    return mimetypes.guess_type(f"./{name}")[0] or ""  # else `//[draft].pdf` would be a URL with a bad host
 
 
 def is_name(name: object) -> bool:

@@ -14,6 +14,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.native import account_of
 
 if TYPE_CHECKING:
     from ranvier.messages.response import StreamEvent
@@ -85,6 +86,12 @@ def knows_model(provider: Named, model: str) -> bool:
     return knows is not None and knows(model)
 
 
+def public_id_of(provider: Named, target: Any) -> str:
+    """The public id of the model of `target`, if the table of `provider` tells it; else empty."""
+    facts_at: Callable[[Any], Any] | None = getattr(provider, "facts_at", None)
+    return "" if facts_at is None else str(facts_at(target).model)
+
+
 # --- read on each use ----------------------------------------------------------------------------
 
 
@@ -92,6 +99,12 @@ def credential_of(provider: Named) -> str | None:
     """The provider's own key: its `api_key` or environment variable."""
     credential: Callable[[], str | None] | None = getattr(provider, "credential", None)
     return None if credential is None else credential()
+
+
+def account_digest_of(provider: Named) -> Callable[[str | None], str]:
+    """The function that tells to which account of `provider` a key belongs: to one of its own, by default."""
+    function: Callable[[str | None], str] | None = getattr(provider, "account_for", None)
+    return account_of if function is None else function
 
 
 def slots_of(provider: Named) -> asyncio.Semaphore | None:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Never
 from urllib.parse import urlsplit
 
 from ranvier.address import checked_url
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.headers import HOLD_KEYS, checked, fault_of_header
+from ranvier.provider_remedies import OF_ACCESS
+from ranvier.remedies import unknown_argument
 
 
 class Shared(Enum):
@@ -60,13 +62,17 @@ class Access:
         *,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
+        **unknown: Never,
     ) -> None:
         put = object.__setattr__  # this class is frozen
         put(self, "key", key)
         put(self, "endpoint", None)
         checked_headers, mistake = checked(headers, fault_of_header)
         put(self, "headers", MappingProxyType(checked_headers))
-        del key, headers, checked_headers  # otherwise a traceback from the code below might show them
+        wrong = next(iter(unknown), None)
+        del key, headers, checked_headers, unknown  # or a traceback from the code below might show them
+        if wrong is not None:
+            raise unknown_argument("Access", wrong, OF_ACCESS)
         if mistake is not None:
             raise ConfigurationError(f"Access(headers): {mistake}")
         put(self, "base_url", None if base_url is None else checked_url(base_url))
@@ -101,6 +107,10 @@ class Access:
     def holds_key(self) -> bool:
         """True if a header has the key."""
         return not HOLD_KEYS.isdisjoint(self.headers)
+
+    def is_at(self, url: str) -> bool:
+        """True if it has no endpoint of its own, or if that is at `url` or above."""
+        return self.base_url is None or f"{url}/".startswith(f"{self.base_url.rstrip('/')}/")
 
     def account(self, key: str | None) -> str | None:
         """What distinguishes its account at a server: `key`, or the headers that stand for it."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.rejected import CredentialUnusableError
-from ranvier.messages.native import Native, account_of
-from ranvier.pipeline.asking.optional_members import credential_of
+from ranvier.messages.native import Native
+from ranvier.pipeline.asking.optional_members import account_digest_of, credential_of
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.credentials.access import SHARED, Access, Shared
 from ranvier.pipeline.credentials.resolver import Held, Holder
@@ -79,9 +79,11 @@ class KeyRotation:
         waits = self._waits(in_turn, call)
         chosen = waits.index(min(waits))  # the first that may be used at once, or else the earliest
         following = turn + chosen + 1
-        holding = _position_of_issuer(call, in_turn)
-        if holding is not None and waits[holding] == waits[chosen]:
-            chosen, following = holding, turn
+        issued = _issued_to(call, in_turn)
+        holding = min(issued, key=waits.__getitem__, default=chosen)
+        if waits[holding] == waits[chosen]:
+            chosen = holding
+            following = turn if len(issued) == 1 else turn + chosen + 1
         self._remember(holder, following, usable)
         return in_turn[chosen]
 
@@ -169,18 +171,19 @@ def _usable(held: Held, own: str | None) -> UsableKey:
     return UsableKey(key, access is not None or key != own, access)
 
 
-def _position_of_issuer(call: Call, keys: Sequence[UsableKey]) -> int | None:
-    """The index of the key that the opaque parts of the conversation were issued to, or `None`."""
+def _issued_to(call: Call, keys: Sequence[UsableKey]) -> list[int]:
+    """The indices of the keys of the account that the conversation's opaque parts were issued to."""
     for message in reversed(call.request.messages):
         for part in message.parts if type(message.content) is not str else ():
             if isinstance(part, Native) and part.account is not None:
-                return next((number for number, each in enumerate(keys) if _has_issued(each, part)), None)
-    return None
+                digest = account_digest_of(call.deployment.provider)
+                return [number for number, each in enumerate(keys) if _has_issued(each, part, digest)]
+    return []
 
 
-def _has_issued(key: UsableKey, part: Native) -> bool:
-    """True if `part` was issued to `key`, at its endpoint."""
+def _has_issued(key: UsableKey, part: Native, digest: Callable[[str | None], str]) -> bool:
+    """True if `part` was issued to the account of `key`, at its endpoint."""
     access = key.access
-    if account_of(key.key if access is None else access.account(key.key)) != part.account:
+    if digest(key.key if access is None else access.account(key.key)) != part.account:
         return False
-    return access is None or access.base_url is None or (part.endpoint or "").startswith(access.base_url)
+    return access is None or access.is_at(part.endpoint or "")

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable
+from types import MethodType
 from typing import TYPE_CHECKING
 
 from ranvier.caller import PLAIN_FAILURES
@@ -56,7 +57,8 @@ class Lookups:
 
     def take_over(self, before: Lookups) -> None:
         """Go on with the answers and the lookups in flight of the same resolver."""
-        if before._resolver is self._resolver:
+        one, other = before._resolver, self._resolver
+        if one is other or (isinstance(one, MethodType) and isinstance(other, MethodType) and one == other):
             self.answers, self.running, self._is_plain = before.answers, before.running, before._is_plain
 
     def invalidate(self, call: Call) -> None:

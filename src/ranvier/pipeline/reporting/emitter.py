@@ -76,7 +76,7 @@ class Events:
             ConfigurationError: it cannot be called.
         """
         if not callable(listener):
-            raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
+            raise ConfigurationError(f"listeners holds {listener!r:.60}: give functions that take an event")
         self.listeners = (*self.listeners, listener)
         self.in_context = True
         if is_async(listener):

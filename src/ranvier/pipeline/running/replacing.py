@@ -11,20 +11,19 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.pipeline.asking.optional_members import open_of
 from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.loops import renew_slots
+from ranvier.pipeline.running.retiring import without
 from ranvier.pipeline.running.shutdown import close_again
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
     from ranvier.pipeline.layer import Layer
     from ranvier.pipeline.running.stack import Stack
-
-T = TypeVar("T")
 
 logger = logging.getLogger("ranvier.reload")
 
@@ -46,7 +45,8 @@ def replace(before: Stack, stack: Stack) -> None:
         if in_use:
             stack.loop, stack.clock, stack.timers = before.loop, before.clock, before.timers
             stack.fleet = before.fleet
-            _open(_without(stack.providers, before.providers), stack, opened)
+            open_now = (*before.providers, *lifecycle.retiring.providers)
+            _open(without(stack.providers, open_now), stack, opened)
         _take_over(stack, before, in_use)
     except BaseException:
         if opened:
@@ -55,8 +55,9 @@ def replace(before: Stack, stack: Stack) -> None:
     lifecycle.providers = list(stack.providers)
     if in_use:
         lifecycle.joining.serve(stack)
-        lifecycle.retiring.add(_without(before.providers, stack.providers))
-    for layer in _without(before.layers, stack.layers):
+        lifecycle.retiring.spare(stack.providers)
+        lifecycle.retiring.add(without(before.providers, stack.providers))
+    for layer in without(before.layers, stack.layers):
         _let_go(layer, before)
 
 
@@ -69,14 +70,12 @@ def _open(providers: Iterable[Provider], stack: Stack, opened: list[Provider]) -
 
 
 def _take_over(stack: Stack, before: Stack, in_use: bool) -> None:
-    """Layers of the user's come first: those may fail."""
-    replaced = dict(zip(_numbered(before.layers), before.layers, strict=True))
-    pairs = [
-        (layer, replaced.get(number))
-        for number, layer in zip(_numbered(stack.layers), stack.layers, strict=True)
-    ]
-    for layer, other in sorted(pairs, key=lambda pair: type(pair[0]).__module__.startswith("ranvier.")):
-        if other is not None and other is not layer:
+    """Layers of the user's come first: those may fail. A layer that stays has its state."""
+    gone, fresh = without(before.layers, stack.layers), without(stack.layers, before.layers)
+    replaced = dict(zip(_numbered(gone), gone, strict=True))
+    others = {id(layer): replaced.get(number) for number, layer in zip(_numbered(fresh), fresh, strict=True)}
+    for layer in sorted(stack.layers, key=lambda layer: type(layer).__module__.startswith("ranvier.")):
+        if (other := others.get(id(layer))) is not None:
             layer.take_over(other)
         if in_use:
             layer.opened(stack)
@@ -93,12 +92,6 @@ def _numbered(layers: Iterable[Layer]) -> list[tuple[type[Layer], int]]:
         seen[type(layer)] += 1
         numbers.append((type(layer), seen[type(layer)]))
     return numbers
-
-
-def _without(things: Iterable[T], others: Iterable[T]) -> list[T]:
-    """Those that are not among `others`; equal ones may be different."""
-    known = {id(each) for each in others}
-    return [each for each in things if id(each) not in known]
 
 
 def _let_go(layer: Layer, before: Stack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier.clock import clock_of
 from ranvier.pipeline.running.shutdown import close_again
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.pipeline.deployment import Provider
     from ranvier.pipeline.running.lifecycle import Lifecycle
+
+T = TypeVar("T")
 
 CHECKED_EVERY = 1.0
 """Seconds between two looks at what is in flight: if calls reported their end, each would cost more."""
@@ -52,6 +54,12 @@ class Retiring:
         if self._task is None or self._task.done():
             self._task = self._lifecycle.in_background(self._close_unused(), None, CLOSING, cut_off=True)
 
+    def spare(self, providers: Iterable[Provider]) -> None:
+        """Leave `providers` open: the stack has them again."""
+        self.providers = without(self.providers, providers)
+        for each in self._unused:
+            each.providers = without(each.providers, providers)
+
     async def _close_unused(self) -> None:
         while self._unused:
             await asyncio.sleep(CHECKED_EVERY)
@@ -61,8 +69,7 @@ class Retiring:
                 self._close(each.providers)
 
     def _close(self, providers: list[Provider]) -> None:
-        for provider in providers:
-            self.providers.remove(provider)
+        self.providers = without(self.providers, providers)
         closing = close_again(providers, self._lifecycle.loop)
         self._lifecycle.in_background(closing, None, "closing a provider")
 
@@ -87,6 +94,12 @@ class _Unused:
             self._until = now + LONGEST_REST
         self._tasks = {task for task in self._tasks if not task.done()}
         return not self._tasks or now >= self._until
+
+
+def without(things: Iterable[T], others: Iterable[T]) -> list[T]:
+    """Those that are not among `others`; equal ones may be different."""
+    known = {id(each) for each in others}
+    return [each for each in things if id(each) not in known]
 
 
 def _records(lifecycle: Lifecycle) -> set[Record]:

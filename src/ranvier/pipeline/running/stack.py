@@ -66,11 +66,11 @@ class Stack(Runtime):
         self.provider_names = names_of(self.providers)
         self.requires_tenant = require_tenant
         self.circuit_at_first = "closed" if any(layer.circuits is not None for layer in layers) else None
-        for layer in layers:
-            layer.join(self)
-        done: object = self.timed_by  # the pipeline does all that this layer would do
         self.allow = rule = None if allow is None else AllowRule(allow)
         self.prices = checked_prices(prices or {})
+        for layer in layers:  # after all that may fail: a layer may be in use in another stack
+            layer.join(self)
+        done: object = self.timed_by  # the pipeline does all that this layer would do
         handled = after_route(self.layers, rule)
         self.handle: Handler[Any] = compose([layer for layer in handled if layer is not done], attempt)
 

@@ -149,6 +149,7 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     def __del__(self) -> None:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
+            self._outcome = Outcome.ABANDONED  # a generator that is finalized with it may still close it
             warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def _leftover(self) -> BaseException:

@@ -116,7 +116,8 @@ def _milliseconds(value: object) -> Wait:
 def number(value: object) -> float | None:
     """A number that is not negative, also as a text; `None` for anything else."""
     if isinstance(value, str):
-        return float(value) if _NUMBER.fullmatch(value.strip()) else None
+        text = value.strip()  # of more than `float` takes away, such as \x1f
+        return float(text) if _NUMBER.fullmatch(text) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e13:
         return None
     return float(value)

@@ -46,7 +46,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "message": "phase",
         "tool": "strict",
     },
-    "converse": {"tool": "strict"},  # S
+    "converse": {"document": "citations context", "tool": "strict"},  # S
     "openrouter": {  # D
         "text": "cache_control",
         "image": "cache_control",

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 from ranvier.closing import Steps
 from ranvier.errors.configuration import ConfigurationError
@@ -26,10 +26,9 @@ class SharedClient:
         slots: One for each connection of its pool, shared by all users; `None` if the pool is unbounded.
     """
 
-    __slots__ = ("_owner", "client", "leases", "loop", "slots")
+    __slots__ = ("__weakref__", "client", "leases", "loop", "slots")
 
-    def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop, owner: Any) -> None:
-        self._owner = ref(owner)
+    def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop) -> None:
         self.client = client
         self.loop = loop
         self.leases = 0
@@ -39,22 +38,23 @@ class SharedClient:
         """End one lease; the last one closes the client."""
         self.leases -= 1
         if not self.leases:
-            _forget(self, self._owner())
             await self.client.aclose()
 
     def abandon(self) -> None:
         """End all leases, because the event loop is closed."""
         if self.leases:
             self.leases = 0
-            _forget(self, self._owner())
             self.client.abandon()
 
 
 Kind = tuple[str, ssl.SSLContext | None]
 """An engine and the user's TLS context: providers with the same two share a client."""
 
-_shared: WeakKeyDictionary[Any, dict[Kind, SharedClient]] = WeakKeyDictionary()
-"""The shared clients by kind, for each pipeline, or for each `http_client` of a user."""
+_of_pipelines: WeakKeyDictionary[Any, dict[Kind, SharedClient]] = WeakKeyDictionary()
+"""The clients of each pipeline. They outlive one that is just dropped, and then close their sockets."""
+
+_of_users: WeakKeyDictionary[Any, WeakValueDictionary[Kind, SharedClient]] = WeakKeyDictionary()
+"""Those around each `http_client` of a user. Only the providers hold them, since they hold their key."""
 
 _used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
 """The event loop on which each `http_client` of a user was last used."""
@@ -140,21 +140,21 @@ class Connections:
 
 
 def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -> SharedClient:
+    clients: MutableMapping[Kind, SharedClient]
     kind: Kind
     if engine.client is None:
-        owner, kind = pipeline.lifecycle, (engine.chosen(), engine.ssl_context)
+        clients = _of_pipelines.setdefault(pipeline.lifecycle, {})
+        kind = engine.chosen(), engine.ssl_context
     else:
-        owner, kind = engine.client, ("user", None)
         _check_loop(engine.client, loop)
-    clients: MutableMapping[Kind, SharedClient] = _shared.setdefault(owner, {})
+        clients, kind = _of_users.setdefault(engine.client, WeakValueDictionary()), ("user", None)
     shared = clients.get(kind)
     if shared is not None and shared.leases and shared.loop is not loop:
         _check_closed(shared.loop)
         shared.abandon()
-        clients = _shared.setdefault(owner, {})
         shared = None
     if shared is None or not shared.leases:
-        shared = clients[kind] = SharedClient(engine.make(), loop, owner)
+        shared = clients[kind] = SharedClient(engine.make(), loop)
         if engine.client is None:
             close_at_end(shared.client)
     shared.leases += 1
@@ -176,13 +176,6 @@ def _cannot_move(client: Any) -> ConfigurationError:
         f"http_client={client!r:.80} belongs to another event loop and cannot be moved: "
         "create a client, provider and pipeline for each loop, or omit http_client"
     )
-
-
-def _forget(shared: SharedClient, owner: Any) -> None:
-    """Forget an unused client: a view of a user's `http_client` would keep that alive."""
-    clients = _shared.get(owner, {}) if owner is not None else {}
-    for kind in [kind for kind, client in clients.items() if client is shared]:
-        del clients[kind]
 
 
 def _check_closed(loop: asyncio.AbstractEventLoop | None) -> None:

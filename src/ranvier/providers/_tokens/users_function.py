@@ -65,7 +65,12 @@ class UsersFunction:
         mark = object()
         self._running.add(mark)
         run = partial(_outcome, self._function, partial(self._running.discard, mark))
-        answer, error = await asyncio.get_running_loop().run_in_executor(_THREADS, run)
+        try:
+            ended = asyncio.get_running_loop().run_in_executor(_THREADS, run)
+        except BaseException:  # no thread could be started
+            self._running.discard(mark)
+            raise
+        answer, error = await ended
         try:
             if error is not None:
                 raise error

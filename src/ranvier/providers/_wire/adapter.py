@@ -18,6 +18,7 @@ from ranvier.address import checked_url
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
+from ranvier.provider_remedies import unknown_argument_of
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
 from ranvier.providers._http.engines import Engine, EngineName
@@ -41,7 +42,6 @@ from ranvier.providers._wire.tenants_server import server_of
 from ranvier.providers._wire.verbatim import VerbatimStream
 from ranvier.providers._wire.wire import Wire
 from ranvier.providers._wire.written_request import WrittenRequest
-from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
@@ -104,7 +104,7 @@ class Adapter(Wire):
         mistake = next(iter(unknown), None)
         del api_key, headers, params, unknown  # otherwise a traceback from the code below might show a key
         if mistake is not None:
-            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
+            raise unknown_argument_of(type(self), mistake)
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError(
                 "api_key is not a str: give the key itself, or set an environment variable"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ranvier.messages.native import Native
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._repairs.repairs import Repairs
     from ranvier.providers._wire.issuer import Issuer
 
@@ -115,7 +116,11 @@ class Wire(ABC):
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models."""
-        return Facts(self.family, call.deployment.facts_of or call.deployment.model)
+        return self.facts_at(call.deployment)
+
+    def facts_at(self, target: Deployment) -> Facts:
+        """The entry of `target` in the table of models: the vendor, and the public id of the model."""
+        return Facts(self.family, target.facts_of or target.model)
 
     def rules(self, call: Call) -> Facts:
         """The target's entry in the tables of settings and fields, where they depend on the wire too."""

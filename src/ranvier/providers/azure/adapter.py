@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Never
 from urllib.parse import quote
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.provider_remedies import unknown_argument_of
 from ranvier.providers._models.models import is_known
 from ranvier.providers._tokens.adapter import TokenAdapter
 from ranvier.providers._tokens.source import TokenSource
 from ranvier.providers.azure.endpoint import checked_version, endpoint_of
 from ranvier.providers.chat_completions.openai import Api, OpenAI
 from ranvier.providers.responses.wire import Responses
-from ranvier.remedies import OF_A_PROVIDER, OF_AZURE, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.additions import Given
 
@@ -83,7 +83,7 @@ class Azure(OpenAI, TokenAdapter):
         mistake = next(iter(unknown), None)
         del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
         if mistake is not None:
-            raise unknown_argument("Azure", mistake, {**OF_A_PROVIDER, **OF_AZURE})
+            raise unknown_argument_of(type(self), mistake)
         if self._api_key is not None and token is not None:
             raise ConfigurationError("api_key and token are both given: give one of them")
         self.api_version = checked_version(api_version)
@@ -113,9 +113,9 @@ class Azure(OpenAI, TokenAdapter):
         resource = endpoint.removesuffix("/v1").removesuffix("/openai")
         return f"{resource}/openai/v1" if self.api_version is None else f"{resource}/openai"
 
-    def known_as(self, call: Call) -> str | None:
+    def known_as(self, target: Deployment) -> str | None:
         """The public id of the model, by the target or by `deployments`."""
-        return super().known_as(call) or self.deployments.get(call.deployment.model)
+        return super().known_as(target) or self.deployments.get(target.model)
 
     # --- the request -----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Never, Self, get_args
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.native import CONVERSE
+from ranvier.provider_remedies import unknown_argument_of
 from ranvier.providers._models.models import Facts, is_known
 from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._tokens.adapter import TokenAdapter
@@ -25,12 +26,12 @@ from ranvier.providers.bedrock.models import facts_of_id, is_claude
 from ranvier.providers.bedrock.signing import BedrockTokens, Signatures
 from ranvier.providers.bedrock.wires import ChatAtBedrock, MessagesAtBedrock, ResponsesAtBedrock
 from ranvier.providers.converse.wire import Converse
-from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.wire import Wire
 
@@ -103,7 +104,7 @@ class Bedrock(Converse, TokenAdapter):
         mistake = next(iter(unknown), None)
         del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
         if mistake is not None:
-            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
+            raise unknown_argument_of(type(self), mistake)
         self.region = checked_region(region)
         self.endpoint = validation.choice("endpoint", endpoint, get_args(Endpoint))
         super().__init__(
@@ -165,9 +166,9 @@ class Bedrock(Converse, TokenAdapter):
             return self
         return WIRES[api](self, self._repairs_of[api], mantle=self._is_mantle)
 
-    def facts(self, call: Call) -> Facts:
-        """The target's entry in the table of models."""
-        return facts_of_id(call.deployment.facts_of or call.deployment.model)
+    def facts_at(self, target: Deployment) -> Facts:
+        """The vendor and the model of the id."""
+        return facts_of_id(target.facts_of or target.model)
 
     def headers(self, key: str | None) -> dict[str, str]:
         """The API key as a bearer token."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.wire import Wire
 
@@ -69,6 +70,9 @@ class OpenAI(ChatCompletions, Adapter):
     from the errors with which the server rejects a request.
 
     Other servers get no key if there is none, and get `max_tokens`, which all but OpenAI understand.
+
+    Args:
+        api: The API to speak: `"responses"`, `"chat"`, or `"auto"` for what fits the host and the request.
     """
 
     family = "openai"
@@ -148,17 +152,17 @@ class OpenAI(ChatCompletions, Adapter):
         self.needs_credential = self._is_azure or self._vendor == self.family  # your own server may need none
         return address
 
-    def known_as(self, call: Call) -> str | None:
+    def known_as(self, target: Deployment) -> str | None:
         """The public id of the model that the target names otherwise; `None` if it says none."""
-        return call.deployment.facts_of
+        return target.facts_of
 
-    def facts(self, call: Call) -> Facts:
+    def facts_at(self, target: Deployment) -> Facts:
         """The target's entry in the table of models: by the server, then by the model."""
-        if (known := self.known_as(call)) is not None:
+        if (known := self.known_as(target)) is not None:
             return Facts(self.family, known)
         if self._is_azure:
             return Facts(self.family, "")
-        return Facts(self._vendor, call.deployment.model) if self._vendor else UNKNOWN
+        return Facts(self._vendor, target.model) if self._vendor else UNKNOWN
 
     def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
         """The usual fix; a server that accepts only `max_completion_tokens` serves OpenAI's models."""
@@ -189,5 +193,5 @@ class OpenAI(ChatCompletions, Adapter):
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
         """True in rounds with tools for DeepSeek and Kimi, under any provider name."""
-        model = self.known_as(call) or call.deployment.model
+        model = self.known_as(call.deployment) or call.deployment.model
         return in_tool_round and demands_reasoning(self.base_url, model)

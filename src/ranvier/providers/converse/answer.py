@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ranvier.errors.provider import ContentFilterError
-from ranvier.messages.beside.details import Details
+from ranvier.messages.beside.details import Citation, Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import CONVERSE, Native
 from ranvier.messages.response import FinishReason, Response
@@ -25,9 +25,13 @@ from ranvier.providers._reading.reading import (
 )
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers.chat_completions.fragments import read_input, tool_name
+from ranvier.providers.converse.citations import citations_of
 
 REASONING: Final = "reasoningContent"
 """The block with the model's thoughts, and their signature, or with encrypted ones."""
+
+CITED: Final = "citationsContent"
+"""The block with text, and the sources that it cites."""
 
 STOP_REASONS: Final = {
     "end_turn": FinishReason.STOP,
@@ -89,8 +93,13 @@ def thoughts_of(block: Json) -> str:
 
 def cited_text(block: Json) -> str:
     """The text of a block with citations."""
-    cited = entry(block.get("citationsContent"), "citationsContent")
+    cited = entry(block.get(CITED), CITED)
     return "".join(text(piece.get("text"), "text") for piece in entries(cited.get("content"), "content"))
+
+
+def sources_of(block: Json) -> list[Citation]:
+    """The citations of a block with citations."""
+    return citations_of(entry(block[CITED], CITED).get("citations"), cited_text(block))
 
 
 def is_of_server(tool: Json) -> bool:
@@ -109,6 +118,7 @@ def read_response(body: Json) -> Response:
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = stop_word(body.get("stopReason"), "stopReason")
     usage = body.get("usage")
+    sources = [each for block in blocks if CITED in block for each in sources_of(block)]
     return Response(
         text=answer,
         tool_calls=calls,
@@ -118,7 +128,7 @@ def read_response(body: Json) -> Response:
         usage=read_usage(usage, complete=bool(usage)),
         model="",
         parts=parts,
-        details=Details(service_tier=tier_of(body)),
+        details=Details(sources, service_tier=tier_of(body)),
     )
 
 
@@ -147,4 +157,4 @@ def _part(block: Json) -> Part | None:
     return None if block.keys() <= _OF_TEXT else Native(CONVERSE, block)
 
 
-_OF_TEXT: Final = frozenset(("text", "citationsContent"))
+_OF_TEXT: Final = frozenset(("text", CITED))

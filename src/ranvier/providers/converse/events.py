@@ -10,6 +10,7 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import tool_name
 from ranvier.providers.converse.answer import finish_reason, is_of_server, read_response, read_usage, tier_of
 from ranvier.providers.converse.block import Block
+from ranvier.providers.converse.citations import Passage
 
 
 class EventReader(AnswerReader):
@@ -18,6 +19,7 @@ class EventReader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self._blocks: dict[int, Block] = {}  # open blocks, by their index
+        self._passage = Passage(None)  # the block of text that came last
         self._calls = 0
         self._has_blocks = False
         self._begun = False
@@ -47,6 +49,7 @@ class EventReader(AnswerReader):
         try:
             for index in list(self._blocks):  # blocks whose end event was omitted
                 self._end(index)
+            self._pass_to(None)
         except NoAnswerError:
             self.stopped = None
             raise
@@ -106,6 +109,10 @@ class EventReader(AnswerReader):
         if words := text(delta.get("text"), "text"):  # a block of text has no start
             self._has_blocks = True
             self.add_text(words)
+            self._pass_to(body.get("contentBlockIndex")).pieces.append(words)
+            return
+        if "citation" in delta:
+            self._pass_to(body.get("contentBlockIndex")).sources.append(delta["citation"])
             return
         index = count(body.get("contentBlockIndex"), "contentBlockIndex")
         block = self._blocks.get(index)
@@ -120,6 +127,14 @@ class EventReader(AnswerReader):
                 self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
         elif thoughts := block.add(delta):
             self.events.append(StreamEvent(reasoning=thoughts))
+
+    def _pass_to(self, index: object) -> Passage:
+        """The block of text at that index; the one before it is complete if it is another."""
+        passage = self._passage
+        if passage.index != index:
+            self.details.citations += passage.citations
+            passage = self._passage = Passage(index)
+        return passage
 
     def _end(self, index: int) -> None:
         block = self._blocks.pop(index, None)

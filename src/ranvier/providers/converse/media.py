@@ -33,9 +33,9 @@ def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields, ta
     """
     check_taken(wire, call, part)
     if isinstance(part, Document):
-        part_fields.accepted("document", part.extra)
+        more = part_fields.accepted("document", part.extra)
         name = _free_name(part.name or "", taken)
-        return {"document": {"format": "pdf", "name": name, "source": {"bytes": part.base64}}}
+        return {"document": {"format": "pdf", "name": name, "source": {"bytes": part.base64}, **more}}
     part_fields.accepted("image", part.extra)
     if isinstance(part, Image) and part.detail is not None:
         part_fields.leave_out("detail")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import mimetypes
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ranvier.messages.media.audio import Audio
 from ranvier.messages.media.document import Document
 from ranvier.messages.media.image import Image
-from ranvier.messages.media.sources import last_segment
+from ranvier.messages.media.sources import last_segment, type_by_name
 from ranvier.messages.message import Media
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
@@ -47,4 +46,4 @@ def _media_type(part: Media) -> str | None:
         return f"audio/{part.format}"  # as its documentation names them: `audio/mp3`
     if isinstance(part, Document) or part.url is None:
         return part.media_type
-    return part.media_type or mimetypes.guess_type(urlsplit(part.url).path)[0] or "image/jpeg"
+    return part.media_type or type_by_name(urlsplit(part.url).path) or "image/jpeg"

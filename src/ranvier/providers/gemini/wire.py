@@ -155,7 +155,7 @@ class GenerateContent(Wire):
         answer: Json = {"error" if result.is_error else "result": result.text}
         response: Json = {"id": result.call_id, "name": result.name or names.get(result.call_id, "")}
         response["response"] = answer
-        within = takes_pictures_of_tools(call.deployment.model)
+        within = takes_pictures_of_tools(self.facts(call).model)
         after: list[Json] = []
         for part in () if isinstance(result.content, str) else result.content:
             written = self._part(call, part, part_fields)

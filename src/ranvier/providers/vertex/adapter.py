@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, Self
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.native import account_of
+from ranvier.provider_remedies import unknown_argument_of
 from ranvier.providers._models.ids import bare
 from ranvier.providers._models.models import Facts, is_known
 from ranvier.providers._tokens.adapter import TokenAdapter
@@ -30,12 +31,12 @@ from ranvier.providers.vertex.location import (
     path_of,
     url_of,
 )
-from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.providers._http.engines import EngineName
     from ranvier.providers._wire.additions import Given
     from ranvier.providers._wire.wire import Wire
@@ -98,7 +99,7 @@ class Vertex(GenerateContent, TokenAdapter):
         mistake = next(iter(unknown), None)
         del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
         if mistake is not None:
-            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
+            raise unknown_argument_of(type(self), mistake)
         self.project, self.location = checked_project(project), checked_location(location)
         self._quota_project = None if quota_project is None else checked_project(quota_project)
         self._has_key = self._api_key is not None
@@ -153,9 +154,9 @@ class Vertex(GenerateContent, TokenAdapter):
         """True for Gemini; a request for Claude would need another path and another body here."""
         return wire == facts_of(model).provider == GEMINI
 
-    def facts(self, call: Call) -> Facts:
+    def facts_at(self, target: Deployment) -> Facts:
         """The vendor and the plain name of the model."""
-        return facts_of(call.deployment.facts_of or call.deployment.model)
+        return facts_of(target.facts_of or target.model)
 
     def knows_model(self, model: str) -> bool:
         """True if the table of models lists what that model accepts."""

@@ -38,7 +38,7 @@ Reply: TypeAlias = (
     | workers.Looked
     | workers.Fleet
 )
-"""What the store answers; which one to which command is said in their modules."""
+"""What the store answers; their modules tell which one to which command."""
 
 Change: TypeAlias = circuits.CircuitView | tenants.TenantView | gates.GateView | workers.Missed
 """What is pushed to every worker."""

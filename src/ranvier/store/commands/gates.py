@@ -14,7 +14,7 @@ class GateView:
         closed_for: Milliseconds until it is over; 0 if it is open.
         generation: Of its closing or opening; 0 if the store does not know it. Of two views the one with
             the larger (generation, closed_for) counts.
-        reason: Why, as the worker that closed it said; empty if open.
+        reason: Why, in the words of the worker that closed it; empty if open.
         by: The id of the worker that changed it last.
     """
 

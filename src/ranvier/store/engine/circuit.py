@@ -108,11 +108,11 @@ class Circuit:
         ends = [min(each.until, each.alive) - ms for each in self.leases.values()]
         return max(wait, min(ends, default=0))
 
-    def grant(self, said: Probe, ms: int) -> None:
+    def grant(self, command: Probe, ms: int) -> None:
         """Lease a probe."""
-        self.cool_down(said.rules, said.jitter, ms)
-        lease = min(max(said.lease, 0), DAY)
-        self.leases[said.worker, said.number] = Lease(ms + lease, ms + LEASE_LIVES, self.started)
+        self.cool_down(command.rules, command.jitter, ms)
+        lease = min(max(command.lease, 0), DAY)
+        self.leases[command.worker, command.number] = Lease(ms + lease, ms + LEASE_LIVES, self.started)
 
     def cool_down(self, rules: Rules, jitter: int, ms: int) -> None:
         """A probe starts, or stands for one: the next may start after a longer time."""

@@ -43,35 +43,35 @@ class Circuits:
         self.records: Records[CircuitKey, Circuit] = Records(MAX_TROUBLES)
         self._troubles = troubles
 
-    def execute(self, said: CircuitCommand, now: Moment) -> tuple[CircuitReply, list[CircuitView]]:
+    def execute(self, command: CircuitCommand, now: Moment) -> tuple[CircuitReply, list[CircuitView]]:
         """Carry out one command; returns what is pushed, too."""
-        circuit = self.records.get(said.circuit, now.ms)
-        if circuit is None and isinstance(said, (Alarm, Isolate, Reset)):
+        circuit = self.records.get(command.circuit, now.ms)
+        if circuit is None and isinstance(command, (Alarm, Isolate, Reset)):
             circuit = Circuit(now.generation())
         if circuit is None:
-            return CircuitReply(False, view(said.circuit, None, now.ms)), []
-        came = HOW[type(said)](circuit, said, now)
+            return CircuitReply(False, view(command.circuit, None, now.ms)), []
+        came = HOW[type(command)](circuit, command, now)
         if came == CHANGED:
             circuit.step += 1
-            circuit.by = said.worker
-            self._troubles.changed(said.circuit, circuit.generation, troubled=circuit.troubled)
+            circuit.by = command.worker
+            self._troubles.changed(command.circuit, circuit.generation, troubled=circuit.troubled)
         lives = KEEP_ISOLATED if circuit.state is ISOLATED else KEEP_CIRCUIT
-        self.records.put(said.circuit, circuit, now.ms, lives)
-        seen = view(said.circuit, circuit, now.ms)
+        self.records.put(command.circuit, circuit, now.ms, lives)
+        seen = view(command.circuit, circuit, now.ms)
         reply = CircuitReply(came != REFUSED, seen)
-        if isinstance(said, Probe) and came == REFUSED and circuit.state is OPEN:
-            wait = circuit.next_in(said.rules, now.ms)
-            reply = CircuitReply(False, view(said.circuit, circuit, now.ms, wait))
+        if isinstance(command, Probe) and came == REFUSED and circuit.state is OPEN:
+            wait = circuit.next_in(command.rules, now.ms)
+            reply = CircuitReply(False, view(command.circuit, circuit, now.ms, wait))
         return reply, [seen] if came == CHANGED else []
 
 
 # --- evidence ------------------------------------------------------------------------------------
 
 
-def _alarm(circuit: Circuit, said: Alarm, now: Moment) -> int:
+def _alarm(circuit: Circuit, command: Alarm, now: Moment) -> int:
     if circuit.state is not CLOSED:
         return REFUSED
-    if circuit.step and said.generation not in (0, circuit.generation):
+    if circuit.step and command.generation not in (0, circuit.generation):
         return REFUSED
     if circuit.alarmed:
         circuit.votes.begin_anew(now.ms)
@@ -80,91 +80,91 @@ def _alarm(circuit: Circuit, said: Alarm, now: Moment) -> int:
     return CHANGED
 
 
-def _count(circuit: Circuit, said: Count, now: Moment) -> int:
-    if said.generation != circuit.generation or not circuit.alarmed:
+def _count(circuit: Circuit, command: Count, now: Moment) -> int:
+    if command.generation != circuit.generation or not circuit.alarmed:
         return REFUSED
     votes = circuit.votes
     votes.begin_anew(now.ms)
-    taken = said.half in (votes.half, votes.half - 1)
+    taken = command.half in (votes.half, votes.half - 1)
     if taken:
-        for worker, half, counted in ((said.worker, said.half, each) for each in said.counts):
+        for worker, half, counted in ((command.worker, command.half, each) for each in command.counts):
             votes.count(worker, half, _counted(counted))
-        if circuit.opens_by(said.rules):
-            circuit.open(said.rules, said.jitter, now)
+        if circuit.opens_by(command.rules):
+            circuit.open(command.rules, command.jitter, now)
             return CHANGED
-    if votes.turn(now.ms, said.rules.votes):
+    if votes.turn(now.ms, command.rules.votes):
         circuit.calm(now)
         return CHANGED
     return ACCEPTED if taken else REFUSED
 
 
-def _counted(said: TenantCount) -> TenantCount:
-    contents, failures = (min(max(each, 0), MAX_COUNTED) for each in (said.contents, said.failures))
-    return TenantCount(said.tenant, contents, failures)
+def _counted(command: TenantCount) -> TenantCount:
+    contents, failures = (min(max(each, 0), MAX_COUNTED) for each in (command.contents, command.failures))
+    return TenantCount(command.tenant, contents, failures)
 
 
 # --- probes --------------------------------------------------------------------------------------
 
 
-def _probe(circuit: Circuit, said: Probe, now: Moment) -> int:
+def _probe(circuit: Circuit, command: Probe, now: Moment) -> int:
     if circuit.state is not OPEN:
         return REFUSED
-    circuit.tidy(said.rules, now.ms)
-    if (said.worker, said.number) in circuit.leases:
+    circuit.tidy(command.rules, now.ms)
+    if (command.worker, command.number) in circuit.leases:
         return ACCEPTED
-    if circuit.next_in(said.rules, now.ms) > 0:
+    if circuit.next_in(command.rules, now.ms) > 0:
         return REFUSED
-    circuit.grant(said, now.ms)
+    circuit.grant(command, now.ms)
     return CHANGED
 
 
-def _beat(circuit: Circuit, said: Beat, now: Moment) -> int:
-    holder = said.worker, said.number
+def _beat(circuit: Circuit, command: Beat, now: Moment) -> int:
+    holder = command.worker, command.number
     lease = circuit.leases_at(now.ms).get(holder)
-    if lease is None or said.generation != circuit.generation:
+    if lease is None or command.generation != circuit.generation:
         return REFUSED
     circuit.leases[holder] = lease._replace(alive=now.ms + LEASE_LIVES)
     return ACCEPTED
 
 
-def _release(circuit: Circuit, said: Release, now: Moment) -> int:
-    if said.generation != circuit.generation:
+def _release(circuit: Circuit, command: Release, now: Moment) -> int:
+    if command.generation != circuit.generation:
         return REFUSED
-    lease = circuit.leases.pop((said.worker, said.number), None)
+    lease = circuit.leases.pop((command.worker, command.number), None)
     if lease is None:
         return REFUSED
-    if not said.sent:
+    if not command.sent:
         circuit.give_back(lease, now.ms)
     return CHANGED
 
 
-def _prove(circuit: Circuit, said: Prove, now: Moment) -> int:
-    if said.generation != circuit.generation or circuit.state is not OPEN:
+def _prove(circuit: Circuit, command: Prove, now: Moment) -> int:
+    if command.generation != circuit.generation or circuit.state is not OPEN:
         return REFUSED
-    if said.number and (said.worker, said.number) not in circuit.leases_at(now.ms):
+    if command.number and (command.worker, command.number) not in circuit.leases_at(now.ms):
         return REFUSED
-    if said.observed and now.ms < circuit.next_probe:
+    if command.observed and now.ms < circuit.next_probe:
         return REFUSED
     circuit.enter(CLOSED, now)
     return CHANGED
 
 
-def _disprove(circuit: Circuit, said: Disprove, now: Moment) -> int:
+def _disprove(circuit: Circuit, command: Disprove, now: Moment) -> int:
     due = now.ms >= circuit.next_probe and circuit.state is OPEN
-    if said.generation != circuit.generation or not due:
+    if command.generation != circuit.generation or not due:
         return REFUSED
-    circuit.cool_down(said.rules, said.jitter, now.ms)
+    circuit.cool_down(command.rules, command.jitter, now.ms)
     return CHANGED
 
 
 # --- operators -----------------------------------------------------------------------------------
 
 
-def _isolate(circuit: Circuit, said: Isolate, now: Moment) -> int:
+def _isolate(circuit: Circuit, command: Isolate, now: Moment) -> int:
     return _enter(circuit, ISOLATED, now)
 
 
-def _reset(circuit: Circuit, said: Reset, now: Moment) -> int:
+def _reset(circuit: Circuit, command: Reset, now: Moment) -> int:
     return _enter(circuit, CLOSED, now)
 
 

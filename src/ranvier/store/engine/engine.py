@@ -59,16 +59,16 @@ class Engine:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def _look(self, said: Look, now: Moment) -> Looked:
+    def _look(self, command: Look, now: Moment) -> Looked:
         version = self.troubles.version
-        seen = said.seen if said.seen <= version else 0
+        seen = command.seen if command.seen <= version else 0
         troubles, more = self.troubles.since(seen)
         found: dict[Trouble, CircuitView | GateView | TenantView] = {}
         for which, _ in troubles:
             if view := self._view(which, now):
                 found[which] = view
         if seen == 0 or seen != version:
-            for key in said.known[:MAX_LOOKED]:
+            for key in command.known[:MAX_LOOKED]:
                 if key not in found:
                     found[key] = circuit.view(key, self.circuits.records.get(key, now.ms), now.ms)
         last = troubles[-1][1] if more else version
@@ -80,7 +80,7 @@ class Engine:
             if record := self.circuits.records.get(which, now.ms):
                 return circuit.view(which, record, now.ms)
         elif isinstance(which, TenantKey):
-            if known := self.tenants.records.get(which, now.ms):
+            if known := self.tenants.isolated.get(which, now.ms):
                 return tenants.view(which, known, now.ms)
         elif closing := self.gates.at(which, now.ms):
             return gates.view(which, closing, now.ms)

@@ -29,18 +29,20 @@ class Gates:
         self.records: Records[str, Closing] = Records(MAX_TROUBLES)
         self._troubles = troubles
 
-    def execute(self, said: GateCommand, now: Moment) -> tuple[GateView, list[GateView]]:
+    def execute(self, command: GateCommand, now: Moment) -> tuple[GateView, list[GateView]]:
         """Carry out one command; returns what is pushed, too."""
-        closing = self.at(said.gate, now.ms)
-        after = _close(said, closing, now) if isinstance(said, CloseGate) else _open(said, closing, now)
-        seen = view(said.gate, after, now.ms)
+        closing = self.at(command.gate, now.ms)
+        after = (
+            _close(command, closing, now) if isinstance(command, CloseGate) else _open(command, closing, now)
+        )
+        seen = view(command.gate, after, now.ms)
         if after is closing or after is None:
             return seen, []
-        self._troubles.changed(said.gate, after.generation, troubled=after.until > now.ms)
+        self._troubles.changed(command.gate, after.generation, troubled=after.until > now.ms)
         if after.until > now.ms:
-            self.records.put(said.gate, after, now.ms, after.until - now.ms)
+            self.records.put(command.gate, after, now.ms, after.until - now.ms)
         else:
-            self.records.drop(said.gate)
+            self.records.drop(command.gate)
         return seen, [seen]
 
     def at(self, gate: str, ms: int) -> Closing | None:
@@ -49,21 +51,23 @@ class Gates:
         return closing if closing is not None and ms < closing.until <= ms + DAY else None
 
 
-def _close(said: CloseGate, closing: Closing | None, now: Moment) -> Closing | None:
-    until = now.ms + min(max(said.closed_for, 0), DAY)
+def _close(command: CloseGate, closing: Closing | None, now: Moment) -> Closing | None:
+    until = now.ms + min(max(command.closed_for, 0), DAY)
     if closing is None:
-        return Closing(now.generation(), until, said.reason, said.worker) if until > now.ms else None
+        return Closing(now.generation(), until, command.reason, command.worker) if until > now.ms else None
     longer = until >= closing.until + LEAST_EXTENSION
-    final = said.final and said.reason != closing.reason
+    final = command.final and command.reason != closing.reason
     if not longer and not final:
         return closing
-    return Closing(now.generation(closing.generation), max(until, closing.until), said.reason, said.worker)
+    return Closing(
+        now.generation(closing.generation), max(until, closing.until), command.reason, command.worker
+    )
 
 
-def _open(said: OpenGate, closing: Closing | None, now: Moment) -> Closing | None:
-    if closing is None or closing.generation != said.generation:
+def _open(command: OpenGate, closing: Closing | None, now: Moment) -> Closing | None:
+    if closing is None or closing.generation != command.generation:
         return closing
-    return Closing(now.generation(closing.generation), 0, "", said.worker)
+    return Closing(now.generation(closing.generation), 0, "", command.worker)
 
 
 def view(gate: str, closing: Closing | None, ms: int) -> GateView:

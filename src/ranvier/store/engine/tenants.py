@@ -37,52 +37,55 @@ class Tenants:
     """The circuits of tenants that are open in some worker, or isolated."""
 
     def __init__(self, troubles: Troubles) -> None:
-        self.records: Records[TenantKey, Known] = Records(MAX_TROUBLES)
+        self.open: Records[TenantKey, Known] = Records(MAX_TROUBLES)
+        self.isolated: Records[TenantKey, Known] = Records(MAX_TROUBLES)  # apart: no opening displaces these
         self._troubles = troubles
 
-    def execute(self, said: TenantCommand, now: Moment) -> tuple[TenantView, list[TenantView]]:
+    def execute(self, command: TenantCommand, now: Moment) -> tuple[TenantView, list[TenantView]]:
         """Carry out one command; returns what is pushed, too."""
-        known = self.records.get(said.tenant, now.ms)
+        known = self.isolated.get(command.tenant, now.ms) or self.open.get(command.tenant, now.ms)
         if known is not None and known.state is OPEN and not now.ms < known.until <= now.ms + DAY:
             known = None
-        return HOW[type(said)](self, said, known, now)
+        return HOW[type(command)](self, command, known, now)
 
-    def _failed(self, said: TenantFailed, known: Known | None, now: Moment) -> Answer:
-        return view(said.tenant, known, now.ms), []
+    def _failed(self, command: TenantFailed, known: Known | None, now: Moment) -> Answer:
+        return view(command.tenant, known, now.ms), []
 
-    def _opened(self, said: TenantOpened, known: Known | None, now: Moment) -> Answer:
-        until = now.ms + min(max(said.open_for, 0), DAY)
+    def _opened(self, command: TenantOpened, known: Known | None, now: Moment) -> Answer:
+        until = now.ms + min(max(command.open_for, 0), DAY)
         if known is not None and (known.state is ISOLATED or known.until >= until):
-            return view(said.tenant, known, now.ms), []
+            return view(command.tenant, known, now.ms), []
         if until > now.ms:
             generation = now.generation(known.generation if known else 0)
-            known = Known(OPEN, generation, until, said.worker)
-            self.records.put(said.tenant, known, now.ms, until - now.ms)
-        return view(said.tenant, known, now.ms), []
+            known = Known(OPEN, generation, until, command.worker)
+            self.open.put(command.tenant, known, now.ms, until - now.ms)
+        return view(command.tenant, known, now.ms), []
 
-    def _closed(self, said: TenantClosed, known: Known | None, now: Moment) -> Answer:
+    def _closed(self, command: TenantClosed, known: Known | None, now: Moment) -> Answer:
         if known is None or known.state is not OPEN:
-            return view(said.tenant, known, now.ms), []
-        if said.worker == known.by or said.generation == known.generation:
-            self.records.drop(said.tenant)
+            return view(command.tenant, known, now.ms), []
+        if command.worker == known.by or command.generation == known.generation:
+            self.open.drop(command.tenant)
             known = None
-        return view(said.tenant, known, now.ms), []
+        return view(command.tenant, known, now.ms), []
 
-    def _isolate(self, said: IsolateTenant, known: Known | None, now: Moment) -> Answer:
+    def _isolate(self, command: IsolateTenant, known: Known | None, now: Moment) -> Answer:
         if known is not None and known.state is ISOLATED:
-            return view(said.tenant, known, now.ms), []
+            return view(command.tenant, known, now.ms), []
         generation = now.generation(known.generation if known else 0)
-        known = Known(ISOLATED, generation, 0, said.worker)
-        self.records.put(said.tenant, known, now.ms, KEEP_ISOLATED)
-        self._troubles.changed(said.tenant, generation, troubled=True)
-        seen = view(said.tenant, known, now.ms)
+        known = Known(ISOLATED, generation, 0, command.worker)
+        self.open.drop(command.tenant)
+        self.isolated.put(command.tenant, known, now.ms, KEEP_ISOLATED)
+        self._troubles.changed(command.tenant, generation, troubled=True)
+        seen = view(command.tenant, known, now.ms)
         return seen, [seen]
 
-    def _reset(self, said: ResetTenant, known: Known | None, now: Moment) -> Answer:
+    def _reset(self, command: ResetTenant, known: Known | None, now: Moment) -> Answer:
         generation = now.generation(known.generation if known else 0)
-        self.records.drop(said.tenant)
-        self._troubles.changed(said.tenant, generation, troubled=False)
-        seen = view(said.tenant, Known(CLOSED, generation, 0, said.worker), now.ms)
+        self.open.drop(command.tenant)
+        self.isolated.drop(command.tenant)
+        self._troubles.changed(command.tenant, generation, troubled=False)
+        seen = view(command.tenant, Known(CLOSED, generation, 0, command.worker), now.ms)
         return seen, [seen]
 
 

@@ -72,20 +72,20 @@ class Votes:
 
     # --- counting --------------------------------------------------------------------------------
 
-    def count(self, worker: str, half: int, said: TenantCount) -> None:
-        """Replace what `worker` said of a tenant in the current half or in the one before."""
+    def count(self, worker: str, half: int, report: TenantCount) -> None:
+        """Replace what `worker` reported of a tenant in the current half or in the one before."""
         counts = self.now if half == self.half else self.past
-        mine = counts.get((said.tenant, worker), NONE)
-        tally = Tally(said.contents, said.failures)
-        if tally == mine or not self._takes(said.tenant, counts, isnew=mine == NONE):
+        mine = counts.get((report.tenant, worker), NONE)
+        tally = Tally(report.contents, report.failures)
+        if tally == mine or not self._takes(report.tenant, counts, isnew=mine == NONE):
             return
-        total = counts.get((said.tenant, ""), NONE)
+        total = counts.get((report.tenant, ""), NONE)
         after = Tally(
             total.contents + tally.contents - mine.contents, total.failures + tally.failures - mine.failures
         )
-        _put(counts, (said.tenant, worker), tally)
-        _put(counts, (said.tenant, ""), after)
-        self._changed(said.tenant, counts is self.now, total, after)
+        _put(counts, (report.tenant, worker), tally)
+        _put(counts, (report.tenant, ""), after)
+        self._changed(report.tenant, counts is self.now, total, after)
 
     def _changed(self, tenant: str, current: bool, before: Tally, after: Tally) -> None:
         """The total of a tenant in one of the halves has changed."""

@@ -22,7 +22,7 @@ from ranvier.store.engine.records import Records
 
 @dataclass(slots=True)
 class Beating:
-    """What a worker that lives said last."""
+    """The last heartbeat of a worker that lives."""
 
     at: int
     about: Mapping[str, str]
@@ -42,15 +42,15 @@ class Workers:
         self._last: Records[str, dict[str, int]] = Records(MAX_TROUBLES)  # the sums of each worker
         self._total: dict[str, int] = {}
 
-    def beat(self, said: Heartbeat, now: Moment) -> Alive:
+    def beat(self, command: Heartbeat, now: Moment) -> Alive:
         """A worker lives."""
-        gauges = dict(islice(said.gauges.items(), MAX_GAUGES))
-        self._living[said.worker] = Beating(now.ms, dict(said.about), gauges)
-        last = self._last.get(said.worker, now.ms) or {}
-        ignored = len(said.gauges) - len(gauges)
-        for name, total in said.sums.items():
+        gauges = dict(islice(command.gauges.items(), MAX_GAUGES))
+        self._living[command.worker] = Beating(now.ms, dict(command.about), gauges)
+        last = self._last.get(command.worker, now.ms) or {}
+        ignored = len(command.gauges) - len(gauges)
+        for name, total in command.sums.items():
             ignored += not self._add(name, min(total, MAX_NUMBER), last)
-        self._last.put(said.worker, last, now.ms, KEEP_WORKER)
+        self._last.put(command.worker, last, now.ms, KEEP_WORKER)
         return self._alive(now.ms, ignored)
 
     def _add(self, name: str, total: int, last: dict[str, int]) -> bool:
@@ -62,9 +62,9 @@ class Workers:
         self._total[name] = self._total.get(name, 0) + grown
         return True
 
-    def leave(self, said: Leave, now: Moment) -> Alive:
+    def leave(self, command: Leave, now: Moment) -> Alive:
         """A worker ends."""
-        self._living.pop(said.worker, None)
+        self._living.pop(command.worker, None)
         return self._alive(now.ms, 0)
 
     def fleet(self, now: Moment) -> Fleet:

@@ -46,95 +46,107 @@ def _bytes(argument: Argument) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _alarm(said: Alarm) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, said.generation)
+def _alarm(command: Alarm) -> Arguments:
+    yield from (name_of_circuit(command.circuit), command.worker, command.generation)
 
 
-def _count(said: Count) -> Arguments:
-    rules = said.rules
-    yield from (name_of_circuit(said.circuit), said.worker, said.generation, said.half)
-    yield from (rules.votes, rules.share, rules.cooldown, rules.max_cooldown, said.jitter)
-    for each in said.counts:
+def _count(command: Count) -> Arguments:
+    rules = command.rules
+    yield from (name_of_circuit(command.circuit), command.worker, command.generation, command.half)
+    yield from (rules.votes, rules.share, rules.cooldown, rules.max_cooldown, command.jitter)
+    for each in command.counts:
         yield from each
 
 
-def _probe(said: Probe) -> Arguments:
-    rules = said.rules
-    yield from (name_of_circuit(said.circuit), said.worker, said.number, said.lease)
-    yield from (rules.max_probes, rules.cooldown, rules.max_cooldown, said.jitter)
+def _probe(command: Probe) -> Arguments:
+    rules = command.rules
+    yield from (name_of_circuit(command.circuit), command.worker, command.number, command.lease)
+    yield from (rules.max_probes, rules.cooldown, rules.max_cooldown, command.jitter)
 
 
-def _beat(said: Beat) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, said.number, said.generation)
+def _beat(command: Beat) -> Arguments:
+    yield from (name_of_circuit(command.circuit), command.worker, command.number, command.generation)
 
 
-def _release(said: Release) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, said.number, said.generation, int(said.sent))
+def _release(command: Release) -> Arguments:
+    yield from (
+        name_of_circuit(command.circuit),
+        command.worker,
+        command.number,
+        command.generation,
+        int(command.sent),
+    )
 
 
-def _prove(said: Prove) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, said.generation, said.number, int(said.observed))
+def _prove(command: Prove) -> Arguments:
+    yield from (
+        name_of_circuit(command.circuit),
+        command.worker,
+        command.generation,
+        command.number,
+        int(command.observed),
+    )
 
 
-def _disprove(said: Disprove) -> Arguments:
-    rules = said.rules
-    yield from (name_of_circuit(said.circuit), said.worker, said.generation)
-    yield from (rules.cooldown, rules.max_cooldown, said.jitter)
+def _disprove(command: Disprove) -> Arguments:
+    rules = command.rules
+    yield from (name_of_circuit(command.circuit), command.worker, command.generation)
+    yield from (rules.cooldown, rules.max_cooldown, command.jitter)
 
 
-def _isolate(said: Isolate) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, "isolated")
+def _isolate(command: Isolate) -> Arguments:
+    yield from (name_of_circuit(command.circuit), command.worker, "isolated")
 
 
-def _reset(said: Reset) -> Arguments:
-    yield from (name_of_circuit(said.circuit), said.worker, "closed")
+def _reset(command: Reset) -> Arguments:
+    yield from (name_of_circuit(command.circuit), command.worker, "closed")
 
 
-def _tenant_failed(said: TenantFailed) -> Arguments:
-    yield name_of_tenant(said.tenant)
+def _tenant_failed(command: TenantFailed) -> Arguments:
+    yield name_of_tenant(command.tenant)
 
 
-def _tenant_opened(said: TenantOpened) -> Arguments:
-    yield from (name_of_tenant(said.tenant), said.worker, said.open_for)
+def _tenant_opened(command: TenantOpened) -> Arguments:
+    yield from (name_of_tenant(command.tenant), command.worker, command.open_for)
 
 
-def _tenant_closed(said: TenantClosed) -> Arguments:
-    yield from (name_of_tenant(said.tenant), said.worker, said.generation)
+def _tenant_closed(command: TenantClosed) -> Arguments:
+    yield from (name_of_tenant(command.tenant), command.worker, command.generation)
 
 
-def _isolate_tenant(said: IsolateTenant) -> Arguments:
-    yield from (name_of_tenant(said.tenant), said.worker, "isolated")
+def _isolate_tenant(command: IsolateTenant) -> Arguments:
+    yield from (name_of_tenant(command.tenant), command.worker, "isolated")
 
 
-def _reset_tenant(said: ResetTenant) -> Arguments:
-    yield from (name_of_tenant(said.tenant), said.worker, "closed")
+def _reset_tenant(command: ResetTenant) -> Arguments:
+    yield from (name_of_tenant(command.tenant), command.worker, "closed")
 
 
-def _close_gate(said: CloseGate) -> Arguments:
-    yield from (said.gate, said.worker, said.closed_for, said.reason, int(said.final))
+def _close_gate(command: CloseGate) -> Arguments:
+    yield from (command.gate, command.worker, command.closed_for, command.reason, int(command.final))
 
 
-def _open_gate(said: OpenGate) -> Arguments:
-    yield from (said.gate, said.worker, said.generation)
+def _open_gate(command: OpenGate) -> Arguments:
+    yield from (command.gate, command.worker, command.generation)
 
 
-def _heartbeat(said: Heartbeat) -> Arguments:
-    gauges = dict(islice(said.gauges.items(), MAX_GAUGES))
-    yield from (said.worker, _json(said.about), _json(gauges))
-    for counter, total in said.sums.items():
+def _heartbeat(command: Heartbeat) -> Arguments:
+    gauges = dict(islice(command.gauges.items(), MAX_GAUGES))
+    yield from (command.worker, _json(command.about), _json(gauges))
+    for counter, total in command.sums.items():
         yield from (counter, min(total, MAX_NUMBER))
 
 
-def _leave(said: Leave) -> Arguments:
-    yield said.worker
+def _leave(command: Leave) -> Arguments:
+    yield command.worker
 
 
-def _look(said: Look) -> Arguments:
-    yield said.seen
-    yield from (name_of_circuit(each) for each in said.known[:MAX_LOOKED])
+def _look(command: Look) -> Arguments:
+    yield command.seen
+    yield from (name_of_circuit(each) for each in command.known[:MAX_LOOKED])
 
 
-def _read_fleet(said: ReadFleet) -> Arguments:
+def _read_fleet(command: ReadFleet) -> Arguments:
     yield from ()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from valkey.asyncio.connection import AbstractConnection
@@ -20,6 +21,38 @@ async def ask(connection: AbstractConnection, commands: Sequence[Sequence[bytes]
         except ResponseError as error:
             answers.append(error)
     return answers
+
+
+TICKS = 4
+"""Into so many parts a limit is divided."""
+
+
+@asynccontextmanager
+async def limited(seconds: float) -> AsyncIterator[None]:
+    """Raise `TimeoutError` after so many seconds, of which the event loop was free for most.
+
+    If the loop stood still that long, the reply may have been there for as long: that counts as one part of
+    the limit, or every busy worker would believe that the store is down.
+    """
+    loop = asyncio.get_running_loop()
+    left = TICKS + 1
+    timer: asyncio.TimerHandle | None = None
+
+    def tick() -> None:
+        nonlocal left, timer
+        left -= 1
+        if left:
+            timer = loop.call_later(seconds / TICKS, tick)
+        else:
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        tick()
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 async def disconnect(connection: AbstractConnection) -> None:

@@ -13,7 +13,7 @@ from ranvier.store.commands import Command, Reply
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch
 from ranvier.store.valkey.commands import encoded
-from ranvier.store.valkey.connection import ask, disconnect
+from ranvier.store.valkey.connection import ask, disconnect, limited
 from ranvier.store.valkey.failures import store_error
 from ranvier.store.valkey.replies import reply_to
 from ranvier.store.valkey.scripts import Script
@@ -63,7 +63,7 @@ class ValkeySession:
             if self._ended or not self._connection.is_connected:
                 raise StoreError(f"the session with the store {self._where} has ended: connect again")
             try:
-                async with asyncio.timeout(self._timeout):
+                async with limited(self._timeout):
                     return await self._carry_out(commands)
             except (ValkeyError, OSError, ValueError) as error:
                 await self._end()

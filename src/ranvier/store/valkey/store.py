@@ -42,7 +42,7 @@ class ValkeyStore:
             `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`.
         prefix: What all keys begin with. Services with different prefixes share nothing.
         secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
-            one. Without a secret, whoever can read the server can guess names.
+            one. Without a secret, those who can read the server can guess names.
         timeout: Seconds that a round trip may take until the store counts as down.
 
     Raises:
@@ -139,27 +139,30 @@ class ValkeyStore:
             (b"INFO", b"replication"),
             (b"EVAL", hello, b"0", *(each.encode() for each in arguments)),
         ]
-        answers = await ask(connection, commands)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return self._epoch(_info(answers[0]), _info(answers[1]), json.loads(answers[2]))
-
-    def _epoch(self, server: dict[str, str], replication: dict[str, str], hello: dict[str, Any]) -> Epoch:
+        about, replication, reply = await ask(connection, commands)
+        server = _info(about)
         mode = server.get("server_mode", server.get("redis_mode", "standalone"))
         if mode != "standalone":
-            raise StoreError(f"the store {self._where} runs as {mode}: name a single server, without cluster")
-        others = (int(each) for each in hello["protocols"])
-        return Epoch(
-            hello["epoch"],
-            server["run_id"],
-            replication["role"],
-            bool(hello["same_secret"]),
-            tuple(sorted(each for each in others if each != PROTOCOL)),
-        )
+            raise StoreError(f"the store {self._where} runs as {mode}: name a single server")
+        if isinstance(reply, Exception):
+            raise reply
+        return _epoch(server["run_id"], _info(replication)["role"], json.loads(reply))
 
 
-def _info(raw: bytes) -> dict[str, str]:
+def _epoch(run_id: str, role: str, hello: dict[str, Any]) -> Epoch:
+    others = (int(each) for each in hello["protocols"])
+    return Epoch(
+        hello["epoch"],
+        run_id,
+        role,
+        bool(hello["same_secret"]),
+        tuple(sorted(each for each in others if each != PROTOCOL)),
+    )
+
+
+def _info(raw: bytes | Exception) -> dict[str, str]:
+    if isinstance(raw, Exception):
+        raise raw
     lines = (line.partition(":") for line in raw.decode(errors="replace").splitlines())
     return {name: value for name, colon, value in lines if colon}
 

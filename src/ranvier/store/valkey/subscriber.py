@@ -56,8 +56,9 @@ class Subscriber:
     async def _subscribe(self) -> AbstractConnection:
         connection = await self._connect()
         try:
-            await connection.send_command(b"SUBSCRIBE", self._channel)
-            await connection.read_response()
+            async with asyncio.timeout(QUIET):
+                await connection.send_command(b"SUBSCRIBE", self._channel)
+                await connection.read_response()
         except BaseException:
             await disconnect(connection)
             raise
@@ -66,7 +67,7 @@ class Subscriber:
     async def _run(self, connection: AbstractConnection) -> None:
         while True:
             try:
-                with suppress(ValkeyError, OSError):
+                with suppress(Exception):  # whatever came: it may come no more
                     await self._listen(connection)
             finally:
                 await disconnect(connection)

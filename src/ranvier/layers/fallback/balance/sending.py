@@ -72,7 +72,7 @@ class Sent:
     def end(self, outcome: Outcome | None = None) -> None:
         """The call is not in flight any more."""
         self._in_flight.number -= 1
-        if outcome is FAILED and not _injected(self._attempts()):
+        if outcome is FAILED and not _tells_nothing(self._attempts()):
             self._fault()
 
     def answered(self) -> None:
@@ -82,8 +82,9 @@ class Sent:
             return  # a layer has answered
         self._count_retried(attempts)
         now, first = self._now(), attempts[-1].first_token
-        self._load.answers(now)
-        if first is not None and not _injected(attempts):  # without it, the length of the answer decides
+        if attempts[-1].endpoint is None:
+            self._load.answers(now)
+        if first is not None and not _tells_nothing(attempts):  # without it, the length of the answer decides
             self._loads.sample(self._load, first, now)
 
     def failed(self, error: BaseException) -> None:
@@ -93,7 +94,7 @@ class Sent:
         if not attempts:
             return  # nothing was sent
         self._count_retried(attempts)
-        if _injected(attempts):
+        if _tells_nothing(attempts):
             return
         if Outcome.of(error) is FAILED and getattr(error, "scope", None) in HEALTH:
             self._fault()
@@ -103,7 +104,7 @@ class Sent:
 
     def _count_retried(self, attempts: list[Attempt]) -> None:
         for each in attempts[:-1]:
-            if each.outcome in FAULTS and each.fault is None:
+            if each.outcome in FAULTS and not _tells_nothing([each]):
                 self._fault()
 
     def _fault(self) -> None:
@@ -118,6 +119,6 @@ class Sent:
         return self._call.pipeline.clock()
 
 
-def _injected(attempts: list[Attempt]) -> bool:
-    """True if the last attempt had a fault of `Chaos`: it says nothing about the target."""
-    return bool(attempts) and attempts[-1].fault is not None
+def _tells_nothing(attempts: list[Attempt]) -> bool:
+    """True if the last attempt had a fault of `Chaos`, or was sent to an endpoint of a tenant's own."""
+    return bool(attempts) and (attempts[-1].fault is not None or attempts[-1].endpoint is not None)

@@ -19,11 +19,11 @@ local function count_vote(circuit, current, before, after, hidden)
   circuit.failing = circuit.failing + one(now) - one(was)
 end
 
--- Replace what a worker said of a tenant in one half; `field` is its own count there.
-local function count_tenant(circuit, halves, half, tenant, field, said)
+-- Replace what a worker reported of a tenant in one half; `field` is its own count there.
+local function count_tenant(circuit, halves, half, tenant, field, report)
   local other = half == halves.now and halves.past or halves.now
   local mine = half.tallies[field]
-  if said.contents == mine.contents and said.failures == mine.failures then
+  if report.contents == mine.contents and report.failures == mine.failures then
     return
   end
   if not takes(circuit, halves, half, tenant, vote_of(mine) == nil) then
@@ -32,10 +32,10 @@ local function count_tenant(circuit, halves, half, tenant, field, said)
   mine = half.tallies[field]
   local before = half.tallies[tenant]
   local after = {
-    contents = before.contents + said.contents - mine.contents,
-    failures = before.failures + said.failures - mine.failures,
+    contents = before.contents + report.contents - mine.contents,
+    failures = before.failures + report.failures - mine.failures,
   }
-  put_tally(half, field, said)
+  put_tally(half, field, report)
   put_tally(half, tenant, after)
   count_vote(circuit, half == halves.now, before, after, vote_of(other.tallies[tenant]))
 end
@@ -43,18 +43,18 @@ end
 -- Take the counts of `worker` in the current half, or in the one before.
 local function count_all(name, circuit, worker, current, counts)
   local tenants, both = {}, {}
-  for _, said in ipairs(counts) do
-    tenants[#tenants + 1] = said.tenant
-    both[#both + 1] = said.tenant
-    both[#both + 1] = said.tenant .. '/' .. worker
+  for _, report in ipairs(counts) do
+    tenants[#tenants + 1] = report.tenant
+    both[#both + 1] = report.tenant
+    both[#both + 1] = report.tenant .. '/' .. worker
   end
   local halves = {
     now = open_half(now_key(name), current and both or tenants),
     past = open_half(past_key(name), current and tenants or both),
   }
   local half = current and halves.now or halves.past
-  for _, said in ipairs(counts) do
-    count_tenant(circuit, halves, half, said.tenant, said.tenant .. '/' .. worker, said)
+  for _, report in ipairs(counts) do
+    count_tenant(circuit, halves, half, report.tenant, report.tenant .. '/' .. worker, report)
   end
   write_half(half)
 end

@@ -1,0 +1,1 @@
+"""A chat model of LangChain behind our layers."""

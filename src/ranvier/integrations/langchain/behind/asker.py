@@ -1,0 +1,28 @@
+"""What writes a request for a chat model needs to know of the provider that asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ranvier.errors.provider import UnsupportedRequestError
+    from ranvier.pipeline.call import Call
+
+
+class Asker(Protocol):
+    """The provider that asks a chat model.
+
+    Attributes:
+        name: Its name.
+        chat_model: The chat model.
+        vendor: What the chat model calls its vendor in traces.
+        wire: The `provider` of the opaque parts of its answers, which only this provider gets back.
+    """
+
+    name: str
+    chat_model: Any
+    vendor: str
+    wire: str
+
+    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
+        """The error for what the chat model cannot be asked; the next target may."""
