@@ -28,7 +28,7 @@ PYODIDE = "314.0.7"
 ITS_WHEELS = ["--platform", "pyemscripten_2026_0_wasm32", "--implementation", "cp", "--abi", "cp314"]
 """CPython 3.14.2 for WebAssembly, and how pip is told which wheels fit it."""
 
-OWN_SESSIONS = ("browser", "instructor", "langchain", "sdks")
+OWN_SESSIONS = ("browser", "instructor", "langchain", "pydantic_ai_models", "sdks")
 """Folders of tests with a session of their own, which installs what they need."""
 
 ITS_LIBRARIES = ["hypothesis", "jsonschema", "opentelemetry-sdk", "pytest", "pytest-asyncio"]
@@ -128,10 +128,18 @@ def oracles(session: nox.Session) -> None:
 
 @nox.session
 def sdks(session: nox.Session) -> None:
-    """The official SDKs, at their newest, over our transport."""
+    """The official SDKs, at their newest: over our transport, and their clients as providers."""
     _install(session, "anthropic", "google-genai", "openai")
     _print_versions(session, "anthropic", "google-genai", "openai")
     session.run("pytest", "tests/sdks", *session.posargs)
+
+
+@nox.session
+def pydantic_ai(session: nox.Session) -> None:
+    """pydantic-ai, at its newest: its agents over a pipeline, and its models behind one."""
+    _install(session, "pydantic-ai-slim[openai]")
+    _print_versions(session, "pydantic-ai-slim", "openai")
+    session.run("pytest", "tests/pydantic_ai_models", *session.posargs)
 
 
 @nox.session
@@ -164,6 +172,16 @@ def sync(session: nox.Session) -> None:
     """`pipeline.sync` in Flask, Django, a notebook, Celery's prefork pool and gunicorn's workers."""
     _install(session, "celery", "django", "flask", "gunicorn", "ipykernel", "nbclient", "tqdm")
     session.run("pytest", *(session.posargs or ["tests/sync", "tests/mapping"]))
+
+
+@nox.session
+def many(session: nox.Session) -> None:
+    """100,000 prompts, killed and begun again; a thousand seeds of a thousand threads. Short in `tests`."""
+    _install(session)
+    sizes = {"RANVIER_MAP_PROMPTS": "100000", "RANVIER_MAP_KILLS": "20"}
+    crowds = {"RANVIER_SYNC_SEEDS": "1000", "RANVIER_SYNC_THREADS": "1000"}
+    chosen = session.posargs or ["tests/mapping/test_map_kills.py", "tests/sync/test_sync_crowd.py"]
+    session.run("pytest", "-s", *chosen, env={**sizes, **crowds})
 
 
 @nox.session

@@ -42,6 +42,7 @@ INTEGRATION = {
     "integrations",
     "langchain",
     "oracles",
+    "pydantic_ai_models",
     "real_server",
     "sdks",
     "security",

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "design.md": "tests/test_documents.py",
     "integrations.md": "tests/sdks/test_integrations_page.py",
     "langchain.md": "tests/langchain/test_langchain_page.py",
+    "pydantic-ai.md": "tests/pydantic_ai_models/test_pydantic_ai_page.py",
     "recipes.md": "tests/simulator/test_recipes_page.py",
     "structured-answers.md": "tests/messages/test_structured_answers_page.py",
     "sync.md": "tests/sync/test_sync_page.py",

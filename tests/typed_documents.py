@@ -28,7 +28,7 @@ allow_redefinition = True
 strict_optional = False
 disable_error_code = no-redef, str-bytes-safe, union-attr, var-annotated
 
-[mypy-celery.*,django.*,flask.*,instructor.*,langchain_core.*,langchain_openai.*,openai.*]
+[mypy-anthropic.*,celery.*,django.*,flask.*,instructor.*,langchain_core.*,langchain_openai.*,openai.*,pydantic_ai.*]
 ignore_missing_imports = True
 """
 

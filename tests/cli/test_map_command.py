@@ -4,6 +4,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,15 @@ def test_prompts_that_fail_are_named_and_sent_again(simulator, prompts, capsys):
     assert len(answers(prompts)) == 3
 
 
+@pytest.mark.parametrize("out", ["prompts.jsonl", "missing/out.jsonl", "missing/out.db"])
+def test_a_file_that_cannot_take_answers_is_status_2(simulator, prompts, capsys, out):
+    """Such as that of the prompts, which stays as it is."""
+    before = prompts.read_bytes()
+    assert main([*command(simulator, prompts), "--out", str(prompts.parent / out), "--quiet"]) == 2
+    assert out in capsys.readouterr().err
+    assert (prompts.read_bytes(), simulator.total) == (before, 0)
+
+
 def test_answers_may_go_into_a_database(simulator, prompts):
     """By the name of the file."""
     out = prompts.parent / "out.db"
@@ -108,6 +120,42 @@ def test_a_line_that_is_no_prompt_is_status_2(simulator, prompts, capsys, line, 
     assert main(command(simulator, prompts)) == 2
     assert complaint in capsys.readouterr().err
     assert simulator.total == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_prompts_may_come_from_a_named_pipe(simulator, prompts, capsys):
+    """Such as `<(...)` of a shell, which can be read only once."""
+    pipe = prompts.parent / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_bytes(prompts.read_bytes()))
+    writing.start()
+    assert main(["map", str(pipe), *command(simulator, prompts)[2:]]) == 0
+    writing.join()
+    assert capsys.readouterr().err == "ranvier map: 3 answered, 0 failed, 0 answered before\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")
+def test_answers_are_written_while_a_pipe_is_silent(simulator, prompts, monkeypatch):
+    """As behind a program that finds one prompt after the other."""
+    read, write = os.pipe()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(read))
+    found = []
+
+    def produce():
+        for number in range(3):
+            os.write(write, f'"Prompt {number}?"\n\n'.encode())
+            end = time.monotonic() + 20
+            while time.monotonic() < end and len(found) <= number:
+                found[:] = answers(prompts) if (prompts.parent / "out.jsonl").exists() else []
+        os.close(write)
+
+    producing = threading.Thread(target=produce)
+    producing.start()
+    begun = time.monotonic()
+    assert main(["map", "-", *command(simulator, prompts)[2:]]) == 0
+    producing.join()
+    assert [each["key"].partition("-")[0] for each in found] == ["1", "3", "5"]
+    assert time.monotonic() - begun < 20
 
 
 def test_a_missing_file_is_status_2(simulator, prompts, capsys):

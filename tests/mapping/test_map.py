@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib.util
+import io
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -55,6 +56,10 @@ class Counting:
 
 def built(provider: Any, **settings: Any) -> Pipeline:
     return Pipeline(Deadline(600), Fallback(provider), Retry(0), **settings)
+
+
+async def stall_async(item: Any) -> None:
+    """Where a plain function is needed."""
 
 
 def numbered(number: int) -> list[str]:
@@ -234,19 +239,6 @@ async def test_a_cancelled_reader_stops_it() -> None:
     assert_settled(pipeline)
 
 
-async def test_an_iterable_that_fails_ends_it() -> None:
-    """After the results of what had been sent."""
-
-    def failing() -> Iterator[str]:
-        yield "one"
-        raise ValueError("the database is gone")
-
-    results = aiter(built(Counting(0)).map(failing(), concurrency=1))
-    assert (await anext(results)).text == "ONE"
-    with pytest.raises(ValueError, match="the database is gone"):
-        await anext(results)
-
-
 async def test_an_iterable_that_raises_a_cancellation_is_an_error() -> None:
     """And no shorter list of results."""
 
@@ -296,7 +288,12 @@ async def test_a_run_is_read_once() -> None:
         ({"concurrency": 0}, "concurrency=0"),
         ({"errors": "ignore"}, "errors='ignore'"),
         ({"file": 7}, "file is a int"),
+        ({"prompts": {"a": "one"}}, r"prompts is a mapping: give prompts.items\(\)"),
         ({"progress": "yes"}, "progress is a str"),
+        ({"progress": stall_async}, "progress is async: give True, or a plain function"),
+        ({"key": "id"}, "key is a str: give a plain function of a prompt"),
+        ({"prompt": stall_async}, "prompt is async: give a plain function of a prompt"),
+        ({"total": -1}, "total=-1"),
         ({"to": "nobody"}, "nobody"),
         ({"deadline": -1}, "deadline"),
         ({"max_tokens": 0}, "max_tokens"),
@@ -332,14 +329,34 @@ async def test_progress_is_shown_to_a_function() -> None:
     assert str(last) == "2.0/s, 1 failed, cost 38.0000, 0:00 left"
 
 
-async def test_a_function_that_fails_is_not_called_again(caplog: pytest.LogCaptureFixture) -> None:
-    """The run goes on."""
-    results = (
-        await built(Counting()).map(numbered(20), concurrency=1, progress=lambda progress: 1 / 0).collect()
-    )
+@pytest.mark.parametrize("raised", [ZeroDivisionError, asyncio.CancelledError])
+async def test_a_function_that_fails_is_not_called_again(
+    caplog: pytest.LogCaptureFixture, raised: type[BaseException]
+) -> None:
+    """The run goes on; a cancellation that it raises is not that of the reader."""
+
+    def fail(progress: Progress) -> None:
+        raise raised
+
+    results = await built(Counting()).map(numbered(20), concurrency=1, progress=fail).collect()
     assert len(results) == 20
     assert len(caplog.records) == 1
     assert "progress=" in caplog.text
+
+
+async def test_a_terminal_that_is_gone_ends_the_bar_and_not_the_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `2>&1 | head`."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    run = built(Counting()).map(numbered(20), concurrency=1, progress=True)
+    monkeypatch.setattr("sys.stderr", Gone())
+    assert len(await run.collect()) == 20
+    assert "the run goes on" in caplog.text
 
 
 async def test_the_bar_is_drawn_by_rich(capsys: pytest.CaptureFixture[str]) -> None:

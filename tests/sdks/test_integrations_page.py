@@ -51,3 +51,21 @@ def test_the_sync_client_of_the_page_asks_through_the_pipeline(monkeypatch: pyte
             )
         assert answer.choices[0].message.content
         names["pipeline"].sync.close()
+
+
+async def test_the_clients_of_the_page_are_asked_by_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenAI is down, so that Claude answers."""
+    *_, code = CODE.findall(PAGE.read_text(encoding="utf-8"))
+    async with Simulator() as simulator:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-ours")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ours")
+        monkeypatch.setenv("OPENAI_BASE_URL", simulator.url("openai"))
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.url("anthropic").removesuffix("/v1"))
+        names: dict[str, Any] = {}
+        exec(code, names)
+        simulator.down("openai")
+        assert await names["ask"]("Why?")
+        await names["pipeline"].aclose()
+        await names["gpt"].close()
+        await names["claude"].close()
+    assert simulator.requests_to("anthropic")

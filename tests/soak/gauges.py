@@ -40,9 +40,9 @@ def keep_heap_whole() -> None:
         mallopt(M_MMAP_THRESHOLD, 128 * 1024)
 
 
-def resident() -> int:
-    """The bytes of this process that are in memory."""
-    with open("/proc/self/statm") as file:
+def resident(process: int | str = "self") -> int:
+    """The bytes of a process that are in memory; by default of this one."""
+    with open(f"/proc/{process}/statm") as file:
         return int(file.read().split()[1]) * PAGE
 
 

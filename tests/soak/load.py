@@ -28,6 +28,12 @@ THINGS = {"complete": 40, "stream": 25, "cancel": 10, "hurry": 5, "leave": 10, "
 """What callers do, and how often: methods of `Load`."""
 
 
+def url_of(provider: str, port: int) -> str:
+    """Where to ask `provider`, of a simulator that listens there."""
+    suffix = {"openai": "/v1", "gemini": "/v1beta"}.get(provider, "")
+    return f"http://127.0.0.1:{port}/{provider}{suffix}"
+
+
 def stack(url: Callable[[str], str]) -> Pipeline:
     """The layers that we recommend, with limits and bounds so small that all of them are met."""
     return Pipeline(

@@ -23,7 +23,7 @@ if __name__ == "__main__":  # in the place of this folder, whose modules have na
 
 from ranvier.testing import settled
 from soak.gauges import Complaints, Lag, Memory, keep_heap_whole, left_open, until_ended
-from soak.load import THINGS, Load, stack
+from soak.load import THINGS, Load, stack, url_of
 
 CALLERS = 32
 
@@ -45,17 +45,20 @@ class Outcome:
 
 
 class Providers:
-    """The process in which the simulator runs."""
+    """The process in which the simulator runs.
+
+    Attributes:
+        port: Where it listens.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         self._process = process
-        self._port = int(process.stdout.readline())
+        self.port = int(process.stdout.readline())
 
     def url(self, provider: str) -> str:
         """Where to ask `provider`."""
-        suffix = {"openai": "/v1", "gemini": "/v1beta"}.get(provider, "")
-        return f"http://127.0.0.1:{self._port}/{provider}{suffix}"
+        return url_of(provider, self.port)
 
     def end(self) -> tuple[int, int, int]:
         """Requests in progress, open connections and requests served, once it has been told to end."""

@@ -104,7 +104,7 @@ async def test_every_key_ends_some_time(valkey_server: ValkeyServer) -> None:
 async def test_a_stopped_server_fails_in_time(own_valkey: ValkeyServer) -> None:
     """After 250 ms, and at once from then on; once it goes on, the next session works."""
     store = ValkeyStore(own_valkey.url)
-    async with session_with(store) as (session, _):
+    async with session_with(store) as (session, received):
         own_valkey.pause()
         started = time.monotonic()
         with pytest.raises(StoreError, match="did not answer in time"):
@@ -114,8 +114,10 @@ async def test_a_stopped_server_fails_in_time(own_valkey: ValkeyServer) -> None:
             await session.execute([Look()])
         own_valkey.resume()
         async with session_with(store) as (again, _):
-            assert await again.execute([Look()])
+            assert await again.execute([Isolate(KEY, "a")])
             assert again.epoch == session.epoch
+            await asyncio.sleep(0.1)
+            assert received == []  # the pushes have ended as well
 
 
 async def test_a_loop_that_stood_still_is_not_a_server_that_did(valkey_server: ValkeyServer) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import signal
 import subprocess
 import sys
 import threading
@@ -147,6 +148,57 @@ def test_two_threads_may_close_it_at_once() -> None:
     for thread in threads:
         thread.join(5)
     assert (len(provider.closed), loops()) == (1, [])
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers of this kind")
+def test_a_close_that_ctrl_c_ends_holds_up_no_further_one() -> None:
+    """While it waits for a thread to leave: the loop ends, and the end of the process waits for nothing."""
+    _, pipeline = built("one")
+    pipeline.sync.complete("Why?")
+    inside, leave = threading.Event(), threading.Event()
+
+    class Slow(list[str]):
+        def __len__(self) -> int:
+            inside.set()
+            leave.wait(10)
+            return 0
+
+    thread = threading.Thread(target=pipeline.sync.map, args=(Slow(),))
+    thread.start()
+    inside.wait(5)
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.sync.close()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    closing = threading.Thread(target=pipeline.sync.close)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+    assert loops() == []
+    leave.set()
+    thread.join(5)
+
+
+def test_a_call_that_comes_too_late_gets_an_error_and_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has passed the door when the pipeline closes: its coroutine never begins, and is closed."""
+    monkeypatch.setattr("ranvier.pipeline.blocking.own_loop.GRACE", 0.01)
+    _, pipeline = built("one", "two")
+    pipeline.sync.complete("Why?")
+
+    def work() -> Any:
+        pipeline.sync.close()
+        return pipeline.complete("Why?")
+
+    with pytest.raises(ConfigurationError, match="is closed"):
+        pipeline.sync.run(work)
+    gc.collect()
 
 
 def test_a_listener_that_exits_ends_the_loop_and_no_thread_waits() -> None:

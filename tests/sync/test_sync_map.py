@@ -67,6 +67,36 @@ def test_a_closing_pipeline_ends_a_run() -> None:
     closing.join()
 
 
+def test_threads_that_share_a_run_get_each_result_once() -> None:
+    """Whichever of them begins it."""
+    with built().sync as sync:
+        run = sync.map(map(str, range(2000)))
+        start = threading.Barrier(8)
+        found: list[list[int]] = [[] for _ in range(8)]
+
+        def read(own: list[int]) -> None:
+            start.wait()
+            own.extend(result.index for result in run)
+
+        threads = [threading.Thread(target=read, args=(own,)) for own in found]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert sorted(index for own in found for index in own) == list(range(2000))
+
+
+def test_a_run_that_another_thread_closes_has_no_shorter_list() -> None:
+    """`collect` raises an error."""
+    with built(["a", "b", stall()]).sync as sync:
+        run = sync.map(map(str, range(9)), concurrency=1)
+        closing = threading.Timer(0.1, run.close)
+        closing.start()
+        with pytest.raises(RuntimeError, match="this run was stopped, and has not all results"):
+            run.collect()
+        closing.join()
+
+
 def test_what_the_iterable_raises_is_raised_in_the_thread() -> None:
     """And bad arguments at once."""
 

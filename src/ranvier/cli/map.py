@@ -12,26 +12,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import hashlib
-import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ranvier.cli import targets
+from ranvier.cli import prompt_lines, targets
 from ranvier.cli.ask import INTERRUPTED
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.build import build_request
-from ranvier.messages.request import Request
 
 if TYPE_CHECKING:
     from ranvier.pipeline.mapping.progress import Progress
     from ranvier.pipeline.pipeline import Pipeline
-
-FIELDS = ("prompt", "messages", "key", "id", "system", "max_tokens")
-"""Fields of a line."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -69,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if targets.all_lack_keys(pipeline):
         return 1
     try:
-        total = None if args.prompts == "-" else sum(1 for _ in _read(args.prompts))  # and all are checked
-        progress = asyncio.run(_map(pipeline, _read(args.prompts), args, total))
+        progress = asyncio.run(_map(pipeline, args, prompt_lines.count(args.prompts)))
     except KeyboardInterrupt:
         _print_to_stderr("interrupted: the same command goes on where it was")
         return INTERRUPTED
@@ -82,18 +71,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if progress.failed else 0
 
 
-async def _map(
-    pipeline: Pipeline, items: Iterator[Any], args: argparse.Namespace, total: int | None
-) -> Progress:
+async def _map(pipeline: Pipeline, args: argparse.Namespace, total: int | None) -> Progress:
     options = {"system": args.system, "max_tokens": args.max_tokens}
     async with pipeline:
         run = pipeline.map(
-            items,
+            prompt_lines.read(args.prompts),
             concurrency=args.concurrency,
             in_order=False,
             file=args.out,
             key=lambda item: item["key"],
-            prompt=lambda item: _request(item, options),
+            prompt=lambda item: prompt_lines.request_of(item, options),
             progress=not args.quiet and sys.stderr.isatty(),
             total=total,
             deadline=args.deadline,
@@ -102,46 +89,6 @@ async def _map(
             if result.error is not None:
                 _print_to_stderr(f"prompt {result.key}: {result.error}")
         return run.progress
-
-
-# --- prompts -------------------------------------------------------------------------------------
-
-
-def _read(path: str) -> Iterator[dict[str, Any]]:
-    """The prompts of a file, each with its key."""
-    with contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _item(line, f"{path}, line {number}", number)
-
-
-def _item(line: str, where: str, number: int) -> dict[str, Any]:
-    try:
-        item = json.loads(line)
-    except ValueError as error:
-        raise ConfigurationError(f"{where}: this is not JSON: {error}") from None
-    if isinstance(item, str):
-        item = {"prompt": item}
-    if not isinstance(item, dict) or ("prompt" in item) == ("messages" in item):
-        raise ConfigurationError(f"{where}: give a text, or an object with prompt or messages")
-    unknown = [name for name in item if name not in FIELDS]
-    if unknown:
-        raise ConfigurationError(
-            f"{where}: {unknown[0]!r:.60} is unknown: the fields are {', '.join(FIELDS)}"
-        )
-    key = item.get("key", item.get("id"))
-    return {**item, "key": _digest(line, number) if key is None else key}
-
-
-def _digest(line: str, number: int) -> str:
-    """The key of a line without one: a line that is changed is sent again."""
-    return f"{number}-{hashlib.blake2b(line.strip().encode(), digest_size=8).hexdigest()}"
-
-
-def _request(item: dict[str, Any], options: dict[str, Any]) -> Request:
-    given = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
-    prompt = item["prompt"] if "prompt" in item else item["messages"]
-    return build_request(prompt, {**options, **given})  # type: ignore[typeddict-item]  # because: it checks them
 
 
 def _print_to_stderr(*lines: str) -> None:

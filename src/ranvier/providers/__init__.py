@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.pydantic_ai_models import from_pydantic_ai
+    from ranvier.providers.sdk.clients import from_anthropic, from_genai, from_openai
     from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
@@ -55,7 +57,13 @@ _MODULES = {
 }
 """The module that defines each adapter class."""
 
-_FUNCTIONS = {"from_langchain": "ranvier.integrations.langchain.wrapped"}
+_FUNCTIONS = {
+    "from_anthropic": "ranvier.providers.sdk.clients",
+    "from_genai": "ranvier.providers.sdk.clients",
+    "from_langchain": "ranvier.integrations.langchain.wrapped",
+    "from_openai": "ranvier.providers.sdk.clients",
+    "from_pydantic_ai": "ranvier.providers.pydantic_ai_models",
+}
 """The module of each function that makes a provider of what another library has."""
 
 __all__ = [
@@ -71,7 +79,11 @@ __all__ = [
     "OpenRouter",
     "Stub",
     "Vertex",
+    "from_anthropic",
+    "from_genai",
     "from_langchain",
+    "from_openai",
+    "from_pydantic_ai",
 ]
 
 

@@ -61,7 +61,9 @@ class Epoch:
 class Session(Protocol):
     """A worker's connection to a store, on one event loop. A failed round trip ends it."""
 
-    epoch: Epoch
+    @property
+    def epoch(self) -> Epoch:
+        """Which data it speaks to."""
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
         """Carry out a batch in one round trip; the replies come in the same order.

@@ -1,59 +1,63 @@
-"""Sends prompts to providers that fail at random, until it is killed: `python killed.py FILE PROMPTS SEED`.
+"""Sends prompts to simulated providers, until it is killed: `python killed.py FILE PROMPTS SEED PORT`.
 
-It prints the most memory that it has used, in kilobytes, if it comes to its end.
+It prints how many prompts are over, now and then. When none is left without an answer, it ends.
 """
 
+from __future__ import annotations
+
 import asyncio
-import random
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ranvier import OverloadedError, Pipeline, RateLimitError, Response
-from ranvier.layers import Deadline, Fallback, Retry
+if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-
-class Unreliable:
-    """Answers most prompts, and fails or dawdles for the others."""
-
-    default_model = "unreliable"
-
-    def __init__(self, name: str, seed: int) -> None:
-        self.name = name
-        self.rng = random.Random(seed)
-
-    async def complete(self, call: Any) -> Response:
-        chance = self.rng.random()
-        await asyncio.sleep(0.002 if chance < 0.02 else 0)
-        if chance > 0.9:
-            raise OverloadedError("busy", provider=self.name)
-        if chance > 0.85:
-            raise RateLimitError("slow down", provider=self.name, retry_after=0.001)
-        return Response(f"answer to {call.request.messages[0].text}")
+from ranvier import Deployment, Pipeline
+from ranvier.layers import Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.pipeline import Progress
+from ranvier.providers import Anthropic, Gemini, OpenAI
+from soak.load import url_of  # because: the path has to be set before
+from support.mapping.killing import prompt_of
 
 
-async def main(file: str, number: int, seed: int) -> None:
-    """All prompts, again and again until none has failed."""
-    providers = Unreliable("first", seed), Unreliable("second", seed + 1)
-    pipeline = Pipeline(
-        Deadline(60), Fallback(*providers), Retry(2, base_delay=0.001, budget=None), listeners=()
+def stack(port: int) -> Pipeline:
+    """Three providers, which a call asks one after the other; the few prompts that fail are sent again."""
+    url = partial(url_of, port=port)
+    return Pipeline(
+        Deadline(20),
+        Fallback(
+            Deployment(Anthropic("ours", base_url=url("anthropic")), "claude-sonnet-5"),
+            Deployment(OpenAI("ours", base_url=url("openai")), "gpt-5.2"),
+            Deployment(Gemini("ours", base_url=url("gemini")), "gemini-3-flash-preview"),
+        ),
+        Retry(max_retries=3, base_delay=0.05, budget=None),
+        Throttle(max_wait=5),
+        Timeout(seconds=5, connect=2),
+        listeners=(),
     )
-    async with pipeline:
+
+
+def show(progress: Progress) -> None:
+    """Tell the process that kills this one."""
+    print(progress.done, flush=True)
+
+
+async def main(file: str, number: int, seed: int, port: int) -> None:
+    """All prompts, again and again until none has failed."""
+    async with stack(port) as pipeline:
         left = True
         while left:
             left = False
-            prompts = (f"prompt {index}" for index in range(number))
-            async for result in pipeline.map(prompts, file=file, in_order=seed % 2 == 0):
+            run = pipeline.map(
+                (prompt_of(index) for index in range(number)),
+                file=file,
+                in_order=seed % 2 == 0,
+                progress=show,
+            )
+            async for result in run:
                 left |= result.error is not None
-    print(most_memory())
-
-
-def most_memory() -> int:
-    """Kilobytes; 0 where the system does not say it of this process alone."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))

@@ -8,6 +8,7 @@ from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
+from support.mutants.clients import MUTANTS as OF_CLIENTS
 from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
@@ -38,6 +39,7 @@ from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
     *OF_CHAOS,
+    *OF_CLIENTS,
     *OF_ADAPTIVE,
     *OF_AZURE,
     *OF_BALANCES,

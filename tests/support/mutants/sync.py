@@ -6,11 +6,13 @@ ASK = "pipeline/blocking/ask.py"
 FEED = "pipeline/blocking/feed.py"
 OWN_LOOP = "pipeline/blocking/own_loop.py"
 PORTAL = "pipeline/blocking/portal.py"
+RUN = "pipeline/blocking/run.py"
 STREAM = "pipeline/blocking/stream.py"
 
 CALLS = "tests/sync/test_sync_calls.py"
 CLOSING = "tests/sync/test_sync_closing.py"
 FORKS = "tests/sync/test_sync_forks.py"
+MAP = "tests/sync/test_sync_map.py"
 STREAMS = "tests/sync/test_sync_streams.py"
 
 MUTANTS = [
@@ -61,6 +63,24 @@ MUTANTS = [
         "        self.loop._closed = True",
         "        self.loop._unused = True",
         f"{FORKS}::test_a_child_may_fork_again_and_close",
+    ),
+    mutant(
+        "SYNC9", "a coroutine that comes too late is never awaited", ASK,
+        "            self._work.close()\n\n    def cancel",
+        "            pass\n\n    def cancel",
+        f"{CLOSING}::test_a_call_that_comes_too_late_gets_an_error_and_is_no_warning",
+    ),
+    mutant(
+        "SYNC11", "a close that Ctrl-C ends lets the next one wait for ever", OWN_LOOP,
+        "        finally:\n            try:\n                portal",
+        "        except OSError:\n            raise\n        else:\n            try:\n                portal",
+        f"{CLOSING}::test_a_close_that_ctrl_c_ends_holds_up_no_further_one",
+    ),
+    mutant(
+        "SYNC12", "two threads that share a run both begin it", RUN,
+        "                feed = self._feed = self._feed or self._begin()",
+        "                feed = self._feed = self._begin()",
+        f"{MAP}::test_threads_that_share_a_run_get_each_result_once",
     ),
     mutant(
         "SYNC10", "garbage keeps its thread", OWN_LOOP,

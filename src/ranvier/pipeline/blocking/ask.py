@@ -86,6 +86,12 @@ class Ask(Generic[T]):
         self._running.release()
         return True
 
+    def abandon(self, error: BaseException) -> None:
+        """End the wait with `error`, and the coroutine if it has not begun: the loop runs no more."""
+        self.finish(error)
+        if self._task is None:
+            self._work.close()
+
     def cancel(self) -> None:
         """Cancel the coroutine once, without waiting."""
         try:

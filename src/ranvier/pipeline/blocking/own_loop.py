@@ -117,26 +117,31 @@ class OwnLoop:
         """See `SyncPipeline.close`."""
         validation.seconds("drain", drain)
         self._check_thread(4)
-        with self._changed:
-            self._closed = True
-            self._changed.wait_for(lambda: not self._closing)
-            portal = self._portal
-            if portal is None:
-                return
-            self._closing = True
+        portal = None
         try:
-            if portal.opened and not portal.ended:
+            with self._changed:
+                self._closed = True
+                self._changed.wait_for(lambda: not self._closing)
+                portal = self._portal
+                self._closing = portal is not None
+            if portal is not None and portal.opened and not portal.ended:
                 portal.run(self._pipeline.aclose(drain))
         finally:
-            self._end(portal)
+            if portal is not None:
+                self._end(portal)
 
     def _end(self, portal: Portal) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not portal.users, GRACE)
-        portal.stop()
-        with self._changed:
-            self._portal, self._closing = None, False
-            self._changed.notify_all()
+        """End the portal, also if Ctrl-C ends a wait: the next one who closes would wait for ever."""
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not portal.users, GRACE)
+        finally:
+            try:
+                portal.stop()
+            finally:
+                with self._changed:
+                    self._portal, self._closing = None, False
+                    self._changed.notify_all()
 
     def open(self) -> None:
         """Open the pipeline, even if it is closed."""

@@ -76,11 +76,10 @@ class Portal:
         try:
             self.loop.call_soon_threadsafe(self._start, ask, context=Context())
         except RuntimeError:  # the loop is closed
-            ask.finish(closed_error())
-        if self.ended:  # perhaps too late for `_serve` to see it
-            ask.finish(closed_error())
-        if ask.done:
             self._asks.discard(ask)
+            ask.abandon(closed_error())
+        if self.ended:  # perhaps too late for the loop to begin it
+            ask.finish(closed_error())
 
     def _start(self, ask: Ask[Any]) -> None:
         task = ask.start()
@@ -110,7 +109,7 @@ class Portal:
         """The loop runs no more: no thread may wait for it."""
         self.ended = True
         for ask in list(self._asks):
-            ask.finish(error)
+            ask.abandon(error)
         self._asks.clear()
 
     # --- the end ---------------------------------------------------------------------------------

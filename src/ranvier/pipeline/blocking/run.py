@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self
 
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.response import ParsedT_co
 from ranvier.pipeline.blocking.entered import Entered
 from ranvier.pipeline.blocking.feed import Feed
+from ranvier.pipeline.mapping.run import stopped_error
 
 if TYPE_CHECKING:
     from ranvier.pipeline.mapping.progress import Progress
@@ -26,6 +29,7 @@ class SyncRun(Generic[ParsedT_co]):
     def __init__(self, sync: Entered, run: Run[ParsedT_co]) -> None:
         self._feed: Feed[Result[ParsedT_co]] | None = None
         self._closed = False
+        self._beginning = threading.Lock()
         self._sync = sync
         self._run = run
 
@@ -40,27 +44,50 @@ class SyncRun(Generic[ParsedT_co]):
     def __next__(self) -> Result[ParsedT_co]:
         if self._closed:
             raise StopIteration
-        return (self._feed or self._begin()).take()
+        feed = self._feed
+        if feed is None:
+            with self._beginning:  # of two threads that share a run, one begins it
+                feed = self._feed = self._feed or self._begin()
+        try:
+            return feed.take()
+        except ConfigurationError:  # cancelled: by `close` in another thread, or the loop has ended
+            if self._closed:
+                raise StopIteration from None
+            raise
 
     def _begin(self) -> Feed[Result[ParsedT_co]]:
         portal = self._sync.enter()
         try:
             run = self._run
-            feed = self._feed = Feed(lambda: run, portal.loop)
-            portal.submit(feed)
-            feed.take()  # it is open
+            feed: Feed[Result[ParsedT_co]] = Feed(lambda: run, portal.loop)
+            try:
+                portal.submit(feed)
+                feed.take()  # it is open
+            except BaseException:
+                self._closed = True
+                feed.cancel()
+                feed.wait()
+                raise
         finally:
             self._sync.leave(portal)
         return feed
 
     def collect(self) -> list[Result[ParsedT_co]]:
-        """All results, in the order of the prompts, or as they came with `in_order=False`."""
+        """All results, in the order of the prompts, or as they came with `in_order=False`.
+
+        Raises:
+            RuntimeError: another thread has closed the run, so that they are not all.
+        """
         with self:
-            return list(self)
+            results = list(self)
+            if self._closed:
+                raise stopped_error()
+            return results
 
     def close(self) -> None:
         """Stop: calls in flight are cancelled."""
-        feed, self._closed = self._feed, True
+        with self._beginning:
+            feed, self._closed = self._feed, True
         if feed is not None and not feed.done:
             feed.cancel()
             feed.wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ranvier.errors.configuration import ConfigurationError
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
     from ranvier.messages.response import Response
 
 
+LINES = (".jsonl", ".ndjson")
+"""Ends of the names of files with a line for each answer."""
+
+TABLE = (".db", ".sqlite", ".sqlite3")
+"""Ends of the names of files with a table of answers."""
+
+
 class Answers(Protocol):
     """A file with one record for each key; it never has two of one key."""
 
@@ -20,7 +29,11 @@ class Answers(Protocol):
         """True if it has the answer to the prompt with that key."""
 
     def add(self, record: dict[str, Any]) -> None:
-        """Write an answer; when this returns, the end of the process does not lose it."""
+        """Write an answer; when this returns, the end of the process does not lose it.
+
+        Raises:
+            OSError: it could not be written.
+        """
 
     def close(self) -> None:
         """Let go of the file."""
@@ -48,21 +61,23 @@ def record_of(key: str, index: int, response: Response[Any]) -> dict[str, Any]:
     return record
 
 
-def open_answers(file: Any) -> Answers:
+def check_kind(file: str | PathLike[str]) -> None:
+    """Raise a `ConfigurationError` if the name of `file` does not say how answers are written."""
+    if Path(file).suffix not in (*LINES, *TABLE):
+        raise ConfigurationError(f"file={str(file)!r:.200}: end its name in .jsonl, or, for SQLite, in .db")
+
+
+def open_answers(file: str | PathLike[str]) -> Answers:
     """The file of answers at the path `file`, by the end of its name.
 
     Raises:
         ConfigurationError: it is no such file, damaged, or in use by another run.
     """
-    from pathlib import Path
-
     path = Path(file)
-    if path.suffix in (".jsonl", ".ndjson"):
+    if path.suffix in LINES:
         from ranvier.pipeline.mapping.jsonl_answers import JsonlAnswers
 
         return JsonlAnswers(path)
-    if path.suffix in (".db", ".sqlite", ".sqlite3"):
-        from ranvier.pipeline.mapping.sqlite_answers import SqliteAnswers
+    from ranvier.pipeline.mapping.sqlite_answers import SqliteAnswers
 
-        return SqliteAnswers(path)
-    raise ConfigurationError(f"file={str(file)!r:.200}: end its name in .jsonl, or, for SQLite, in .db")
+    return SqliteAnswers(path)

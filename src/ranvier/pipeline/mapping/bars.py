@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from importlib import import_module
@@ -36,26 +37,42 @@ def bar_for(progress: bool | Show) -> Bar | None:
     if progress is False:
         return None
     if progress is not True:
-        return _Function(progress)
+        return _UntilItFails(_Function(progress))
     if find_spec("rich") is not None:
-        return _Rich()
+        return _UntilItFails(_Rich())
     if find_spec("tqdm") is not None:
-        return _Tqdm()
+        return _UntilItFails(_Tqdm())
     raise ConfigurationError("progress=True needs rich or tqdm: pip install rich, or give a function")
+
+
+class _UntilItFails:
+    """A bar that is not used any more once it has raised an error: a terminal may be gone, a run goes on."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar: Bar | None = bar
+
+    def update(self, progress: Progress) -> None:
+        self._try(lambda bar: bar.update(progress))
+
+    def close(self) -> None:
+        self._try(lambda bar: bar.close())
+
+    def _try(self, step: Callable[[Bar], None]) -> None:
+        if self._bar is None:
+            return
+        try:
+            step(self._bar)
+        except (Exception, asyncio.CancelledError):  # nothing is awaited: this is an error of its own
+            self._bar = None
+            logger.exception("progress=... raised an error and is not shown any more; the run goes on")
 
 
 class _Function:
     def __init__(self, show: Show) -> None:
-        self._show: Show | None = show
+        self._show = show
 
     def update(self, progress: Progress) -> None:
-        if self._show is None:
-            return
-        try:
-            self._show(progress)
-        except Exception:
-            self._show = None
-            logger.exception("progress=... raised an error and is not called any more; the run goes on")
+        self._show(progress)
 
     def close(self) -> None:
         pass
@@ -69,8 +86,12 @@ class _Rich:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Display
 
+        class Terminal(Console):
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError  # rich would end the process, and throw away its standard output
+
         columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
-        self._display = Display(*columns, console=Console(stderr=True))
+        self._display = Display(*columns, console=Terminal(stderr=True))
         self._task = self._display.add_task("", total=None)
         self._display.start()
 

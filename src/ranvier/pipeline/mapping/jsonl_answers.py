@@ -7,10 +7,14 @@ import hashlib
 import json
 import os
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
+
+BEGIN = b'{"key":"'
+"""How each line begins: a file without a whole line is ours if it begins like that."""
 
 
 class JsonlAnswers:
@@ -22,7 +26,7 @@ class JsonlAnswers:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: set[bytes] = set()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        self._file = FileIO(path, "a+")  # garbage closes it, too
         try:
             _lock(self._file, path)
             self._read()
@@ -31,27 +35,34 @@ class JsonlAnswers:
             raise
 
     def _read(self) -> None:
-        whole = 0
-        with open(self._file, "rb", closefd=False) as lines:
+        whole, line = 0, b""
+        with open(self._path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.endswith(b"\n"):
                     break
                 whole += len(line)
                 if line.strip():
                     self._known.add(_digest(self._key_of(line, number)))
-        if whole < os.fstat(self._file).st_size:
-            os.ftruncate(self._file, whole)
+        if line.endswith(b"\n") or not line:
+            return
+        if not self._known and line[: len(BEGIN)] != BEGIN[: len(line)]:
+            raise self._foreign(1)
+        self._file.truncate(whole)
 
     def _key_of(self, line: bytes, number: int) -> str:
         try:
-            key = json.loads(line)["key"]
-        except (ValueError, KeyError, TypeError):
-            key = None
-        if not isinstance(key, str):
-            raise ConfigurationError(
-                f"{self._path}, line {number}: this is no answer of a former run: give another file"
-            )
+            record = json.loads(line)
+            key, text = record["key"], record["text"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise self._foreign(number) from None
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise self._foreign(number)
         return key
+
+    def _foreign(self, line: int) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._path}, line {line}: this is no answer of a former run: give another file"
+        )
 
     def __contains__(self, key: str) -> bool:
         return _digest(key) in self._known
@@ -59,22 +70,26 @@ class JsonlAnswers:
     def add(self, record: dict[str, Any]) -> None:
         """See `Answers.add`."""
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        written = os.write(self._file, line)
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            what = f"an answer could not be written: {error.strerror}"
+            raise OSError(error.errno, what, str(self._path)) from error
         if written < len(line):  # leave no half of a line before the next one
-            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
             raise OSError(errno.ENOSPC, "an answer could not be written whole", str(self._path))
         self._known.add(_digest(record["key"]))
 
     def close(self) -> None:
         """See `Answers.close`."""
-        os.close(self._file)
+        self._file.close()
 
 
 def _digest(key: str) -> bytes:
     return hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def _lock(file: int, path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     """Keep a second run from writing to the same file, where the system can."""
     if sys.platform == "win32":
         return

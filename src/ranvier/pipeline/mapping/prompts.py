@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sized
+import logging
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sized,
+)
 from dataclasses import dataclass
 from typing import Any
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.build import Prompt, build_request
+from ranvier.messages.characters import whole_characters
 from ranvier.messages.saved.dumping import dump
 from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.mapping.answers import Answers
+from ranvier.pipeline.mapping.settings import check_function
+
+logger = logging.getLogger("ranvier.map")
 
 MAX_KEY = 1024
 """Characters of a key."""
 
 BREATH = 500
-"""Prompts that are skipped, or read, before other tasks of the loop get a turn."""
+"""Prompts that are read before other tasks of the loop get a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,11 @@ class Prompts:
         prompt: Callable[[Any], Prompt] | None,
         total: int | None,
     ) -> None:
+        for name, function in (("key", key), ("prompt", prompt)):
+            if function is not None:
+                check_function(name, function, "a plain function of a prompt")
+        if total is not None:
+            validation.count("total", total, least=0)
         self.total = len(items) if total is None and isinstance(items, Sized) else total
         self.skipped = 0
         self.known: Answers | None = None
@@ -62,6 +83,8 @@ class Prompts:
     async def next(self) -> Asked | None:
         """The next prompt to send; `None` after the last one."""
         while True:
+            if self._index % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             try:
                 item = (
                     await anext(self._items) if isinstance(self._items, AsyncIterator) else next(self._items)
@@ -75,8 +98,16 @@ class Prompts:
                 turn, self._turn = self._turn, self._turn + 1
                 return Asked(turn, index, key, item)
             self.skipped += 1
-            if index % BREATH == 0:
-                await asyncio.sleep(0)
+
+    async def aclose(self) -> None:
+        """Close the iterable, if it is a generator: its cleanup belongs to the task that has read it."""
+        try:
+            if isinstance(self._items, AsyncGenerator):
+                await self._items.aclose()
+            elif isinstance(self._items, Generator):
+                self._items.close()
+        except Exception:
+            logger.exception("the generator of prompts raised an error as it was closed")
 
     def ended(self, asked: Asked) -> None:
         """It is not in flight any more."""
@@ -106,6 +137,11 @@ class Prompts:
 
 
 def _iterator(items: Any) -> Iterator[Any] | AsyncIterator[Any]:
+    if isinstance(items, Mapping):
+        raise ConfigurationError(
+            "prompts is a mapping: give prompts.items(), with key=lambda item: item[0] and "
+            "prompt=lambda item: item[1]"
+        )
     if isinstance(items, (str, bytes)) or not isinstance(items, (Iterable, AsyncIterable)):
         raise ConfigurationError(
             f"prompts is a {type(items).__name__}: give a list, or another iterable, of prompts"
@@ -116,10 +152,10 @@ def _iterator(items: Any) -> Iterator[Any] | AsyncIterator[Any]:
 def _checked(key: object, index: int) -> str:
     if isinstance(key, int) and not isinstance(key, bool):
         return str(key)
-    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY or whole_characters(key) != key:
         raise ConfigurationError(
             f"key=... returned a {type(key).__name__} for prompt {index}: return a number, or a str of 1 to "
-            f"{MAX_KEY} characters"
+            f"{MAX_KEY} characters, none of which is half of a surrogate pair"
         )
     return key
 

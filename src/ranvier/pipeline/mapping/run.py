@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.mapping.workers import Workers
 
 
+def stopped_error() -> RuntimeError:
+    """The error for all results of a run that has been stopped."""
+    return RuntimeError("this run was stopped, and has not all results: call map(...) again")
+
+
 class Run(Generic[ParsedT_co]):
     """The results of `pipeline.map`: read them with `async for`, or all at once with `collect`.
 
@@ -46,8 +51,15 @@ class Run(Generic[ParsedT_co]):
             await workers.stop()
 
     async def collect(self) -> list[Result[ParsedT_co]]:
-        """All results, in the order of the prompts, or as they came with `in_order=False`."""
-        return [result async for result in self]
+        """All results, in the order of the prompts, or as they came with `in_order=False`.
+
+        Raises:
+            RuntimeError: another task has stopped the run, so that they are not all.
+        """
+        results = [result async for result in self]
+        if not self._workers.complete:
+            raise stopped_error()
+        return results
 
     async def aclose(self) -> None:
         """Stop: calls in flight are cancelled."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.pipeline.mapping.answers import check_kind
 from ranvier.pipeline.mapping.bars import Show
 
 Errors = Literal["return", "raise"]
@@ -37,5 +39,15 @@ class Settings:
         validation.choice("errors", self.errors, ("return", "raise"))
         if not isinstance(self.file, (str, PathLike, type(None))):
             raise ConfigurationError(f"file is a {type(self.file).__name__}: give the path of a file")
-        if not isinstance(self.progress, bool) and not callable(self.progress):
-            raise ConfigurationError(f"progress is a {type(self.progress).__name__}: give True or a function")
+        if self.file is not None:
+            check_kind(self.file)
+        if not isinstance(self.progress, bool):
+            check_function("progress", self.progress, "True, or a plain function of the progress")
+
+
+def check_function(name: str, function: object, remedy: str) -> None:
+    """Raise a `ConfigurationError` if `function` is none, or an async one."""
+    if not callable(function):
+        raise ConfigurationError(f"{name} is a {type(function).__name__}: give {remedy}")
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+        raise ConfigurationError(f"{name} is async: give {remedy}")

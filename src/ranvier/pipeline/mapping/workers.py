@@ -1,4 +1,4 @@
-"""Tasks that send prompts, and the results that wait for their reader."""
+"""The tasks of a run: one reads prompts, each of the others sends one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ SHOWN_EVERY = 0.1
 
 
 class Workers:
-    """As many tasks as calls may be in flight; each reads a prompt, sends it, and keeps the result.
+    """A task that reads prompts, and one for each call in flight, which keeps the result.
 
-    At most `AHEAD` times as many prompts are read as there are tasks before the reader takes results: with a
-    slow reader, or a slow prompt whose results others follow in order, the tasks wait.
+    All prompts are read in one task, so that no generator and no cancel scope in it changes its task. At most
+    `AHEAD` times as many prompts are read as calls may be in flight before their results are taken: with a
+    slow reader, or a slow prompt whose results others follow in order, the task waits.
+
+    Attributes:
+        complete: True once every prompt has been read and its result taken.
     """
 
     def __init__(
@@ -49,31 +53,29 @@ class Workers:
         self._results: dict[int, Result[Any]] = {}  # by turn; at most as many as `_room` allows
         self._order: deque[int] = deque()  # turns, as they came
         self._turn = self._answered = self._failed = self._in_flight = 0
-        self._failure: BaseException | None = None
+        self._failure: BaseException | None = None  # it ends the run at once
+        self._unread: BaseException | None = None  # it ends it after the calls in flight: no prompt comes
         self._answers: Answers | None = None
         self._bar: Bar | None = None
         self._shown = 0.0
         self._begun: float | None = None
         self._ended: float | None = None
-        self._stopping = False
+        self._stopping = self.complete = False
         self._cost = 0.0
 
     # --- the reader ------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the file, and start the tasks on the running loop."""
+        """Open the file, and begin to read on the running loop."""
         self._bar = bar_for(self._settings.progress)
         if self._settings.file is not None:
             self._answers = self._prompts.known = open_answers(self._settings.file)
-        self._reading = asyncio.Lock()
         self._ready = asyncio.Event()
         self._room = asyncio.Semaphore(AHEAD * self._settings.concurrency)
+        self._places = asyncio.Semaphore(self._settings.concurrency)
+        self._loop = asyncio.get_running_loop()
         self._begun = now()
-        loop = asyncio.get_running_loop()
-        for _ in range(self._settings.concurrency):
-            task = start_task(loop, self._work(), self._context)
-            self._tasks.add(task)
-            task.add_done_callback(self._ended_one)
+        self._start(self._read(), self._read_ended)
 
     async def next(self) -> Result[Any] | None:
         """The next result; `None` after the last one.
@@ -91,9 +93,13 @@ class Workers:
             if self._failure is not None:
                 raise self._failure
             if not self._tasks:
-                return None
+                break
             self._ready.clear()
             await self._ready.wait()
+        if self._unread is not None:
+            raise self._unread
+        self.complete = not self._stopping
+        return None
 
     def _taken(self) -> Result[Any] | None:
         if not self._settings.in_order:
@@ -105,9 +111,10 @@ class Workers:
 
     async def stop(self) -> None:
         """Cancel the calls in flight, and close the file."""
+        tasks = () if self._stopping else self._tasks  # once: a second time would cancel their cleanup
         self._stopping = True
         try:
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
@@ -120,19 +127,31 @@ class Workers:
 
     # --- the tasks -------------------------------------------------------------------------------
 
-    async def _work(self) -> None:
-        while self._failure is None:
-            await self._room.acquire()
-            async with self._reading:
+    def _start(self, work: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], None]) -> None:
+        task = start_task(self._loop, work, self._context)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._room.acquire()
+                await self._places.acquire()
                 asked = await self._prompts.next()
-            if asked is None:
-                return
-            self._in_flight += 1
-            try:
-                self._keep(asked, await self._result_of(asked))
-            finally:
-                self._in_flight -= 1
-                self._prompts.ended(asked)
+                if asked is None or self._stopping or self._failure is not None:
+                    break  # also if the iterable has swallowed a cancellation
+                self._start(self._ask(asked), self._ask_ended)
+        finally:
+            await self._prompts.aclose()
+
+    async def _ask(self, asked: Asked) -> None:
+        self._in_flight += 1
+        try:
+            self._keep(asked, await self._result_of(asked))
+        finally:
+            self._in_flight -= 1
+            self._prompts.ended(asked)
+            self._places.release()
 
     async def _result_of(self, asked: Asked) -> Result[Any]:
         record = None
@@ -161,14 +180,19 @@ class Workers:
         self._ready.set()
         self._update()
 
-    def _ended_one(self, task: asyncio.Task[None]) -> None:
+    def _read_ended(self, task: asyncio.Task[None]) -> None:
+        self._unread = self._error_of(task, "the iterable of prompts raised a CancelledError")
+
+    def _ask_ended(self, task: asyncio.Task[None]) -> None:
+        error = self._error_of(task, "a call of this run was cancelled by other code")
+        self._failure = self._failure or error
+
+    def _error_of(self, task: asyncio.Task[None], if_cancelled: str) -> BaseException | None:
         self._tasks.discard(task)
-        if task.cancelled():
-            if not self._stopping:
-                self._failure = RuntimeError("the iterable of prompts raised a CancelledError")
-        elif (error := task.exception()) is not None and self._failure is None:
-            self._failure = error
         self._ready.set()
+        if task.cancelled():
+            return None if self._stopping else RuntimeError(if_cancelled)
+        return task.exception()
 
     # --- the progress ----------------------------------------------------------------------------
 

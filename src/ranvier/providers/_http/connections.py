@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 from ranvier.closing import Steps
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http.engines import Engine
-from ranvier.providers._http.httpx_engine.users_client import has_connections
 from ranvier.providers._http.loop_end import close_at_end
 from ranvier.providers._http.port import HttpClient
 
@@ -146,7 +145,7 @@ def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -
         clients = _of_pipelines.setdefault(pipeline.lifecycle, {})
         kind = engine.chosen(), engine.ssl_context
     else:
-        _check_loop(engine.client, loop)
+        _check_loop(engine, loop)
         clients, kind = _of_users.setdefault(engine.client, WeakValueDictionary()), ("user", None)
     shared = clients.get(kind)
     if shared is not None and shared.leases and shared.loop is not loop:
@@ -161,10 +160,11 @@ def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -
     return shared
 
 
-def _check_loop(client: Any, loop: asyncio.AbstractEventLoop) -> None:
+def _check_loop(engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
     """Reject a user's `http_client` whose connections belong to another event loop."""
+    client = engine.client
     last = _used_on.get(client)
-    moved = last is not None and last() is not loop and has_connections(client)
+    moved = last is not None and last() is not loop and engine.has_connections()
     own = getattr(client, "_loop", loop)  # an aiohttp.ClientSession has one
     if moved or own is not loop:
         raise _cannot_move(client)

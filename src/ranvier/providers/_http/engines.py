@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http import proxies
+from ranvier.providers._http.httpx_engine.users_client import has_connections
 from ranvier.providers._http.port import HttpClient
 from ranvier.providers._http.trust import check_context, context_of
 
@@ -63,6 +64,10 @@ class Engine:
         if self.client is None:
             return Client.ours(context_of(self.ssl_context))
         return Client.of_user(self.client)
+
+    def has_connections(self) -> bool:
+        """True if the user's client has connections, which belong to the event loop that opened them."""
+        return has_connections(self.client)
 
     def _check_client(self, client: Any) -> None:
         kind = _kind(client)

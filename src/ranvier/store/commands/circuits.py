@@ -115,7 +115,9 @@ class Alarm:
 class Count:
     """Counts of one worker in one half, at most 256 tenants. They replace its earlier ones of that half.
 
-    They may open the circuit. `jitter` adds so many thousandths to the cooldown, 0 to 200.
+    They may open the circuit. `jitter` adds so many thousandths to the cooldown, 0 to 200. If they are not
+    accepted under the right generation, that half is over: count anew under the one in the reply, after
+    another `Alarm` if the circuit is not `alarmed` any more.
     """
 
     circuit: CircuitKey

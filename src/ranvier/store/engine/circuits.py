@@ -23,7 +23,7 @@ from ranvier.store.commands.circuits import (
     TenantCount,
 )
 from ranvier.store.engine.circuit import Circuit, view
-from ranvier.store.engine.limits import KEEP_CIRCUIT, KEEP_ISOLATED, LEASE_LIVES, MAX_TROUBLES
+from ranvier.store.engine.limits import KEEP_CIRCUIT, KEEP_ISOLATED, LEASE_LIVES, MAX_COUNTED, MAX_TROUBLES
 from ranvier.store.engine.moment import Moment
 from ranvier.store.engine.records import Records
 from ranvier.store.engine.troubles import Troubles
@@ -32,8 +32,6 @@ C = TypeVar("C", bound=CircuitCommand)
 
 REFUSED, ACCEPTED, CHANGED = range(3)
 """What came of a command: nothing, what it wanted, or a change that all workers have to know."""
-
-MAX_COUNTED = 2_147_483_647
 
 
 class Circuits:

@@ -21,6 +21,9 @@ MAX_COUNTS = 32_768
 MAX_SAMPLE = 2_147_483_648
 """The sample is never smaller than one tenant of so many."""
 
+MAX_COUNTED = 2_147_483_647
+"""Contents or failures of one tenant, as one worker reports them."""
+
 MAX_NUMBER = 9_007_199_254_740_991
 """The largest whole number that a script counts exactly."""
 

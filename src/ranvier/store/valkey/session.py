@@ -100,6 +100,7 @@ class ValkeySession:
 
     async def _end(self) -> None:
         self._ended = True
+        self._subscriber.stop()
         await disconnect(self._connection)
 
     async def aclose(self) -> None:

@@ -87,7 +87,7 @@ class ValkeyStore:
         from ranvier.store.valkey.session import ValkeySession
         from ranvier.store.valkey.subscriber import Subscriber
 
-        name = re.sub(r"[^\w-]", "", worker.id)[:64]
+        name = re.sub(r"[^a-zA-Z0-9_-]", "", worker.id)[:64]
 
         async def connection() -> AbstractConnection:
             return await self._connection(f"ranvier-{name}")

@@ -47,10 +47,15 @@ class Subscriber:
         connection = await self._subscribe()
         self._task = asyncio.create_task(self._run(connection), name="ranvier store pushes")
 
-    async def aclose(self) -> None:
+    def stop(self) -> None:
         """Receive no more."""
         if self._task is not None:
             self._task.cancel()
+
+    async def aclose(self) -> None:
+        """Receive no more, and wait until the connection is closed."""
+        self.stop()
+        if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _subscribe(self) -> AbstractConnection:

@@ -56,16 +56,13 @@ class HttpxClient(HttpClient):
     @property
     def in_flight(self) -> Collection[HttpRequest]:
         """See `HttpClient.in_flight`."""
-        return [exchange.request for exchange in self._exchanges]
+        return [exchange.request for exchange in self._exchanges if not exchange.task.done()]
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """See `HttpClient.send`."""
         if self._owner is not None and self._owner.is_closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
-        if self._pools is None:
-            exchange = Exchange(request, self._library, self._client)
-        else:
-            exchange = PooledExchange(request, self._pools)
+        exchange = self._exchange(request)
         self._exchanges.add(exchange)
         exchange.task.add_done_callback(lambda task: self._exchanges.discard(exchange))
         try:
@@ -75,6 +72,11 @@ class HttpxClient(HttpClient):
             raise
         assert not isinstance(response, bytes)
         return _HttpxReply(request, response, exchange)
+
+    def _exchange(self, request: HttpRequest) -> Exchange:
+        if self._pools is None:
+            return Exchange(request, self._library, self._client)
+        return PooledExchange(request, self._pools)
 
     async def aclose(self) -> None:
         """See `HttpClient.aclose`."""

@@ -17,7 +17,7 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
     known = (library.HTTPError, library.InvalidURL, library.StreamError, DecodingError, OSError)
     if not isinstance(error, known):
         return error  # from a hook or a transport of the user's
-    _strip(error, request, library)
+    strip(error, request, library)
     if isinstance(error, library.ConnectTimeout):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
         words = f"{request.target}: no connection to {request.place} {limit}"
@@ -36,7 +36,7 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
     return failure
 
 
-def _strip(error: BaseException, request: HttpRequest, library: Any) -> None:
+def strip(error: BaseException, request: HttpRequest, library: Any) -> None:
     """Remove from `error` and its chain all that leads to the key: tracebacks, requests, quoted bytes."""
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()

@@ -75,7 +75,7 @@ class Exchange:
             if self._parts.full():
                 self._parts.get_nowait()
         except Exception as error:
-            self._last = map_exception(error, self.request, self._library)
+            self._last = self._mapped(error)
         finally:
             if self._parts.empty():  # `part` may be waiting
                 self._parts.put_nowait(self._last)
@@ -101,6 +101,10 @@ class Exchange:
             extensions={"trace": self._trace},
         )
         return await self._client.send(built, stream=True, auth=None, follow_redirects=False)
+
+    def _mapped(self, error: Exception) -> Exception:
+        """The error to raise for `error`."""
+        return map_exception(error, self.request, self._library)
 
     def _completed(self) -> None:
         """Called when the body was read to its end, and its connection is idle again."""

@@ -15,6 +15,9 @@ def view_of(client: Any) -> Any:
     """A copy of the client with the same pool and hooks, but without cookies."""
     view = copy.copy(client)
     view.cookies = _NoCookies()
+    kind = type(client)
+    if hasattr(kind, "__del__"):  # that of an SDK's client would close the pool together with its copy
+        view.__class__ = type(kind.__name__, (kind,), {"__del__": _leave_open})
     return view
 
 
@@ -29,6 +32,10 @@ def has_connections(client: Any) -> bool:
     """True if the user's client has connections, which belong to the event loop that opened them."""
     transports = (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values())
     return any(getattr(getattr(each, "_pool", None), "connections", None) for each in transports)
+
+
+def _leave_open(view: Any) -> None:
+    """The end of a copy: the pool belongs to the user's client."""
 
 
 class _NoCookies(CookieJar):

@@ -3,8 +3,6 @@
 -- Takes: ARGV[4] generation, [5] half, [6] votes, [7] share, [8] cooldown, [9] max_cooldown, [10] jitter,
 -- [11] and on: tenant, contents, failures.
 
-local MAX_COUNTED = 2147483647
-
 local circuit = load_circuit(name)
 if circuit == nil or circuit.generation ~= tonumber(ARGV[4]) or not circuit.alarmed then
   return refused(circuit)

@@ -1,0 +1,121 @@
+"""The prompts of `ranvier map`: one a line, from a file or a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.build import build_request
+from ranvier.messages.request import Request
+
+FIELDS = ("prompt", "messages", "key", "id", "system", "max_tokens")
+"""Fields of a line."""
+
+MAX_LINE = 64 * 2**20
+"""Bytes of a line from a pipe."""
+
+
+def count(path: str) -> int | None:
+    """The number of prompts, all of which are checked; `None` for a pipe, which can be read only once.
+
+    Raises:
+        ConfigurationError: a line is no prompt.
+    """
+    if path == "-" or not Path(path).is_file():
+        return None
+    with _opened(path) as lines:
+        return sum(_item(line, path, number) is not None for number, line in enumerate(lines, 1))
+
+
+async def read(path: str) -> AsyncIterator[dict[str, Any]]:
+    """The prompts, each with its key.
+
+    Raises:
+        ConfigurationError: a line is no prompt.
+    """
+    with _opened(path) as lines:
+        if not _is_pipe(lines):
+            for number, line in enumerate(lines, 1):
+                if (item := _item(line, path, number)) is not None:
+                    yield item
+            return
+        number = 0
+        async for line in _lines_of_pipe(lines):
+            number += 1
+            if (item := _item(line, path, number)) is not None:
+                yield item
+
+
+def request_of(item: dict[str, Any], options: dict[str, Any]) -> Request:
+    """The request for a prompt; its own settings come before `options`."""
+    given = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
+    prompt = item["prompt"] if "prompt" in item else item["messages"]
+    return build_request(prompt, {**options, **given})  # type: ignore[typeddict-item]  # because: it checks them
+
+
+# --- lines ---------------------------------------------------------------------------------------
+
+
+def _opened(path: str) -> AbstractContextManager[TextIO]:
+    return contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")
+
+
+def _is_pipe(lines: TextIO) -> bool:
+    """True if it may be silent for long, and can be waited for."""
+    try:
+        mode = os.fstat(lines.fileno()).st_mode
+    except OSError:  # something of Python's own in the place of standard input
+        return False
+    return stat.S_ISFIFO(mode) and sys.platform != "win32"
+
+
+async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
+    """Its lines as they come: calls in flight go on while it is silent."""
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(MAX_LINE)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        async for line in reader:
+            yield line.decode()
+    finally:
+        transport.close()
+
+
+# --- prompts -------------------------------------------------------------------------------------
+
+
+def _item(line: str, path: str, number: int) -> dict[str, Any] | None:
+    """The prompt of a line; `None` for an empty one."""
+    if not line.strip():
+        return None
+    where = f"{path}, line {number}"
+    try:
+        item = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{where}: this is not JSON: {error}") from None
+    if isinstance(item, str):
+        item = {"prompt": item}
+    if not isinstance(item, dict) or ("prompt" in item) == ("messages" in item):
+        raise ConfigurationError(f"{where}: give a text, or an object with prompt or messages")
+    unknown = [name for name in item if name not in FIELDS]
+    if unknown:
+        raise ConfigurationError(
+            f"{where}: {unknown[0]!r:.60} is unknown: the fields are {', '.join(FIELDS)}"
+        )
+    key = item.get("key", item.get("id"))
+    return {**item, "key": _digest(line, number) if key is None else key}
+
+
+def _digest(line: str, number: int) -> str:
+    """The key of a line without one: a line that is changed is sent again."""
+    content = line.strip().encode(errors="surrogatepass")
+    return f"{number}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"

@@ -1,0 +1,1 @@
+"""A model of pydantic-ai as a provider."""

@@ -1,0 +1,1 @@
+"""Models of pydantic-ai over the simulator: ours, and its own."""
