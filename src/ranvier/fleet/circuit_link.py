@@ -196,7 +196,7 @@ class StoreLink(CircuitLink):
         self.member.hear(reply.circuit)
 
     def count_replied(self, reply: CircuitReply) -> None:
-        """The reply to counts: those of a half that is over are reported again, after another alarm if need be."""
+        """The reply to counts: those of a half that is over are reported again, after an alarm if need be."""
         self.replied(reply)
         if not reply.accepted and reply.circuit.state is CLOSED:
             self.report_again()
