@@ -247,6 +247,16 @@ async def test_limits_of_the_service_are_divided_by_the_workers_that_live() -> N
     assert all(member is None for member in service.members())
 
 
+async def test_a_worker_is_another_one_each_time_it_opens() -> None:
+    """So that the forks of a process that was loaded before are not one worker."""
+    service = Service(MemoryStore(), 2)
+    ids = set()
+    for _ in range(2):
+        async with service:
+            ids |= {member.worker.id for member in service.members()}
+    assert len(ids) == 4
+
+
 async def test_a_pipeline_that_is_closed_leaves_nothing() -> None:
     """No task, no session, no lease."""
     store = MemoryStore()
