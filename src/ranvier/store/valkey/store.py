@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,10 @@ class ValkeyStore:
         from ranvier.store.valkey.connection import disconnect
 
         connection = self._pool.connection_class(**{**self._pool.connection_kwargs, "client_name": name})
+        connect: Callable[[], Awaitable[None]] = connection.connect
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await connection.connect()  # type: ignore[no-untyped-call] # because: it has no types
+                await connect()
         except BaseException:
             await disconnect(connection)
             raise
