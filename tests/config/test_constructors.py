@@ -102,7 +102,9 @@ def _is_layer(thing: object) -> bool:
 
 def test_what_arguments_are_made_of_is_walked_too() -> None:
     """A new class among them is data like the others, or belongs to the objects."""
-    known = {"Balance", "Credentials", "Deployment", "Price", "RetryBudget", "SharedCircuits", "ValkeyStore"}
+    known = {
+        *("Balance", "Credentials", "Deployment", "Price", "RetryBudget", "SharedCircuits", "ValkeyStore"),
+    }
     assert INNER.keys() == known
 
 

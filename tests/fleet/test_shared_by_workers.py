@@ -83,12 +83,12 @@ async def test_without_push_they_hear_within_1300_ms() -> None:
     """By looking."""
     store = TroubledStore()
     async with Service(store) as service:
+        await service.ask_all()
         store.deaf = True
         service.reply = DOWN
-        await service.ask_all()
-        await asyncio.sleep(1.3)  # the alarm is heard
-        await service.ask_all()
-        await asyncio.sleep(1.3)
+        for worker in (0, 1):
+            await asyncio.gather(*(service.ask(worker, f"tenant {worker}-{number}") for number in range(9)))
+            await asyncio.sleep(1.3)  # the alarm is heard, and then the opening
         assert service.states() == {"open"}
 
 
@@ -245,6 +245,16 @@ async def test_limits_of_the_service_are_divided_by_the_workers_that_live() -> N
         await asyncio.sleep(5)
         assert [member.workers for member in service.members()] == [2, 2]
     assert all(member is None for member in service.members())
+
+
+async def test_a_worker_is_another_one_each_time_it_opens() -> None:
+    """So that the forks of a process that was loaded before are not one worker."""
+    service = Service(MemoryStore(), 2)
+    ids = set()
+    for _ in range(2):
+        async with service:
+            ids |= {member.worker.id for member in service.members()}
+    assert len(ids) == 4
 
 
 async def test_a_pipeline_that_is_closed_leaves_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from support.mutants.hedges import FLIGHT, HEDGE
-from support.mutants.shared_circuits import SHARED_CIRCUIT, SHARED_REGISTRY
+from support.mutants.shared_circuits import SHARED_CIRCUIT, SHARED_TARGETS
 from support.mutants.spend import LEDGER, PURSE
 from support.mutants.traps import (
     ANSWER,
@@ -217,7 +217,7 @@ MUTANTS = [
         "        if votes.failing",
     ),
     mutant(
-        "S17", "calls with our key decide for tenants with their own", SHARED_REGISTRY,
+        "S17", "calls with our key decide for tenants with their own", SHARED_TARGETS,
         "        key = provider, model, tenants_keys\n",
         "        key = provider, model, False\n",
     ),

@@ -96,7 +96,8 @@ class Origin:
             )
         running = pipeline.stack
         if settings.pop("store", running.lifecycle.joining.store) is not running.lifecycle.joining.store:
-            raise ConfigurationError(f"{plan.name}: store: a reload cannot change it: start anew for that")
+            where = plan.source.where(("store",))
+            raise ConfigurationError(f"{where}: a reload cannot change it: start anew for that")
         try:
             stack = Stack(
                 plan.layers,

@@ -196,10 +196,10 @@ class StoreLink(CircuitLink):
         self.member.hear(reply.circuit)
 
     def count_replied(self, reply: CircuitReply) -> None:
-        """The reply to counts: those of a half that is over are reported again, with the next heartbeat."""
+        """The reply to counts: those of a half that is over are reported again, after an alarm if need be."""
         self.replied(reply)
-        if not reply.accepted and self.watching:
-            self._changed.update(dict.fromkeys(self._ballot.recent()))
+        if not reply.accepted and reply.circuit.state is CLOSED:
+            self.report_again()
 
     def hear(self, view: CircuitView, *, again: bool) -> None:
         """`view` is the state in the store. `again`: the store was out of reach, or is a new one."""

@@ -9,6 +9,7 @@ from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.clients import MUTANTS as OF_CLIENTS
+from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
@@ -50,6 +51,7 @@ MUTANTS = (
     *OF_KEYS,
     *(OF_LANGCHAIN if find_spec("langchain_tests") else ()),
     *OF_LIFECYCLE,
+    *OF_THE_FLEET,
     *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,

@@ -123,9 +123,9 @@ MUTANTS = [
         "tests/pipeline/test_closing.py::test_what_is_left_after_the_drain_is_ended",
     ),
     mutant(
-        "L12", "an operator's key is always a tuple", REGISTRY,
-        "            key = key[0]",
-        "            pass",
+        "L12", "an operator's key is always a tuple", "layers/breaker/models.py",
+        "        key = key[0]",
+        "        pass",
         "tests/layers/test_breaker.py::test_operators_reach_a_circuit_by_whatever_key_it_has",
     ),
     mutant(

@@ -154,7 +154,7 @@ MUTANTS = [
         f"{UNLISTED}::test_a_million_models_take_bounded_memory",
     ),
     mutant(
-        "R4", "models that callers name replace circuits of listed ones", "layers/breaker/shared/registry.py",
+        "R4", "models that callers name replace circuits of listed ones", "layers/breaker/shared/targets.py",
         "            if name not in self._listed and ",
         "            if ",
         f"{UNLISTED}::test_a_million_models_take_bounded_memory",

@@ -1,0 +1,92 @@
+"""One-line bugs in what workers share, each of which a test has to notice."""
+
+from support.mutants.traps import GUARD, mutant
+
+LINK = "fleet/circuit_link.py"
+PROBES = "fleet/probes.py"
+MEMBER = "fleet/member.py"
+CATCH_UP = "fleet/catch_up.py"
+SENSE = "fleet/sense.py"
+CIRCUIT = "layers/breaker/shared/circuit.py"
+FOLLOWED = "layers/breaker/shared/followed_circuit.py"
+ELSEWHERE = "layers/breaker/elsewhere.py"
+REPORTED = "layers/breaker/shared/reported_votes.py"
+
+SHARED = "tests/fleet/test_shared_by_workers.py"
+BAD = "tests/fleet/test_bad_stores.py"
+VOTES = "tests/fleet/test_reported_votes.py"
+
+MUTANTS = [
+    mutant(
+        "F1", "each worker decides alone, with or without a store", CIRCUIT,
+        "        if self.state is CLOSED:\n            self.link.failed()\n",
+        "",
+        f"{SHARED}::test_with_a_store_all_workers_reject_within_50_ms",
+    ),
+    mutant(
+        "F2", "every worker sends its own probe", GUARD,
+        "                if permit.asks:",
+        "                if False:",
+        f"{SHARED}::test_one_probe_starts_per_cooldown_of_all_workers",
+    ),
+    mutant(
+        "F2", "a lease that comes too late is kept", PROBES,
+        "        elif reply.accepted:\n            give_back(",
+        "        elif False:\n            give_back(",
+        f"{BAD}::test_a_lease_that_comes_too_late_is_given_back",
+    ),
+    mutant(
+        "F2", "a probe that has ended keeps its lease", PROBES,
+        "        lease = self.take(probe)\n        if lease is not None:",
+        "        lease = self.take(probe)\n        if False:",
+        f"{BAD}::test_a_probe_cancelled_at_any_moment_holds_no_lease",
+    ),
+    mutant(
+        "F3", "content closes the circuit here only", LINK,
+        "        self.say(Prove(self.key, self.member.worker.id, generation, number, observed))",
+        "        pass",
+        f"{SHARED}::test_the_content_of_one_probe_closes_it_for_all",
+    ),
+    mutant(
+        "F4", "only failures are reported", LINK,
+        "TenantCount(self._digest(voter), contents, failures)",
+        "TenantCount(self._digest(voter), 0, failures)",
+        f"{SHARED}::test_those_who_wait_elsewhere_are_counted",
+    ),
+    mutant(
+        "F5", "nobody looks while pushes are lost", CATCH_UP,
+        "        for change in looked.changes:",
+        "        for change in ():",
+        f"{SHARED}::test_without_push_they_hear_within_1300_ms",
+    ),
+    mutant(
+        "F6", "votes are forgotten with the store that knew them", FOLLOWED,
+        "                if not word.keeps_votes:",
+        "                if True:",
+        f"{BAD}::test_what_a_store_lost_is_reported_again",
+    ),
+    mutant(
+        "F7", "nonsense is believed", SENSE,
+        "    if not sound:",
+        "    if False:",
+        f"{BAD}::test_a_push_of_nonsense_changes_nothing",
+    ),
+    mutant(
+        "F8", "a tenant that was just served is rejected", ELSEWHERE,
+        "        if not served:",
+        "        if True:",
+        f"{SHARED}::test_a_tenant_that_was_just_served_keeps_its_circuit",
+    ),
+    mutant(
+        "F9", "a command of an operator is lost with the store", MEMBER,
+        "        self._commands[about] = command, heard",
+        "        pass",
+        f"{BAD}::test_a_command_of_an_operator_is_carried_out_when_the_store_is_back",
+    ),
+    mutant(
+        "F10", "a silence that waits is not reported in the next half", REPORTED,
+        "            self.link.counted(voter, urgent=True)",
+        "            pass",
+        f"{VOTES}::test_who_reads_all_reports_knows_every_count",
+    ),
+]  # fmt: skip  # because: a row is read as a sentence, then what stands there, then what is put there
