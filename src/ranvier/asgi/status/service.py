@@ -1,4 +1,4 @@
-"""All workers of a service, as far as their store tells of them: who lives, and and what is not well, by whom."""
+"""All workers of a service, as far as their store tells: who lives, what is not well, and by whom."""
 
 from __future__ import annotations
 
