@@ -210,6 +210,19 @@ def test_nothing_is_added_to_a_limit_that_was_full_since() -> None:
     assert limits.allowances[0].left(0.4) == pytest.approx(9)
 
 
+def test_what_would_not_have_fitted_since_is_not_added() -> None:
+    """Two answers late, more is left than was believed; but a part of it came back to a full limit."""
+    limits = KeyLimits()
+    first, second = limits.take(Costs(), 0.0), limits.take(Costs(), 0.0)
+    limits.report(RateLimits(requests=RateLimit(10, 9, 0.1)), first, 0.3)
+    third = limits.take(Costs(), 0.3)
+    limits.take(Costs(), 0.3)
+    limits.report(RateLimits(requests=RateLimit(10, 8, 0.2)), second, 0.3)
+    limits.take(Costs(), 0.6)
+    limits.report(RateLimits(requests=RateLimit(10, 9, 0.1)), third, 0.6)
+    assert limits.allowances[0].left(0.6) == pytest.approx(9)
+
+
 def test_a_full_limit_admits_a_call_that_is_larger() -> None:
     """It would never fit otherwise."""
     limits = KeyLimits()

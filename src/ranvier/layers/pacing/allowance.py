@@ -2,7 +2,8 @@
 
 A provider says what remained when it counted a request. It does not know what was sent after that. So an
 answer is compared with what was believed to be left when its request was sent, and the difference corrects
-what is left now. An answer to an older request than one that has been compared changes nothing.
+what is left now. What has come back since, and would not have fitted, is not added. An answer to an older
+request than one that has been compared changes nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ FOR_OTHERS = 1 / 2
 
 MOST = 1e15
 """A larger number is ignored, as is one below 0."""
+
+MAX_PEAKS = 256
+"""Peaks that are remembered; of more, the oldest are taken for one, and less may be added."""
 
 MAX_RETURNED = 256
 """Returned amounts that are remembered; without one, less is believed to be left until the next answer."""
@@ -42,7 +46,7 @@ class Allowance:
         "_at",
         "_counted",
         "_errors",
-        "_full",
+        "_peaks",
         "_refill",
         "_returned",
         "_shift",
@@ -60,8 +64,8 @@ class Allowance:
         self.workers = 1
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
-        self._full = 0.0  # when it was full
         self._shift = 0.0  # all corrections so far
+        self._peaks: list[tuple[int, float]] = []  # believed to be left since a request, and never more
         self._returned: list[tuple[int, float]] = []  # to requests newer than `_counted`
         self._counted = 0  # the newest request that the provider is known to have counted
         self._errors = 0.0  # the mean square of the errors of the estimates
@@ -73,8 +77,6 @@ class Allowance:
         if self.limit is not None:
             self.level = self._refill.refilled(self.level, self.limit, self._at, now)
             self._at = now
-            if self.level >= self.limit:
-                self._full = now
         return self.level - self.in_flight
 
     def lacks(self, cost: float, uncertain: int, now: float) -> float:
@@ -105,9 +107,11 @@ class Allowance:
 
     # --- changes ---------------------------------------------------------------------------------
 
-    def take(self, cost: float, now: float) -> float:
-        """A call is sent. Returns what to pass as `believed` when it is answered."""
+    def take(self, cost: float, number: int, now: float) -> float:
+        """Request `number` is sent. Returns what to pass as `believed` when it is answered."""
         self.left(now)
+        if self.limit is not None:
+            self._rise(number)
         if self.at_end:
             self.in_flight += cost
         else:
@@ -160,16 +164,32 @@ class Allowance:
             self._refill.learn(limit, limit - remaining, reset, sent, now)
         believed += self._shift - sum(amount for each, amount in self._returned if each > number)
         self._returned = [each for each in self._returned if each[0] > number]
+        self._peaks = [each for each in self._peaks if each[0] > number]
         # What remains is rounded down. A rejection shows that it is no more than that.
         wrong = not remaining <= believed < remaining + (1.0 if counted else 1e-9)
-        if wrong and not past and (remaining < believed or sent >= self._full):
-            self._correct(remaining - believed)  # nothing is added if it was full since
+        if wrong and not past:
+            self._correct(min(remaining - believed, self._room(limit)))
         self.limit = limit
         self.level = min(self.level, limit)
+
+    def _rise(self, number: int) -> None:
+        """Remember what is left before request `number` is sent: more comes back only between two of them."""
+        peaks, peak = self._peaks, self.level - self._shift
+        while peaks and peaks[-1][1] <= peak:
+            peaks.pop()
+        peaks.append((number, peak))
+        if len(peaks) > MAX_PEAKS:
+            peaks[:2] = [(peaks[1][0], max(peaks[0][1], peaks[1][1]))]
+
+    def _room(self, limit: float) -> float:
+        """How much more could have been left all the time since the request that is answered."""
+        highest = max((peak for _, peak in self._peaks), default=-math.inf)
+        return max(limit - highest - self._shift, 0.0)
 
     def _return(self, number: int, amount: float) -> None:
         """Correct what was believed to be left since request `number` was sent, and not before."""
         self._correct(amount)
+        self._peaks = [(each, peak - amount * (each <= number)) for each, peak in self._peaks]
         if amount and len(self._returned) < MAX_RETURNED:
             self._returned.append((number, amount))
 

@@ -99,7 +99,8 @@ class KeyLimits:
         self.in_flight += 1
         if self.known:  # no call uses more than a whole limit, whatever was learned
             costs = Costs(*map(_at_most, costs, self.allowances))
-        believed = tuple([each.take(cost, now) for each, cost in zip(self.allowances, costs, strict=True)])
+        pairs = zip(self.allowances, costs, strict=True)
+        believed = tuple([each.take(cost, self._number, now) for each, cost in pairs])
         return Reservation(costs, self._number, now, believed)
 
     def give_back(self, reservation: Reservation) -> None:
