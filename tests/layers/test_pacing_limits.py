@@ -223,6 +223,17 @@ def test_what_would_not_have_fitted_since_is_not_added() -> None:
     assert limits.allowances[0].left(0.6) == pytest.approx(9)
 
 
+def test_what_is_given_back_leaves_room_for_what_is_added() -> None:
+    """Calls that were not sent change nothing, whatever an older answer says then."""
+    limits = KeyLimits()
+    limits.report(RateLimits(requests=RateLimit(10, 5, 30.0)), limits.take(Costs(), 0.0), 0.0)
+    sent = limits.take(Costs(), 0.0)
+    for _ in range(4):
+        limits.give_back(limits.take(Costs(), 0.0))
+    limits.report(RateLimits(requests=RateLimit(10, 9, 6.0)), sent, 0.0)
+    assert limits.allowances[0].left(0.0) == pytest.approx(9)
+
+
 def test_a_full_limit_admits_a_call_that_is_larger() -> None:
     """It would never fit otherwise."""
     limits = KeyLimits()

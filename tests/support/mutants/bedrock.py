@@ -34,7 +34,7 @@ MUTANTS = [
     mutant(
         "bedrock", "the sources of a streamed passage are forgotten", EVENTS,
         "            self.details.citations += passage.citations\n", "",
-        "tests/providers/test_details.py::test_a_streamed_answer_has_the_same[converse]",
+        "tests/providers/test_details.py::test_a_streamed_answer_has_the_same[asyncio-converse]",
     ),
     mutant(
         "bedrock", "a frame without an end is waited for", FRAMES,

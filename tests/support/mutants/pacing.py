@@ -48,7 +48,7 @@ MUTANTS = [
         ALLOWANCE,
         "peak - amount * (each <= number)",
         "peak",
-        f"{LIMITS}::TestPacer",
+        f"{LIMITS}::test_what_is_given_back_leaves_room_for_what_is_added",
     ),
     mutant(
         "P1",
