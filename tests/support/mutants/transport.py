@@ -91,7 +91,7 @@ MUTANTS = [
         "I6",
         "a stream goes on without its client",
         "integrations/transport/transport.py",
-        "(*self._streams, *made.values())",
+        "(*made.values(), *self._streams)",
         "made.values()",
         f"{TESTS}::test_a_stream_ends_with_the_client_that_reads_it",
     ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import ModuleType, TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
+from ranvier.closing import Steps
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import stream_class
@@ -91,10 +91,11 @@ class Transport(Served):
     async def aclose(self) -> None:
         """End streams; close the transports for other requests, and a pipeline that was made from layers."""
         made, self._made = self._made, {}
-        closing = [each.aclose() for each in (*self._streams, *made.values())]
-        if self._owned:
-            closing.append(self.pipeline.aclose())
-        await asyncio.gather(*closing)
+        async with Steps() as steps:
+            if self._owned:
+                steps.then(self.pipeline.aclose)
+            for each in (*made.values(), *self._streams):
+                steps.then(each.aclose)
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,8 +2,8 @@
 
 A provider says what remained when it counted a request. It does not know what was sent after that. So an
 answer is compared with what was believed to be left when its request was sent, and the difference corrects
-what is left now. What has come back since, and would not have fitted, is not added. An answer to an older
-request than one that has been compared changes nothing.
+what is left now. If the limit was full in between, only as much is added as it could hold. An answer to an
+older request than one that has been compared changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST = 1e15
 """A larger number is ignored, as is one below 0."""
 
 MAX_PEAKS = 256
-"""Peaks that are remembered; of more, the oldest are taken for one, and less may be added."""
+"""Peaks that are remembered. Beyond that the two oldest are merged, and too little may be added."""
 
 MAX_RETURNED = 256
 """Returned amounts that are remembered; without one, less is believed to be left until the next answer."""
@@ -65,7 +65,7 @@ class Allowance:
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
         self._shift = 0.0  # all corrections so far
-        self._peaks: list[tuple[int, float]] = []  # believed to be left since a request, and never more
+        self._peaks: list[tuple[int, float]] = []  # newer requests, and what was left before each
         self._returned: list[tuple[int, float]] = []  # to requests newer than `_counted`
         self._counted = 0  # the newest request that the provider is known to have counted
         self._errors = 0.0  # the mean square of the errors of the estimates
@@ -173,7 +173,7 @@ class Allowance:
         self.level = min(self.level, limit)
 
     def _rise(self, number: int) -> None:
-        """Remember what is left before request `number` is sent: more comes back only between two of them."""
+        """Remember what is left before request `number` is sent. Lower peaks before it do not matter."""
         peaks, peak = self._peaks, self.level - self._shift
         while peaks and peaks[-1][1] <= peak:
             peaks.pop()
@@ -182,7 +182,7 @@ class Allowance:
             peaks[:2] = [(peaks[1][0], max(peaks[0][1], peaks[1][1]))]
 
     def _room(self, limit: float) -> float:
-        """How much more could have been left all the time since the request that is answered."""
+        """How much can be added without exceeding the limit at any time since the answered request."""
         highest = max((peak for _, peak in self._peaks), default=-math.inf)
         return max(limit - highest - self._shift, 0.0)
 

@@ -50,10 +50,10 @@ Kind = tuple[str, ssl.SSLContext | None]
 """An engine and the user's TLS context: providers with the same two share a client."""
 
 _of_pipelines: WeakKeyDictionary[Any, dict[Kind, SharedClient]] = WeakKeyDictionary()
-"""The clients of each pipeline. They outlive one that is just dropped, and then close their sockets."""
+"""The clients of each pipeline, kept until it is collected: then they close their sockets, if it did not."""
 
 _of_users: WeakKeyDictionary[Any, WeakValueDictionary[Kind, SharedClient]] = WeakKeyDictionary()
-"""Those around each `http_client` of a user. Only the providers hold them, since they hold their key."""
+"""The clients around each user's `http_client`: weak, since each refers to its key, and would keep it."""
 
 _used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
 """The event loop on which each `http_client` of a user was last used."""
