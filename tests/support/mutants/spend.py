@@ -48,14 +48,14 @@ MUTANTS = [
     ),
     mutant(
         "P1", "an attempt that was cut costs nothing", PURSE,
-        "        return self._reserved.amount if attempt.billable else 0",
+        "        return self._held.reserved.amount if attempt.billable else 0",
         "        return 0",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(
         "P1", "a rejected request costs its reservation", PURSE,
-        "        return self._reserved.amount if attempt.billable else 0",
-        "        return self._reserved.amount",
+        "        return self._held.reserved.amount if attempt.billable else 0",
+        "        return self._held.reserved.amount",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(
@@ -71,10 +71,10 @@ MUTANTS = [
         f"{LIMITED}::test_a_refusal_after_the_first_content_settles_at_its_reservation",
     ),
     mutant(
-        "P1", "what an overshoot leaves admits attempts that seem free", PURSE,
-        "        if amount <= left and left > 0:",
-        "        if amount <= left:",
-        f"{LIMITED}::test_nothing_more_is_sent_once_a_limit_is_exceeded_even_if_it_costs_nothing",
+        "P1", "what an overshoot leaves admits attempts that seem free", LEDGER,
+        "        if amount > left or not left:",
+        "        if amount > left:",
+        MACHINE,
     ),
     mutant(
         "P1", "cached input is reserved at the price of plain input", RATES,

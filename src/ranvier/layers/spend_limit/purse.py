@@ -9,12 +9,13 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import CallRejected
 from ranvier.layers.spend_limit.bounds import Size, input_bound, output_bound, size_of
+from ranvier.layers.spend_limit.fund import PATIENCE
 from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
+    from ranvier.layers.spend_limit.fund import Held
     from ranvier.layers.spend_limit.layer import SpendLimit
-    from ranvier.layers.spend_limit.ledger import Reserved
     from ranvier.messages.request import Request
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
@@ -28,11 +29,12 @@ class Purse:
         limit: What the tenant may spend in a window.
     """
 
-    __slots__ = ("_amount", "_request", "_size", "_target", "layer", "limit")
+    __slots__ = ("_alone", "_amount", "_request", "_size", "_target", "layer", "limit")
 
     def __init__(self, layer: SpendLimit, limit: int) -> None:
         self.layer = layer
         self.limit = limit
+        self._alone: Call | None = None  # for this one the store has not answered in time
         self._request: Request | None = None
         self._size = Size(None)
         self._target: Deployment | None = None  # of the last bound
@@ -60,9 +62,8 @@ class Purse:
         """
         error = self._obstacle(call, call.deployment)
         if error is not None:
-            self.refused(call, error)
             try:
-                raise error
+                raise self.refused(call, error)
             finally:
                 del error  # it refers to this frame: a local would complete a reference cycle
 
@@ -75,14 +76,35 @@ class Purse:
         layer, target = self.layer, call.deployment
         amount, now = self._bound(call.request, target), layer.now(call.pipeline)
         if isinstance(amount, int):
-            reserved = layer.ledger.reserve(call.tenant, amount, self.limit, now)
-            if reserved is not None:
-                return Paid(reserved, layer.rates_of(target) or FREE)
-        self.check(call)
-        raise AssertionError("what does not fit raises an error")
+            alone, self._alone = self._alone is call, None
+            held = layer.fund.reserve(call.tenant, amount, self.limit, now, alone=alone)
+            if held is not None:
+                return Paid(held, layer.rates_of(target) or FREE)
+        raise self.refused(call, self._error(call, amount, layer.fund.left(call.tenant, self.limit, now)))
 
-    def refused(self, call: Call, error: SpendLimitExceededError) -> None:
-        """Emit that `call` is rejected."""
+    # --- with a store ----------------------------------------------------------------------------
+
+    def lacks(self, call: Call) -> bool:
+        """True if the store has to be asked before an attempt of `call` can be sent."""
+        fund = self.layer.fund
+        if not fund.link.governs:
+            return False
+        amount = self._bound(call.request, call.deployment)
+        if isinstance(amount, str) or self._obstacle(call, call.deployment) is not None:
+            return False
+        left = fund.left(call.tenant, self.limit, self.layer.now(call.pipeline))
+        return amount > left or not left
+
+    async def ask(self, call: Call) -> None:
+        """Ask the store for what an attempt of `call` can cost."""
+        amount, now = self._bound(call.request, call.deployment), call.pipeline.clock()
+        assert isinstance(amount, int)
+        seconds = PATIENCE if call.deadline is None else min(PATIENCE, call.deadline - now)
+        answered = await self.layer.fund.link.ask(call.tenant, max(amount, 1), self.limit, seconds)
+        self._alone = None if answered else call
+
+    def refused(self, call: Call, error: SpendLimitExceededError) -> SpendLimitExceededError:
+        """Emit that `call` is rejected; returns `error`."""
         if call.pipeline.events.hears(CallRejected):
             target: Deployment | None = call.deployment
             event = CallRejected(
@@ -93,23 +115,27 @@ class Purse:
                 retry_after=error.retry_after,
             )
             call.pipeline.events.emit(event, call.record)
+        return error
 
     def _obstacle(self, call: Call, target: Deployment) -> SpendLimitExceededError | None:
-        """The error if an attempt of `call` at `target` does not fit now."""
-        layer, tenant = self.layer, call.tenant
+        """The error if an attempt of `call` at `target` does not fit now, as far as known."""
         amount = self._bound(call.request, target)
-        if isinstance(amount, str):
-            return SpendLimitExceededError(tenant=tenant, unknown=amount, limit=layer.shown(self.limit))
-        now = layer.now(call.pipeline)
-        left = layer.ledger.left(tenant, self.limit, now)
-        if amount <= left and left > 0:
+        left = self.layer.fund.hoped(call.tenant, self.limit, self.layer.now(call.pipeline))
+        if isinstance(amount, int) and amount <= left and left > 0:
             return None
+        return self._error(call, amount, left)
+
+    def _error(self, call: Call, amount: int | str, left: int) -> SpendLimitExceededError:
+        layer, limit = self.layer, self.layer.shown(self.limit)
+        if isinstance(amount, str):
+            return SpendLimitExceededError(tenant=call.tenant, unknown=amount, limit=limit)
+        may_fit = amount <= self.limit and self.limit > 0
         return SpendLimitExceededError(
-            tenant=tenant,
+            tenant=call.tenant,
             needed=layer.shown(amount),
             left=layer.shown(left),
-            limit=layer.shown(self.limit),
-            retry_after=layer.ledger.ends_in(now) if amount <= self.limit and self.limit > 0 else None,
+            limit=limit,
+            retry_after=layer.fund.ends_in(layer.now(call.pipeline)) if may_fit else None,
         )
 
     def _bound(self, request: Request, target: Deployment) -> int | str:
@@ -137,15 +163,15 @@ class Purse:
 class Paid:
     """What is reserved for one attempt; settled with what it has cost."""
 
-    __slots__ = ("_rates", "_reserved")
+    __slots__ = ("_held", "_rates")
 
-    def __init__(self, reserved: Reserved, rates: Rates) -> None:
-        self._reserved = reserved
+    def __init__(self, held: Held, rates: Rates) -> None:
+        self._held = held
         self._rates = rates
 
     def settle(self, attempt: Attempt | None) -> None:
         """`attempt` has ended; `None` if it was not sent."""
-        self._reserved.settle(self._cost(attempt))
+        self._held.settle(self._cost(attempt))
 
     def _cost(self, attempt: Attempt | None) -> int:
         if attempt is None:
@@ -156,4 +182,4 @@ class Paid:
             cost = None
         if cost is not None:
             return cost
-        return self._reserved.amount if attempt.billable else 0
+        return self._held.reserved.amount if attempt.billable else 0

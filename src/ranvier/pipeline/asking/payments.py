@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.asking.notified import Payment
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 
 def affordable(call: Call) -> bool:
@@ -21,19 +22,36 @@ def check(call: Call) -> None:
         purse.check(call)
 
 
+async def pay(call: Call, timer: WaitTimer, began: float) -> Payments:
+    """Reserve what one request may cost. If a store is asked first, the request begins later than `began`.
+
+    Raises:
+        RejectedError: one of the limits does not admit the request; nothing stays reserved.
+        TimedOutError: no time is left for an attempt.
+    """
+    for purse in call.purses:
+        if purse.lacks(call):
+            timer.stop()  # that wait has a limit of its own, and is not the provider's
+            await purse.ask(call)
+            began = timer.begin()
+    return Payments(call, began)
+
+
 class Payments:
     """What the limits of a call have reserved for one request.
 
     Attributes:
+        began: When the request begins.
         attempt: The attempt, once the request is sent.
 
     Raises:
         RejectedError: one of the limits does not admit the request; nothing stays reserved.
     """
 
-    __slots__ = ("_reserved", "attempt")
+    __slots__ = ("_reserved", "attempt", "began")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, began: float) -> None:
+        self.began = began
         self._reserved: tuple[Payment, ...] = ()
         self.attempt: Attempt | None = None
         try:
