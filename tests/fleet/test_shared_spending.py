@@ -114,7 +114,7 @@ async def test_tenants_and_limits_are_apart() -> None:
 
     def worker(store: Any) -> Pipeline:
         limits = SpendLimit(20 * BOUND, 60.0), SpendLimit(3 * BOUND, 60.0)
-        return Pipeline(*limits, Deadline(60), Fallback(ScriptedProvider("p", "fine")), store=store)
+        return Pipeline(*limits, Deadline(60), Fallback(ScriptedProvider("p", ["fine"])), store=store)
 
     store = MemoryStore()
     async with worker(store) as one, worker(store) as other:
@@ -137,8 +137,8 @@ async def test_limits_in_money_are_shared_to_the_last_cent() -> None:
     limits = [SpendLimit(10_000 * BOUND, 3600, prices={"p/scripted": price}) for _ in range(2)]
     store = MemoryStore()
     async with (
-        Pipeline(limits[0], Fallback(ScriptedProvider("p", "fine")), store=store) as one,
-        Pipeline(limits[1], Fallback(ScriptedProvider("p", "fine")), store=store) as other,
+        Pipeline(limits[0], Fallback(ScriptedProvider("p", ["fine"])), store=store) as one,
+        Pipeline(limits[1], Fallback(ScriptedProvider("p", ["fine"])), store=store) as other,
     ):
         await asyncio.sleep(2)
         for number in range(10):
@@ -152,7 +152,7 @@ async def test_nothing_is_sent_for_calls_without_a_limit() -> None:
     """The store hears of no tenant that may spend what it likes."""
     store = TroubledStore()
     free = SpendLimit(lambda tenant: None, 60.0)
-    async with Pipeline(free, Fallback(ScriptedProvider("p", "fine")), store=store) as pipeline:
+    async with Pipeline(free, Fallback(ScriptedProvider("p", ["fine"])), store=store) as pipeline:
         await asyncio.sleep(2)
         await pipeline.complete(PROMPT, tenant="acme")
         assert store.sent == []

@@ -26,8 +26,8 @@ def check(change: Change | SliceView) -> None:
         sound = isinstance(change.gate, str) and isinstance(change.reason, str)
         sound = sound and _whole(change.generation, change.closed_for)
     elif isinstance(change, SliceView):
-        numbers = change.window, change.ends_in, change.held, change.left
-        sound = _whole(*numbers) and min(numbers) >= 0
+        amounts = change.window, change.ends_in, change.held, change.left
+        sound = _whole(*amounts) and min(amounts) >= 0
     else:
         sound = False
     if not sound:
