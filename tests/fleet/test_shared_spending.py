@@ -75,6 +75,20 @@ async def test_a_window_ends_for_all() -> None:
         assert await shop.ask(0) == "spend_limit"
 
 
+async def test_windows_are_those_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the time of day is at a worker."""
+    hours = iter([0, 3600, -1234])
+    monkeypatch.setattr("ranvier.clock.since_epoch", lambda loop: 10_000 + loop.time() + next(hours))
+    async with Shop(MemoryStore(now=asyncio.get_running_loop().time), 3, calls=6, window=100.0) as shop:
+        for _ in range(3):
+            answered = 0
+            for worker in range(3):
+                answered += await shop.ask_often(worker, 3)
+                await asyncio.sleep(12)  # what was taken ahead of need is given back
+            assert answered == 6
+            await asyncio.sleep(64)
+
+
 async def test_the_error_says_what_is_left_for_all() -> None:
     """And when the window of the store ends."""
     async with Shop(MemoryStore(), calls=2.5, window=60.0) as shop:
@@ -146,6 +160,21 @@ async def test_limits_in_money_are_shared_to_the_last_cent() -> None:
             await asyncio.sleep(11)
         with pytest.raises(SpendLimitExceededError):
             await one.complete(PROMPT, tenant="acme", max_tokens=LEAVING)
+
+
+async def test_new_settings_go_on_with_what_is_leased() -> None:
+    """As a reload does: nothing is leased twice."""
+    store = TroubledStore()
+    async with Shop(store, calls=40) as shop:
+        await shop.ask(0)
+        before = shop.limits[0]
+        after = SpendLimit(30 * BOUND, 3600.0, on_store_loss="reject")
+        after.take_over(before)
+        assert after.fund is before.fund
+        assert not after.fund.goes_on
+        other = SpendLimit(30 * BOUND, 60.0)
+        other.take_over(before)
+        assert other.fund is not before.fund
 
 
 async def test_nothing_is_sent_for_calls_without_a_limit() -> None:

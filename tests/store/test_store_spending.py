@@ -30,7 +30,7 @@ def window_of(store: Clocked) -> int:
 
 def take(store: Clocked, worker: str, number: int, **others: Any) -> SliceView:
     """Ask for what `others` say, of a limit of 100."""
-    said = {"known": 0, "spent": 0, "least": 0, "wanted": 0, "cap": CAP, "window": window_of(store), **others}
+    said = {"spent": 0, "least": 0, "wanted": 0, "cap": CAP, "window": window_of(store), **others}
     command = TakeSlice("tokens", tenant(1), LENGTH, worker=worker, number=number, **said)
     view: SliceView = store.say(command)
     return view
@@ -64,23 +64,30 @@ def test_the_same_number_again_changes_nothing(store: Clocked) -> None:
 def test_what_is_not_spent_is_given_back(store: Clocked) -> None:
     """A worker that spends meanwhile what it holds is not cut."""
     take(store, "a", 1, wanted=40)
-    assert take(store, "a", 2, known=40, spent=10, least=5, wanted=5).held == 40
-    given = take(store, "a", 3, known=40, spent=10)
+    assert take(store, "a", 2, spent=10, least=5, wanted=5).held == 40
+    given = take(store, "a", 3, spent=10)
     assert (given.held, given.left) == (10, 90)
 
 
-def test_what_a_worker_does_not_know_of_is_spent(store: Clocked) -> None:
-    """The reply was lost."""
+def test_a_slice_whose_grant_was_lost_is_granted_again(store: Clocked) -> None:
+    """The worker says what it has spent; the rest it still holds."""
     take(store, "a", 1, wanted=30)
-    again = take(store, "a", 2, wanted=10)
+    again = take(store, "a", 2, spent=4, wanted=10)
+    assert (again.held, again.left) == (30, 70)
+
+
+def test_what_a_worker_has_forgotten_is_spent(store: Clocked) -> None:
+    """Then and later: it does not know how much of it was."""
+    take(store, "a", 1, wanted=30)
+    again = take(store, "a", 2, wanted=10, anew=True)
     assert (again.held, again.left) == (10, 60)
-    assert take(store, "a", 3, known=10, spent=4).left == 66
+    assert take(store, "a", 3, spent=4).left == 66
 
 
 def test_what_was_spent_without_the_store_counts(store: Clocked) -> None:
     """Even if it is too much."""
     take(store, "a", 1, wanted=10)
-    assert take(store, "a", 2, known=10, spent=130).left == 0
+    assert take(store, "a", 2, spent=130).left == 0
     assert take(store, "b", 1, least=1, wanted=1).held == 0
 
 
@@ -89,14 +96,14 @@ def test_a_window_ends_by_the_time_of_the_store(store: Clocked) -> None:
     old = window_of(store)
     take(store, "a", 1, wanted=50)
     store.wait(60)
-    view = take(store, "a", 2, window=old, known=50, spent=50, wanted=30)
+    view = take(store, "a", 2, window=old, spent=50, wanted=30)
     assert (view.window, view.held, view.left) == (old + 1, 30, 70)
 
 
 def test_tenants_and_limits_are_apart(store: Clocked) -> None:
     """Each has its own."""
     take(store, "a", 1, wanted=50)
-    command = TakeSlice("money", tenant(1), LENGTH, window_of(store), "a", 2, 0, 0, 0, 30, CAP)
+    command = TakeSlice("money", tenant(1), LENGTH, window_of(store), "a", 2, 0, 0, 30, CAP)
     for other in (command, replace(command, limit="tokens", tenant=tenant(2))):
         assert store.say(other).left == 70
 
@@ -106,7 +113,7 @@ def test_no_number_of_tenants_takes_memory_without_end(monkeypatch: pytest.Monke
     monkeypatch.setattr(spending, "MAX_SPENDERS", 3)
     engine = Engine("epoch")
     for number in range(10):
-        command = TakeSlice("tokens", tenant(number), LENGTH, 0, "a", number + 1, 0, 0, 0, 30, CAP)
+        command = TakeSlice("tokens", tenant(number), LENGTH, 0, "a", number + 1, 0, 0, 30, CAP)
         engine.execute(command, 1_000)
     assert len(engine.spending.records) == 3
 
@@ -116,6 +123,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.window = self.held = self.spent = self.number = 0
+        self.anew = True
         self.sent: list[TakeSlice] = []
         self.heard: list[tuple[TakeSlice, SliceView]] = []
         self.alive = True
@@ -125,7 +133,7 @@ class Worker:
             if view.window == command.window:
                 return
             self.window, self.spent = view.window, 0
-        self.held = view.held
+        self.held, self.anew = view.held, False
 
 
 NAMES = st.sampled_from("abc")
@@ -146,7 +154,7 @@ class Losses(RuleBasedStateMachine):
         if not worker.alive or worker.sent or worker.heard:
             return  # one question at a time
         worker.number += 1
-        said = {"known": worker.held, "spent": worker.spent, "least": 0, "wanted": 0, **others}
+        said = {"spent": worker.spent, "least": 0, "wanted": 0, "anew": worker.anew, **others}
         command = TakeSlice("tokens", tenant(1), LENGTH, worker.window, name, worker.number, **said, cap=CAP)
         worker.sent.append(command)
 
@@ -207,9 +215,16 @@ class Losses(RuleBasedStateMachine):
     def die(self, name: str) -> None:
         self.workers[name].alive = name == "a"
 
-    @rule(seconds=st.sampled_from([1.0, 20.0, 61.0]))
+    @rule(seconds=st.sampled_from([1.0, 20.0, 61.0, -30.0]))
     def pass_time(self, seconds: float) -> None:
+        """Or its clock is set back."""
         self.store.wait(seconds)
+
+    @rule(name=NAMES)
+    def forget(self, name: str) -> None:
+        worker = self.workers[name]
+        worker.held, worker.spent, worker.anew = 0, 0, True
+        worker.heard.clear()
 
     @invariant()
     def never_more_than_the_limit(self) -> None:

@@ -158,11 +158,11 @@ class StoreSpendLink(SpendLink):
             self._window,
             self._member.worker.id,
             self._member.next_number(),
-            known=self._whole(leased.held),
             spent=self._whole(leased.spent),
             least=self._whole(least),
             wanted=self._whole(wanted),
             cap=min(leased.limit // self._grain, MAX_NUMBER),
+            anew=not leased.heard,
         )
 
     def _whole(self, amount: int) -> int:

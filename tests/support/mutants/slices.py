@@ -8,7 +8,6 @@ LINK = "fleet/spend_link.py"
 LEASED = "fleet/leased.py"
 MEMBER = "fleet/member.py"
 FUND = "layers/spend_limit/fund.py"
-PURSE = "layers/spend_limit/purse.py"
 
 RULES = "tests/store/test_store_spending.py"
 LOSSES = f"{RULES}::TestLosses"
@@ -17,15 +16,15 @@ SHARED = "tests/fleet/test_shared_spending.py"
 
 MUTANTS = [
     mutant(
-        "SL1", "a slice whose grant was lost is given to others", ENGINE,
-        "    forgotten = max(before.held - known, 0)",
+        "SL1", "what a worker has forgotten is given to others", ENGINE,
+        "    forgotten = before.held if command.anew or not same else before.held - before.granted",
         "    forgotten = 0",
         LOSSES,
     ),
     mutant(
         "SL1", "the script forgets it, too", SCRIPT,
-        "  local forgotten = math.max(held - known, 0)",
-        "  local forgotten = 0",
+        "(ARGV[12] == '1' or not same) and held or held - granted",
+        "0",
         BOTH,
     ),
     mutant(
@@ -65,9 +64,9 @@ MUTANTS = [
         f"{SHARED}::test_when_it_is_lost_a_worker_spends_its_slice_and_then_follows_the_setting",
     ),
     mutant(
-        "SL8", "a call is rejected because the store is slow", PURSE,
-        "        self._alone = None if answered else call",
-        "        self._alone = None",
+        "SL8", "a call is rejected because the store is lost", FUND,
+        "        if self.goes_on and (alone or not link.governs):",
+        "        if False:",
         f"{SHARED}::test_no_call_waits_longer_than_a_quarter_of_a_second",
     ),
     mutant(

@@ -62,11 +62,11 @@ def _heartbeat(move: Move, seen: Seen) -> Command:
 
 
 def _take_slice(move: Move, seen: Seen) -> Command:
-    known, spent = seen.held * move.truth, move.number * 17
+    spent = (seen.held if move.truth else 17) * move.number // 2
     asked = move.old * 9, move.old * 9 + move.number * 10
     number, cap = max(seen.number + 1 - move.old, 1), 100 - move.old * 20
     return spending.TakeSlice(
-        "tokens", DIGESTS[1], 20_000, seen.window, move.worker, number, known, spent, *asked, cap
+        "tokens", DIGESTS[1], 20_000, seen.window, move.worker, number, spent, *asked, cap, not move.truth
     )
 
 

@@ -27,15 +27,15 @@ class TakeSlice:
     """Hold what the worker has spent in a window, and `wanted` more; all workers hold at most `cap`.
 
     If so much is not there twice, it gets `least` more, or what is there. With 0 wanted it gives back what it
-    has not spent. What it holds but does not know of, it has spent. The same worker and number again change
-    nothing and get the same; so does a number below that of its last command.
+    has not spent. The same worker and number again change nothing and get the same; so does a number below
+    that of its last command.
 
     Attributes:
         limit, tenant: Which limit, and of which tenant (its digest).
         length: Of a window, in milliseconds.
-        window: The one that `known` and `spent` are of; they count as 0 in any other.
-        known: What it holds, as far as it knows.
+        window: The one that `spent` is of; in any other the worker begins anew.
         spent: What it has spent, and what its attempts in flight may cost. It counts even if it is too much.
+        anew: The worker knows of nothing before: what it holds, it has spent, and `spent` in addition.
     """
 
     limit: str
@@ -44,8 +44,8 @@ class TakeSlice:
     window: int
     worker: str
     number: int
-    known: int
     spent: int
     least: int
     wanted: int
     cap: int
+    anew: bool = False

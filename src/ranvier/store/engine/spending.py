@@ -11,7 +11,7 @@ from ranvier.store.engine.records import Records
 
 
 class Holding(NamedTuple):
-    """What one worker holds; `granted` is what it knows of that, and `number` that of its last command."""
+    """What one worker holds; `granted` is without what it has forgotten. `number`: of its last command."""
 
     number: int
     held: int
@@ -47,12 +47,11 @@ class Spending:
 
 def _hold(command: TakeSlice, before: Holding, others: int, *, same: bool) -> Holding:
     """What the worker holds from now on; `same`: it speaks of the window that the store is in."""
-    known, spent = (command.known, command.spent) if same else (0, 0)
-    forgotten = max(before.held - known, 0)
-    spent = min(forgotten + spent, MAX_NUMBER)
+    forgotten = before.held if command.anew or not same else before.held - before.granted
+    spent = min(forgotten + (command.spent if same else 0), MAX_NUMBER)
     room = max(command.cap - others - spent, 0)
     granted = command.wanted if room >= 2 * command.wanted else min(command.least, room)
     held = spent + granted
     if command.wanted:  # it may spend meanwhile what it holds already
         held = max(held, before.held)
-    return Holding(command.number, held, max(held - forgotten, 0))
+    return Holding(command.number, held, held - forgotten)

@@ -133,7 +133,7 @@ def _open_gate(command: OpenGate) -> Arguments:
 
 def _take_slice(command: TakeSlice) -> Arguments:
     yield from (command.limit, command.tenant, command.length, command.window, command.worker)
-    yield from (command.number, command.known, command.spent, command.least, command.wanted, command.cap)
+    yield from (command.number, command.spent, command.least, command.wanted, command.cap, int(command.anew))
 
 
 def _heartbeat(command: Heartbeat) -> Arguments:
