@@ -149,12 +149,12 @@ class Losses(RuleBasedStateMachine):
         self.spent: Counter[int] = Counter()  # by window
         self.old: list[TakeSlice] = []
 
-    def says(self, name: str, **others: int) -> None:
+    def says(self, name: str, **others: Any) -> None:
         worker = self.workers[name]
         if not worker.alive or worker.sent or worker.heard:
             return  # one question at a time
         worker.number += 1
-        said = {"spent": worker.spent, "least": 0, "wanted": 0, "anew": worker.anew, **others}
+        said: Any = {"spent": worker.spent, "least": 0, "wanted": 0, "anew": worker.anew, **others}
         command = TakeSlice("tokens", tenant(1), LENGTH, worker.window, name, worker.number, **said, cap=CAP)
         worker.sent.append(command)
 
@@ -210,6 +210,14 @@ class Losses(RuleBasedStateMachine):
         amount = round(worker.spent * share)
         worker.spent -= amount
         self.spent[worker.window] -= amount
+
+    @rule(name=NAMES, least=st.integers(1, 60))
+    def buy(self, name: str, least: int) -> None:
+        """Nothing is lost."""
+        self.ask(name, least, 0)
+        self.carry_out(name, twice=False, lost=False)
+        self.hear(name)
+        self.spend(name, 1.0)
 
     @rule(name=NAMES)
     def die(self, name: str) -> None:
