@@ -234,7 +234,7 @@ MUTANTS = [
     ),
     mutant(
         "S18", "an attempt that was cut costs nothing", PURSE,
-        "        return self._held.reserved.amount if attempt.billable else 0",
+        "        return self._reserved.amount if attempt.billable else 0",
         "        return 0",
     ),
 ]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation

@@ -99,13 +99,16 @@ class StoreSpendLink(SpendLink):
         leased.spent += amount
         leased.limit = limit
         leased.use(self._member.clock())
+        usual = max(limit // SLICES, amount)
         if leased.spent > leased.held:
             self._slices.unreported[tenant] = leased
-        elif leased.asking is None and tenant not in self._slices.scarce and self.governs:
-            usual = max(limit // SLICES, amount)
-            if leased.left < max(usual // 2, amount):
-                self._ask(leased, usual)
+        elif leased.left < max(usual // 2, amount) and self._may_ask(leased):
+            self._ask(leased, usual)
         return leased
+
+    def _may_ask(self, leased: Leased) -> bool:
+        """True if it is of use to ask ahead of need."""
+        return leased.asking is None and leased.tenant not in self._slices.scarce and self.governs
 
     async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
         """Ask the store for `amount`; false if it has not answered in `seconds`."""

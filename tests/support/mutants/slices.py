@@ -71,8 +71,8 @@ MUTANTS = [
     ),
     mutant(
         "SL9", "every call asks the store", LINK,
-        "            if leased.left < max(usual // 2, amount):",
-        "            if False:",
+        "        elif leased.left < max(usual // 2, amount) and self._may_ask(leased):",
+        "        elif False:",
         f"{SHARED}::test_only_the_first_call_waits_for_the_store",
     ),
     mutant(

@@ -48,14 +48,14 @@ MUTANTS = [
     ),
     mutant(
         "P1", "an attempt that was cut costs nothing", PURSE,
-        "        return self._held.reserved.amount if attempt.billable else 0",
+        "        return self._reserved.amount if attempt.billable else 0",
         "        return 0",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(
         "P1", "a rejected request costs its reservation", PURSE,
-        "        return self._held.reserved.amount if attempt.billable else 0",
-        "        return self._held.reserved.amount",
+        "        return self._reserved.amount if attempt.billable else 0",
+        "        return self._reserved.amount",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(

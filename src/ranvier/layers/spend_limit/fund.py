@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from ranvier.layers.spend_limit.ledger import Ledger, Reserved
 from ranvier.layers.spend_limit.rates import UNIT
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 OnStoreLoss = Literal["allow", "reject"]
 
-PATIENCE = 0.25
-"""Seconds for which a call waits for the store."""
-
 GRAIN = UNIT // 10**6
 """The store counts money in millionths of its unit: it has exact numbers up to 2^53."""
 
@@ -24,21 +21,27 @@ UNLIMITED = 1 << 100
 """More than anybody spends: the ledger only counts while the store says what is left."""
 
 
-class Held(NamedTuple):
-    """What is reserved for one attempt; `slice` is of what, if there is a store."""
+class Held:
+    """What is reserved for one attempt in a slice. Settle it once.
 
-    reserved: Reserved
-    slice: Slice | None
+    Attributes:
+        amount: How much that is.
+    """
+
+    __slots__ = ("_reserved", "_slice", "amount")
+
+    def __init__(self, reserved: Reserved, slice: Slice) -> None:
+        self._reserved, self._slice = reserved, slice
+        self.amount = reserved.amount
 
     def settle(self, cost: int) -> None:
         """The attempt has cost `cost`."""
-        self.reserved.settle(cost)
-        if self.slice is not None:
-            self.slice.settle(cost - self.reserved.amount)
+        self._reserved.settle(cost)
+        self._slice.settle(cost - self.amount)
 
 
 class Fund:
-    """Says what is left, and reserves it.
+    """Says what is left with a store, and reserves it.
 
     Attributes:
         ledger: What was spent and reserved here, in windows by the time of day here.
@@ -70,9 +73,12 @@ class Fund:
             left = max(left, self.ledger.left(tenant, limit // link.workers, now))
         return min(left, self.ledger.left(tenant, UNLIMITED, now))  # 0 if there are too many tenants
 
-    def hoped(self, tenant: str, limit: int, now: float) -> int:
-        """What it may reserve, or could if the store were asked."""
+    def hoped(self, tenant: str, amount: int, limit: int, now: float) -> int:
+        """What it may reserve. If that is less than `amount`: what it could if the store were asked."""
         link = self.link
+        left = link.left(tenant)
+        if amount <= left and left:
+            return left
         if not link.governs:
             return self.left(tenant, limit, now)
         return min(link.hoped(tenant, limit), self.ledger.left(tenant, UNLIMITED, now))
@@ -83,16 +89,12 @@ class Fund:
 
     # --- spending --------------------------------------------------------------------------------
 
-    def reserve(
-        self, tenant: str, amount: int, limit: int, now: float, *, alone: bool = False
-    ) -> Held | None:
-        """Reserve `amount`; `None` if it does not fit what is left, or if nothing is left."""
-        if not self.link.live:
-            reserved = self.ledger.reserve(tenant, amount, limit, now)
-            return None if reserved is None else Held(reserved, None)
-        left = self.left(tenant, limit, now, alone=alone)
+    def reserve(self, tenant: str, amount: int, limit: int, now: float, *, alone: bool = False) -> Held | int:
+        """Reserve `amount`; or what is left, if that is too little."""
+        left = self.link.left(tenant)
         if amount > left or not left:
-            return None
+            left = self.left(tenant, limit, now, alone=alone)
+        if amount > left or not left:
+            return left
         reserved = self.ledger.reserve(tenant, amount, UNLIMITED, now)
-        assert reserved is not None
-        return Held(reserved, self.link.take(tenant, amount, limit))
+        return 0 if reserved is None else Held(reserved, self.link.take(tenant, amount, limit))

@@ -17,6 +17,7 @@ from ranvier.layers.spend_limit.fund import Fund, OnStoreLoss
 from ranvier.layers.spend_limit.ledger import Account, Ledger, Spent
 from ranvier.layers.spend_limit.purse import Purse
 from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
+from ranvier.layers.spend_limit.shared_purse import SharedPurse
 from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -141,7 +142,7 @@ class SpendLimit(Layer):
         limit = self._limit_of(call)
         if limit is None:
             return inner(call)
-        purse = Purse(self, limit)
+        purse = SharedPurse(self, limit) if self.fund.link.live else Purse(self, limit)
         error = purse.look(call)
         if error is None:
             return inner(call.spending_from(purse))

@@ -9,32 +9,31 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import CallRejected
 from ranvier.layers.spend_limit.bounds import Size, input_bound, output_bound, size_of
-from ranvier.layers.spend_limit.fund import PATIENCE
 from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.layers.spend_limit.fund import Held
     from ranvier.layers.spend_limit.layer import SpendLimit
+    from ranvier.layers.spend_limit.ledger import Reserved
     from ranvier.messages.request import Request
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
 
 
 class Purse:
-    """The share of one call in a spend limit.
+    """The share of one call in a spend limit of this process.
 
     Attributes:
         layer: The limit's layer.
         limit: What the tenant may spend in a window.
     """
 
-    __slots__ = ("_alone", "_amount", "_request", "_size", "_target", "layer", "limit")
+    __slots__ = ("_amount", "_request", "_size", "_target", "layer", "limit")
 
     def __init__(self, layer: SpendLimit, limit: int) -> None:
         self.layer = layer
         self.limit = limit
-        self._alone: Call | None = None  # for this one the store has not answered in time
         self._request: Request | None = None
         self._size = Size(None)
         self._target: Deployment | None = None  # of the last bound
@@ -74,34 +73,37 @@ class Purse:
             SpendLimitExceededError: it does not fit.
         """
         layer, target = self.layer, call.deployment
-        amount, now = self._bound(call.request, target), layer.now(call.pipeline)
+        amount, left = self._bound(call.request, target), 0
         if isinstance(amount, int):
-            alone, self._alone = self._alone is call, None
-            held = layer.fund.reserve(call.tenant, amount, self.limit, now, alone=alone)
-            if held is not None:
-                return Paid(held, layer.rates_of(target) or FREE)
-        raise self.refused(call, self._error(call, amount, layer.fund.left(call.tenant, self.limit, now)))
-
-    # --- with a store ----------------------------------------------------------------------------
+            taken = self._take(call, amount, layer.now(call.pipeline))
+            if not isinstance(taken, int):
+                return Paid(taken, layer.rates_of(target) or FREE)
+            left = taken
+        raise self.refused(call, self._error(call, amount, left))
 
     def lacks(self, call: Call) -> bool:
-        """True if the store has to be asked before an attempt of `call` can be sent."""
-        fund = self.layer.fund
-        if not fund.link.governs:
-            return False
-        amount = self._bound(call.request, call.deployment)
-        if isinstance(amount, str) or self._obstacle(call, call.deployment) is not None:
-            return False
-        left = fund.left(call.tenant, self.limit, self.layer.now(call.pipeline))
-        return amount > left or not left
+        """True if `ask` may find more for an attempt of `call`; there is nobody to ask."""
+        return False
 
     async def ask(self, call: Call) -> None:
-        """Ask the store for what an attempt of `call` can cost."""
-        amount, now = self._bound(call.request, call.deployment), call.pipeline.clock()
-        assert isinstance(amount, int)
-        seconds = PATIENCE if call.deadline is None else min(PATIENCE, call.deadline - now)
-        answered = await self.layer.fund.link.ask(call.tenant, max(amount, 1), self.limit, seconds)
-        self._alone = None if answered else call
+        """Ask for more."""
+
+    # --- what is left ----------------------------------------------------------------------------
+
+    def _left(self, call: Call, amount: int, now: float) -> int:
+        """What may be reserved; if that is less than `amount`, what might be."""
+        return self.layer.ledger.left(call.tenant, self.limit, now)
+
+    def _take(self, call: Call, amount: int, now: float) -> Reserved | Held | int:
+        """Reserve `amount`; or what is left, if that is too little."""
+        ledger = self.layer.ledger
+        reserved = ledger.reserve(call.tenant, amount, self.limit, now)
+        return ledger.left(call.tenant, self.limit, now) if reserved is None else reserved
+
+    def _ends_in(self, now: float) -> float:
+        return self.layer.ledger.ends_in(now)
+
+    # --- refusing --------------------------------------------------------------------------------
 
     def refused(self, call: Call, error: SpendLimitExceededError) -> SpendLimitExceededError:
         """Emit that `call` is rejected; returns `error`."""
@@ -119,10 +121,11 @@ class Purse:
 
     def _obstacle(self, call: Call, target: Deployment) -> SpendLimitExceededError | None:
         """The error if an attempt of `call` at `target` does not fit now, as far as known."""
-        amount = self._bound(call.request, target)
-        left = self.layer.fund.hoped(call.tenant, self.limit, self.layer.now(call.pipeline))
-        if isinstance(amount, int) and amount <= left and left > 0:
-            return None
+        amount, left = self._bound(call.request, target), 0
+        if isinstance(amount, int):
+            left = self._left(call, amount, self.layer.now(call.pipeline))
+            if amount <= left and left > 0:
+                return None
         return self._error(call, amount, left)
 
     def _error(self, call: Call, amount: int | str, left: int) -> SpendLimitExceededError:
@@ -135,7 +138,7 @@ class Purse:
             needed=layer.shown(amount),
             left=layer.shown(left),
             limit=limit,
-            retry_after=layer.fund.ends_in(layer.now(call.pipeline)) if may_fit else None,
+            retry_after=self._ends_in(layer.now(call.pipeline)) if may_fit else None,
         )
 
     def _bound(self, request: Request, target: Deployment) -> int | str:
@@ -163,15 +166,15 @@ class Purse:
 class Paid:
     """What is reserved for one attempt; settled with what it has cost."""
 
-    __slots__ = ("_held", "_rates")
+    __slots__ = ("_rates", "_reserved")
 
-    def __init__(self, held: Held, rates: Rates) -> None:
-        self._held = held
+    def __init__(self, reserved: Reserved | Held, rates: Rates) -> None:
+        self._reserved = reserved
         self._rates = rates
 
     def settle(self, attempt: Attempt | None) -> None:
         """`attempt` has ended; `None` if it was not sent."""
-        self._held.settle(self._cost(attempt))
+        self._reserved.settle(self._cost(attempt))
 
     def _cost(self, attempt: Attempt | None) -> int:
         if attempt is None:
@@ -182,4 +185,4 @@ class Paid:
             cost = None
         if cost is not None:
             return cost
-        return self._held.reserved.amount if attempt.billable else 0
+        return self._reserved.amount if attempt.billable else 0

@@ -22,19 +22,26 @@ def check(call: Call) -> None:
         purse.check(call)
 
 
-async def pay(call: Call, timer: WaitTimer, began: float) -> Payments:
-    """Reserve what one request may cost. If a store is asked first, the request begins later than `began`.
+def lacks(call: Call) -> bool:
+    """True if one of the limits has to `ask` before a request of `call` can be sent."""
+    for purse in call.purses:  # noqa: SIM110  # because: `any` would take longer than all of them
+        if purse.lacks(call):
+            return True
+    return False
+
+
+async def ask(call: Call, timer: WaitTimer) -> Payments:
+    """Ask for what the request may cost, and reserve it. The request begins after that.
 
     Raises:
         RejectedError: one of the limits does not admit the request; nothing stays reserved.
         TimedOutError: no time is left for an attempt.
     """
+    timer.stop()  # the wait has limits of its own, and is not the provider's
     for purse in call.purses:
         if purse.lacks(call):
-            timer.stop()  # that wait has a limit of its own, and is not the provider's
             await purse.ask(call)
-            began = timer.begin()
-    return Payments(call, began)
+    return Payments(call, timer.begin())
 
 
 class Payments:
