@@ -23,7 +23,7 @@ LEVEL = "document.getElementById('head').dataset.level"
 WORKERS = "[...document.querySelectorAll('#workers tbody tr')].map(row => row.innerText)"
 TROUBLES = "[...document.querySelectorAll('#troubles tbody tr')].map(row => row.innerText)"
 WHOSE = "[...document.querySelectorAll('.whose')].map(each => each.textContent)"
-SUCCESS = "document.querySelector('#tiles > div:nth-child(2)').innerText"
+SUCCESS = "(document.querySelector('#tiles > div:nth-child(2)')?.innerText ?? '')"
 LABELS = "[...document.querySelectorAll('.own')].filter(each => each.checkVisibility()).length"
 
 

@@ -88,8 +88,8 @@ MUTANTS = [
         "O1",
         "of two workers, only the durations of one are in the percentiles",
         "asgi/status/recent/numbers.py",
-        "    return [a + b for a, b in zip(first, second, strict=True)]",
-        "    return first",
+        "    return list(map(add, first, second)) if first and second else first or second",
+        "    return first or second",
         f"{RECENT}::test_the_numbers_of_many_workers_are_those_of_one_that_has_seen_it_all",
     ),
     mutant(
@@ -123,5 +123,13 @@ MUTANTS = [
         '    return ", of this worker" if facts.get("service") else ""',
         '    return ""',
         f"{WATCHED}::test_what_only_the_answering_worker_knows_is_labelled",
+    ),
+    mutant(
+        "O1",
+        "after a command a worker shows the others no circuits for a second",
+        "asgi/status/circuits.py",
+        "        for overview in self._overviews.values():\n            overview.good_until = 0.0\n",
+        "        self._overviews.clear()\n",
+        f"{NUMBERS}::test_a_command_does_not_hide_the_circuits_of_a_worker",
     ),
 ]

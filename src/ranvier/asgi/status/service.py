@@ -21,6 +21,9 @@ from ranvier.wording import target_name
 FRESH = 0.5
 """Seconds for which an answer of the store is used again, so that many readers cost it little."""
 
+SHARE = 10
+"""Adding up may take at most one part in `SHARE` of the time."""
+
 MAX_WORKERS = 100
 """Workers that are listed."""
 
@@ -75,12 +78,12 @@ class Service:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(reading, member.loop))
 
     async def _recent(self) -> Seen | None:
-        """The same with its sums, at most half a second old."""
+        """The same with its sums, half a second old, or older where there are hundreds of workers."""
         async with self._reading:
             if clock.now() >= self._good_until:
-                answer = await self.read()
+                answer, began = await self.read(), clock.now()
                 self._seen = answer and Seen(*answer, *await of_service(answer[0].workers))
-                self._good_until = clock.now() + FRESH
+                self._good_until = clock.now() + max(FRESH, SHARE * (clock.now() - began))
             return self._seen
 
     def forget(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 from typing import TypeAlias
 
 from ranvier.asgi.status.stats import OTHERS
@@ -21,7 +22,10 @@ ALL = ""
 
 COUNTERS = ("outcomes", "happened", "circuits")
 LISTS = {"succeeded": SERIES, "failed": SERIES, "seconds": len(STEPS) + 1, "first_token": len(STEPS) + 1}
-"""The fields of `Recent` with numbers by name, and those with a list of numbers, with its length."""
+"""The fields of `Recent` with numbers by name, and those with a list of numbers, with its length.
+
+Workers of other versions read them: give one with another meaning or length another name.
+"""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,4 @@ def add_all(total: Recents, more: Mapping[str, Recent], most: int) -> None:
 
 
 def _sum(first: Sequence[int], second: Sequence[int]) -> Sequence[int]:
-    if not (first and second):
-        return first or second
-    return [a + b for a, b in zip(first, second, strict=True)]
+    return list(map(add, first, second)) if first and second else first or second

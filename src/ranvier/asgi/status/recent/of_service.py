@@ -10,7 +10,7 @@ from ranvier.asgi.status.recent.text import read
 from ranvier.asgi.status.stats import MAX_PROVIDERS
 from ranvier.store.commands.workers import RECENT, WorkerView
 
-PORTION = 20
+PORTION = 5
 """Workers that are added up in one go: a millisecond."""
 
 

@@ -41,8 +41,14 @@ def _fields(recent: Recent) -> dict[str, Any]:
             fields[name] = numbers
     for name in LISTS:
         if any(numbers := getattr(recent, name)):
-            fields[name] = numbers
+            fields[name] = _packed(numbers)
     return fields
+
+
+def _packed(numbers: Sequence[int]) -> list[int]:
+    """How many zeros come first, and the numbers without these, and without the zeros at the end."""
+    used = [place for place, number in enumerate(numbers) if number]
+    return [used[0], *numbers[used[0] : used[-1] + 1]]
 
 
 def read(text: str) -> Recents | None:
@@ -59,7 +65,7 @@ def _read(fields: Mapping[str, Any]) -> Recent:
     for name in COUNTERS:
         getattr(recent, name).update(_counter(fields.get(name, {})))
     for name, length in LISTS.items():
-        setattr(recent, name, _list(fields.get(name, ()), length))
+        setattr(recent, name, _unpacked(fields.get(name, ()), length))
     return recent
 
 
@@ -70,15 +76,23 @@ def _rate(given: Any) -> float:
 
 
 def _counter(given: Mapping[str, Any]) -> Counter[str]:
-    return Counter({kind[:MAX_NAME]: _number(number) for kind, number in islice(given.items(), MAX_NAMES)})
+    shown = dict(islice(given.items(), MAX_NAMES))
+    return Counter(dict(zip((kind[:MAX_NAME] for kind in shown), _numbers([*shown.values()]), strict=True)))
 
 
-def _list(given: Sequence[Any], length: int) -> Sequence[int]:
-    """The numbers; none of a list of another length, as those of another version may be."""
-    return [_number(each) for each in given] if len(given) == length else ()
+def _unpacked(given: Sequence[Any], length: int) -> Sequence[int]:
+    """So many numbers, or none."""
+    if not given:
+        return ()
+    zeros, *numbers = _numbers(given)
+    rest = length - zeros - len(numbers)
+    if rest < 0:
+        raise ValueError
+    return [*[0] * zeros, *numbers, *[0] * rest]
 
 
-def _number(given: Any) -> int:
-    if type(given) is not int or not 0 <= given <= MAX_NUMBER:
+def _numbers(given: Sequence[Any]) -> Sequence[int]:
+    """They are many: a busy worker sends a thousand."""
+    if given and not (set(map(type, given)) == {int} and min(given) >= 0 and max(given) <= MAX_NUMBER):
         raise ValueError
     return given
