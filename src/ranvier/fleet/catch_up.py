@@ -12,7 +12,7 @@ from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, Heard
 from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey
-from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked, Missed
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed
 from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
@@ -45,8 +45,8 @@ class Following(Protocol):
     def lose(self, error: BaseException) -> None:
         """The store makes no sense."""
 
-    def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """The sums and the gauges of the worker."""
+    def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
+        """The sums and the gauges of the worker, and its recent numbers as text."""
 
     def take_commands(self) -> list[tuple[Command, Heard]]:
         """The commands of operators that could not be sent."""
@@ -173,9 +173,9 @@ class CatchUp:
     def _heartbeat(self) -> Heartbeat:
         """What this worker says of itself now."""
         member = self._member
-        sums, gauges = member.read_counters()
+        sums, gauges, recent = member.read_counters()
         changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
-        return Heartbeat(member.worker.id, member.about, changed, gauges)
+        return Heartbeat(member.worker.id, {**member.about, RECENT: recent}, changed, gauges)
 
     async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
         """Say all of it, and hear the replies; false if the store is lost."""

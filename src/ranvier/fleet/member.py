@@ -35,8 +35,8 @@ MAX_COMMANDS = 1000
 MAX_WORKERS = 1_000_000
 """A larger number of workers is nonsense."""
 
-Counters = tuple[Mapping[str, int], Mapping[str, int]]
-"""The sums of a worker since it began, and its gauges: whole numbers by name."""
+Counters = tuple[Mapping[str, int], Mapping[str, int], str]
+"""The sums of a worker since it began, and its gauges: whole numbers by name; its recent numbers as text."""
 
 logger = logging.getLogger("ranvier.fleet")
 
@@ -61,7 +61,7 @@ class Member(Switchboard, Fleet):
         self.contact = Contact(store, who, self.loop, self.clock, self._lost)
         self.outbox = Outbox(self.contact, self.counts)
         self.governs, self.workers = False, 1
-        self.counters: Callable[[], Counters] = lambda: ({}, {})
+        self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
         self._probes = 0  # so many were asked for
         self._closed = False
         self._fallback = secrets.token_bytes(16)
@@ -147,7 +147,7 @@ class Member(Switchboard, Fleet):
             return self.counters()
         except Exception:
             logger.exception("the counters of this worker cannot be read")
-            return {}, {}
+            return {}, {}, ""
 
     async def read(self) -> tuple[FleetView, Looked] | None:
         """What operators see of all workers, and what they said; `None` if the store cannot be reached."""
