@@ -44,6 +44,13 @@ def test_the_same_commands_give_the_same_replies(scripted: ScriptedServer, drawn
 
 
 @slowly
+@given(drawn=moves(often=("take slice",) * 20))
+def test_spend_limits_are_leased_alike(scripted: ScriptedServer, drawn: list[Move]) -> None:
+    """Also while windows turn."""
+    play(scripted, drawn)
+
+
+@slowly
 @given(drawn=moves())
 def test_full_halves_are_sampled_alike(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, drawn: list[Move]

@@ -13,6 +13,7 @@ from ranvier.pipeline.reporting.context import start_task
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.commands.circuits import CircuitReply
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
+from ranvier.store.commands.spending import SliceView, TakeSlice
 from ranvier.store.commands.tenants import (
     IsolateTenant,
     ResetTenant,
@@ -31,7 +32,7 @@ ANSWER_SECONDS = 1.0
 """A store that takes longer for one round trip counts as lost."""
 
 PROMPT_SECONDS = 0.25
-"""While an answer takes longer than this, no probe waits for another one."""
+"""While an answer takes longer than this, no probe and no spend limit waits for another one."""
 
 CONNECT_SECONDS = 3.0
 """The longest time for a connection."""
@@ -43,6 +44,7 @@ REPLIES: dict[type, type] = {
     **dict.fromkeys((TenantFailed, TenantOpened, TenantClosed, IsolateTenant, ResetTenant), TenantView),
     **dict.fromkeys((CloseGate, OpenGate), GateView),
     **dict.fromkeys((Heartbeat, Leave), Alive),
+    TakeSlice: SliceView,
     Look: Looked,
     ReadFleet: Fleet,
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.fleet.catch_up import CatchUp
 from ranvier.fleet.contact import Contact
-from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.fleet.outbox import MAX_BATCH, Heard, Outbox
 from ranvier.fleet.switchboard import Switchboard
 from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
 from ranvier.pipeline.sharing.fleet import Fleet
@@ -88,7 +88,9 @@ class Member(Switchboard, Fleet):
         """Send what is left, with the `last` counters, and end the session; each round trip is short."""
         self.contact.is_leaving = True
         await self.outbox.send()
-        await self.contact.execute([last, Leave(self.worker.id)])
+        words = [*self.give_back(), last, Leave(self.worker.id)]
+        for start in range(0, len(words), MAX_BATCH):
+            await self.contact.execute(words[start : start + MAX_BATCH])
         self.close()
         await self.contact.aclose()
 

@@ -6,11 +6,12 @@ from ranvier.facts.circuit import CircuitState
 from ranvier.store.commands import Change
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.spending import SliceView
 from ranvier.store.commands.tenants import TenantKey, TenantView
 from ranvier.store.errors import StoreError
 
 
-def check(change: Change) -> None:
+def check(change: Change | SliceView) -> None:
     """Raise a `StoreError` if `change` is not what a store may say."""
     if isinstance(change, CircuitView):
         numbers = change.generation, change.step, change.half, change.sample, change.failing, change.active
@@ -24,6 +25,9 @@ def check(change: Change) -> None:
     elif isinstance(change, GateView):
         sound = isinstance(change.gate, str) and isinstance(change.reason, str)
         sound = sound and _whole(change.generation, change.closed_for)
+    elif isinstance(change, SliceView):
+        amounts = change.window, change.ends_in, change.held, change.left
+        sound = _whole(*amounts) and min(amounts) >= 0
     else:
         sound = False
     if not sound:

@@ -13,6 +13,7 @@ from ranvier.fleet.circuit_link import StoreLink
 from ranvier.fleet.gate_links import StoreGateLinks
 from ranvier.fleet.outbox import Heard, Outbox
 from ranvier.fleet.sense import check
+from ranvier.fleet.spend_link import StoreSpendLink
 from ranvier.fleet.tenant_links import StoreTenantLinks
 from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import (
@@ -22,6 +23,7 @@ from ranvier.pipeline.sharing.fleet import (
     GateLinks,
     GatesHearing,
     Linked,
+    SpendLink,
     TenantLinks,
     TenantsHearing,
 )
@@ -29,6 +31,7 @@ from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
+from ranvier.store.engine.limits import MAX_NUMBER
 
 MAX_UNSEEN = 1000
 """Circuits under suspicion that this worker has not used yet."""
@@ -46,6 +49,7 @@ class Switchboard:
         self._circuits: list[CircuitsHearing] = []
         self._tenants: list[StoreTenantLinks] = []
         self._gates: list[StoreGateLinks] = []
+        self._spending: WeakValueDictionary[str, StoreSpendLink] = WeakValueDictionary()
 
     # --- for layers ------------------------------------------------------------------------------
 
@@ -73,6 +77,13 @@ class Switchboard:
         """Let `gates` hear of the gates."""
         self._gates.append(StoreGateLinks(cast(Voice, self), gates))
         return self._gates[-1]
+
+    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+        """Share a spend limit, named `limit` by all workers; see `Fleet.follow_spending`."""
+        length = max(round(min(seconds * 1000, MAX_NUMBER)), 1)
+        name = f"{limit}-{length}"
+        link = self._spending[name] = StoreSpendLink(cast(Voice, self), name, length, grain, window)
+        return link
 
     # --- hearing ---------------------------------------------------------------------------------
 
@@ -113,12 +124,18 @@ class Switchboard:
         return list(chain.from_iterable(link.counts() for link in links))
 
     def beats(self) -> Iterator[tuple[Command, Heard]]:
-        """What is sent once a second: which probes are in flight, and that halves may end."""
+        """What is sent once a second: which probes are in flight, that halves may end, what was spent."""
         for link in list(self._links.values()):
             for beat in link.probes.beats():
                 yield beat, link.replied
             if link.watching:
                 yield from list(link.counts()) or [link.empty_count()]
+        for limit in list(self._spending.values()):
+            yield from limit.beats()
+
+    def give_back(self) -> list[Command]:
+        """The slices of spend limits that nobody will use."""
+        return [command for limit in list(self._spending.values()) for command, _ in limit.give_back()]
 
     def troubled(self) -> list[CircuitKey]:
         """The circuits about which the store may have news."""
@@ -150,3 +167,5 @@ class Switchboard:
             link.forget_view()
         for gates in self._gates:
             gates.forget()
+        for limit in list(self._spending.values()):
+            limit.forget()

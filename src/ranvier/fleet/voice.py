@@ -20,6 +20,7 @@ class Voice(Protocol):
     contact: Contact
     outbox: Outbox
     governs: bool
+    workers: int
     clock: Clock
 
     @property

@@ -21,11 +21,13 @@ class MemoryStore:
     It does what `ValkeyStore` does, without a server. The pipelines may run on different event loops.
 
     Args:
-        now: The time in seconds; by default that of the running event loop.
+        now: The time in seconds since the epoch; by default that of the running event loop, set once by the
+            time of day.
     """
 
-    def __init__(self, *, now: Callable[[], float] = clock.now) -> None:
-        self._now = now
+    def __init__(self, *, now: Callable[[], float] | None = None) -> None:
+        self._now = now or clock.now
+        self._offset = None if now is None else 0.0  # of the time since the epoch from the event loop's
         self._secret = secrets.token_bytes(16)
         self._epoch = secrets.token_hex(8)
         self._lock = threading.Lock()  # guards the engine and the sessions: event loops have threads
@@ -44,6 +46,8 @@ class MemoryStore:
         """Start a session and the pushes to `receive`."""
         session = MemorySession(self, Epoch(self._epoch, "memory", "master"), receive)
         with self._lock:
+            if self._offset is None:
+                self._offset = clock.since_epoch(asyncio.get_running_loop()) - clock.now()
             self._sessions[session] = None
         return session
 
@@ -51,7 +55,8 @@ class MemoryStore:
         replies: list[Reply] = []
         with self._lock:
             for command in commands:
-                self._us = max(self._us + 1, int(self._now() * 1_000_000))  # as on a server, never the same
+                now = self._now() + (self._offset or 0.0)
+                self._us = max(self._us + 1, int(now * 1_000_000))  # as on a server, never the same
                 reply, changes = self._engine.execute(command, self._us)
                 replies.append(reply)
                 for change in changes:

@@ -31,6 +31,7 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.services import MUTANTS as OF_SERVICES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
+from support.mutants.slices import MUTANTS as OF_SLICES
 from support.mutants.spend import MUTANTS as OF_SPENDING
 from support.mutants.stores import MUTANTS as OF_STORES
 from support.mutants.sync import MUTANTS as OF_SYNC
@@ -67,6 +68,7 @@ MUTANTS = (
     *OF_SERVICES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
+    *OF_SLICES,
     *OF_SPENDING,
     *OF_STORES,
     *OF_SYNC,

@@ -71,10 +71,10 @@ MUTANTS = [
         f"{LIMITED}::test_a_refusal_after_the_first_content_settles_at_its_reservation",
     ),
     mutant(
-        "P1", "what an overshoot leaves admits attempts that seem free", PURSE,
-        "        if amount <= left and left > 0:",
-        "        if amount <= left:",
-        f"{LIMITED}::test_nothing_more_is_sent_once_a_limit_is_exceeded_even_if_it_costs_nothing",
+        "P1", "what an overshoot leaves admits attempts that seem free", LEDGER,
+        "        if amount > left or not left:",
+        "        if amount > left:",
+        MACHINE,
     ),
     mutant(
         "P1", "cached input is reserved at the price of plain input", RATES,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from ranvier.store.commands import Command, circuits, gates, tenants, workers
+from ranvier.store.commands import Command, circuits, gates, spending, tenants, workers
 
 CIRCUITS = (circuits.CircuitKey("openai", "gpt/5", False), circuits.CircuitKey("a{}b", None, True))
 WORKERS = ("1f", "22")
@@ -43,6 +43,9 @@ class Seen(NamedTuple):
     tenant: int
     gate: int
     version: int
+    number: int = 0
+    window: int = 0
+    held: int = 0
 
 
 def _count(move: Move, seen: Seen) -> Command:
@@ -56,6 +59,15 @@ def _count(move: Move, seen: Seen) -> Command:
 def _heartbeat(move: Move, seen: Seen) -> Command:
     sums = {each.tenant[-2:]: each.contents for each in move.counts}
     return workers.Heartbeat(move.worker, {"host": "ü"}, sums, {"open": move.number})
+
+
+def _take_slice(move: Move, seen: Seen) -> Command:
+    spent = (seen.held if move.truth else 17) * move.number // 2
+    asked = move.old * 9, move.old * 9 + move.number * 10
+    number, cap = max(seen.number + 1 - move.old, 1), 100 - move.old * 20
+    return spending.TakeSlice(
+        "tokens", DIGESTS[1], 20_000, seen.window, move.worker, number, spent, *asked, cap, not move.truth
+    )
 
 
 Making = Callable[[Move, Seen], Command]
@@ -77,6 +89,7 @@ MAKES: dict[str, Making] = {
     "reset tenant": lambda m, s: tenants.ResetTenant(m.tenant, m.worker),
     "close gate": lambda m, s: gates.CloseGate("key", m.worker, m.number * 4_100, f"why {m.old}", m.truth),
     "open gate": lambda m, s: gates.OpenGate("key", m.worker, s.gate - m.old),
+    "take slice": _take_slice,
     "heartbeat": _heartbeat,
     "leave": lambda m, s: workers.Leave(m.worker),
     "look": lambda m, s: workers.Look(max(s.version - m.number, 0), CIRCUITS[m.truth :]),
@@ -103,11 +116,11 @@ OFTEN = (
 BAD = tuple(circuits.TenantCount(digest, 0, 2) for digest in DIGESTS)
 
 
-def moves(*losses: str) -> st.SearchStrategy[list[Move]]:
+def moves(*losses: str, often: tuple[str, ...] = OFTEN) -> st.SearchStrategy[list[Move]]:
     """Sequences of moves, and of keys that get lost."""
     small = st.integers(0, 3)
     counts = st.builds(circuits.TenantCount, st.sampled_from(DIGESTS), small, small)
-    kinds = st.sampled_from((*OFTEN, *OFTEN, *OFTEN, *MAKES, *losses))
+    kinds = st.sampled_from((*often, *often, *often, *MAKES, *losses))
     move: st.SearchStrategy[Any] = st.builds(
         Move,
         what=kinds,

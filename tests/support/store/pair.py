@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.commands.circuits import CircuitKey, CircuitReply, Probe
 from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.spending import SliceView, TakeSlice
 from ranvier.store.commands.tenants import TenantView
 from ranvier.store.commands.workers import Looked
 from ranvier.store.engine.circuit import view
@@ -94,7 +95,7 @@ class Pair:
         self.us = 1_700_000_000_000_123
         self._views: dict[CircuitKey, list[Any]] = {}
         self._probes: dict[CircuitKey, tuple[str, int]] = {}  # the last one that was granted
-        self._seen = {"tenant": 0, "gate": 0, "version": 0}
+        self._seen = {"tenant": 0, "gate": 0, "version": 0, "number": 0, "window": 0, "held": 0}
 
     def play(self, move: Move) -> None:
         """One move, on both sides."""
@@ -116,6 +117,8 @@ class Pair:
         assert other == reply, command
         assert pushes == list(changes), command
         self._learn(reply)
+        if isinstance(command, TakeSlice):
+            self._seen["number"] = max(self._seen["number"], command.number)
         if isinstance(command, Probe) and isinstance(reply, CircuitReply) and reply.accepted:
             self._probes[command.circuit] = command.worker, command.number
         return None
@@ -135,6 +138,8 @@ class Pair:
             self._views.setdefault(reply.circuit.circuit, []).append(reply.circuit)
         elif isinstance(reply, TenantView):
             self._seen["tenant"] = reply.generation
+        elif isinstance(reply, SliceView):
+            self._seen |= {"window": reply.window, "held": reply.held}
         elif isinstance(reply, GateView):
             self._seen["gate"] = reply.generation
         elif isinstance(reply, Looked):

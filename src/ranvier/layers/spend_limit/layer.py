@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from weakref import WeakKeyDictionary
 
 from ranvier import clock, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
-from ranvier.facts.price import Price, Prices, of_target
-from ranvier.layers.spend_limit.ledger import Account, Ledger
+from ranvier.facts.price import Prices, of_target
+from ranvier.layers.spend_limit.checked import amount, check_price
+from ranvier.layers.spend_limit.fund import Fund, OnStoreLoss
+from ranvier.layers.spend_limit.ledger import Account, Ledger, Spent
 from ranvier.layers.spend_limit.purse import Purse
 from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
+from ranvier.layers.spend_limit.shared_purse import SharedPurse
 from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -32,25 +35,6 @@ LimitOf = Callable[[str], float | None]
 
 MAX_SHOWN = 12
 """Tenants that `print(pipeline)` lists."""
-
-
-class Spent(NamedTuple):
-    """What all tenants have spent in the current window.
-
-    Attributes:
-        unit: `money` or `tokens`.
-        window, ends_in: How long the window is, and when it ends, in seconds.
-        tenants: How many have spent or reserved anything.
-        settled: What their ended attempts have cost.
-        reserved: What those in flight may cost at most.
-    """
-
-    unit: str
-    window: float
-    ends_in: float
-    tenants: int
-    settled: float
-    reserved: float
 
 
 class SpendLimit(Layer):
@@ -71,9 +55,14 @@ class SpendLimit(Layer):
             send it; `allow` reserves only what is known. Without prices, `max_tokens` is not needed.
         image_tokens: The most tokens of one image by target, where you know better.
         max_tenants: The most tenants that may spend in one window; others are rejected.
+        on_store_loss: What to do once a worker has spent its slice and cannot reach the store. `allow` goes
+            on with the limit divided by the workers that lived: all together spend at most the limit once
+            more. That is the default, since no call shall fail because of the store. `reject` rejects, also
+            before the store is reached for the first time. Without a store it has no effect.
 
     A call that fits at none of its targets raises `SpendLimitExceededError` before anything is sent. A target
-    that is too dear is passed over. The limit holds for one process.
+    that is too dear is passed over. With `Pipeline(store=...)` all workers have one limit together, of which
+    each leases slices; else it holds for one process.
     """
 
     place: ClassVar[Place] = Place.CALL
@@ -87,17 +76,18 @@ class SpendLimit(Layer):
         unknown: Unknown = "reject",
         image_tokens: Mapping[str, int] | None = None,
         max_tenants: int = 1_000_000,
+        on_store_loss: OnStoreLoss = "allow",
     ) -> None:
         if inspect.iscoroutinefunction(per_tenant):
             raise ConfigurationError("SpendLimit(per_tenant): give a plain function, not `async def`")
-        self.per_tenant = per_tenant if callable(per_tenant) else _amount(per_tenant)
+        self.per_tenant = per_tenant if callable(per_tenant) else amount(per_tenant)
         self.window = validation.seconds("SpendLimit(window)", window)
         if not 0 < self.window < math.inf:
             raise ConfigurationError(f"SpendLimit(window)={window!r}: give a finite number above 0")
         if prices is not None and not isinstance(prices, Mapping):
             raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
         for price in (prices or {}).values():
-            _check_price(price)
+            check_price(price)
         self.in_money = prices is not None
         self._rates = {target: rates_of(price) for target, price in (prices or {}).items()}
         self.allows_unknown = (
@@ -105,7 +95,8 @@ class SpendLimit(Layer):
         )
         self.image_tokens = dict(image_tokens or {})
         most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
-        self.ledger = Ledger(self.window, most)
+        goes_on = validation.choice("SpendLimit(on_store_loss)", on_store_loss, ("allow", "reject"))
+        self.fund = Fund(Ledger(self.window, most), goes_on=goes_on == "allow")
         self._loops = Loops()
         self._offset: float | None = None  # of the time since the epoch from the pipeline's clock
         self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
@@ -128,19 +119,30 @@ class SpendLimit(Layer):
             self._offset -= shift
         elif self._offset is None:
             self._offset = clock.since_epoch(pipeline.loop) - pipeline.clock()
+        self.fund.follow(pipeline, self._name(pipeline), in_money=self.in_money, now=self.now(pipeline))
+
+    def _name(self, pipeline: Runtime) -> str:
+        """What all workers call the limit; its window is a part of that, too."""
+        alike = (
+            each
+            for each in pipeline.layers
+            if isinstance(each, SpendLimit) and (each.window, each.in_money) == (self.window, self.in_money)
+        )
+        number = next((number for number, each in enumerate(alike) if each is self), 0)
+        return ("money" if self.in_money else "tokens") + (f"-{number + 1}" if number else "")
 
     def take_over(self, before: Self) -> None:
         """Go on with what tenants have spent and reserved, if it is counted in the same windows and unit."""
         if (before.window, before.in_money) == (self.window, self.in_money):
-            before.ledger.max_tenants = self.ledger.max_tenants
-            self.ledger, self._loops, self._offset = before.ledger, before._loops, before._offset
+            before.ledger.max_tenants, before.fund.goes_on = self.ledger.max_tenants, self.fund.goes_on
+            self.fund, self._loops, self._offset = before.fund, before._loops, before._offset
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its purse, if it fits at any of its targets."""
         limit = self._limit_of(call)
         if limit is None:
             return inner(call)
-        purse = Purse(self, limit)
+        purse = SharedPurse(self, limit) if self.fund.link.live else Purse(self, limit)
         error = purse.look(call)
         if error is None:
             return inner(call.spending_from(purse))
@@ -158,7 +160,7 @@ class SpendLimit(Layer):
             return self._whole(self.per_tenant)
         try:
             limit = ask("SpendLimit(per_tenant)", self.per_tenant, call.tenant)
-            return None if limit is None else self._whole(_amount(limit))
+            return None if limit is None else self._whole(amount(limit))
         except Exception as failure:
             unknown = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
             try:
@@ -172,6 +174,11 @@ class SpendLimit(Layer):
         return error
 
     # --- for purses ------------------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        """What tenants have spent and reserved at this worker."""
+        return self.fund.ledger
 
     def targets_of(self, pipeline: Runtime) -> tuple[Deployment, ...]:
         """The targets that calls of `pipeline` might be sent to."""
@@ -230,25 +237,7 @@ class SpendLimit(Layer):
     def __repr__(self) -> str:
         limit = self.per_tenant if not callable(self.per_tenant) else "by tenant"
         unit = "prices" if self.in_money else "tokens"
-        allowed = {"unknown": "allow"} if self.allows_unknown else {}
-        return self._describe(per_tenant=limit, window=self.window, unit=unit, **allowed)
-
-
-def _amount(limit: object) -> float:
-    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-    if not number or not 0 <= limit < math.inf:  # type: ignore[operator]  # because: it is a number
-        raise ConfigurationError(f"SpendLimit(per_tenant)={limit!r:.60}: give a finite number, 0 or more")
-    return float(limit)  # type: ignore[arg-type]  # because: it is a number
-
-
-def _check_price(price: object) -> None:
-    if not isinstance(price, Price):
-        raise ConfigurationError(
-            f"SpendLimit(prices) has a {type(price).__name__}: give Price(input=, output=)"
-        )
-    for name in ("input", "output", "cache_read", "cache_write"):
-        value = getattr(price, name)
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-            raise ConfigurationError(
-                f"SpendLimit(prices): {name}={value!r:.60}: give a finite number, 0 or more"
-            )
+        others = {"unknown": "allow"} if self.allows_unknown else {}
+        if not self.fund.goes_on:
+            others["on_store_loss"] = "reject"
+        return self._describe(per_tenant=limit, window=self.window, unit=unit, **others)

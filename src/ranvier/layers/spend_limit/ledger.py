@@ -27,6 +27,25 @@ class Account(NamedTuple):
     reserved: float
 
 
+class Spent(NamedTuple):
+    """What all tenants have spent in the current window.
+
+    Attributes:
+        unit: `money` or `tokens`.
+        window, ends_in: How long the window is, and when it ends, in seconds.
+        tenants: How many have spent or reserved anything.
+        settled: What their ended attempts have cost.
+        reserved: What those in flight may cost at most.
+    """
+
+    unit: str
+    window: float
+    ends_in: float
+    tenants: int
+    settled: float
+    reserved: float
+
+
 class Window:
     """The sums of one window.
 
@@ -117,6 +136,11 @@ class Ledger:
         if tenant not in committed and len(committed) >= self.max_tenants:
             return 0
         return max(limit - committed.get(tenant, 0), 0)
+
+    def window(self, now: float) -> int:
+        """How many windows there were before the current one."""
+        self._roll(now)
+        return int(self._window.number)
 
     def ends_in(self, now: float) -> float:
         """Seconds until the window ends."""

@@ -13,6 +13,7 @@ from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
+    from ranvier.layers.spend_limit.fund import Held
     from ranvier.layers.spend_limit.layer import SpendLimit
     from ranvier.layers.spend_limit.ledger import Reserved
     from ranvier.messages.request import Request
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Purse:
-    """The share of one call in a spend limit.
+    """The share of one call in a spend limit of this process.
 
     Attributes:
         layer: The limit's layer.
@@ -60,9 +61,8 @@ class Purse:
         """
         error = self._obstacle(call, call.deployment)
         if error is not None:
-            self.refused(call, error)
             try:
-                raise error
+                raise self.refused(call, error)
             finally:
                 del error  # it refers to this frame: a local would complete a reference cycle
 
@@ -73,16 +73,40 @@ class Purse:
             SpendLimitExceededError: it does not fit.
         """
         layer, target = self.layer, call.deployment
-        amount, now = self._bound(call.request, target), layer.now(call.pipeline)
+        amount, left = self._bound(call.request, target), 0
         if isinstance(amount, int):
-            reserved = layer.ledger.reserve(call.tenant, amount, self.limit, now)
-            if reserved is not None:
-                return Paid(reserved, layer.rates_of(target) or FREE)
-        self.check(call)
-        raise AssertionError("what does not fit raises an error")
+            taken = self._take(call, amount, layer.now(call.pipeline))
+            if not isinstance(taken, int):
+                return Paid(taken, layer.rates_of(target) or FREE)
+            left = taken
+        raise self.refused(call, self._error(call, amount, left))
 
-    def refused(self, call: Call, error: SpendLimitExceededError) -> None:
-        """Emit that `call` is rejected."""
+    def lacks(self, call: Call) -> bool:
+        """True if `ask` may find more for an attempt of `call`; there is nobody to ask."""
+        return False
+
+    async def ask(self, call: Call) -> None:
+        """Ask for more."""
+
+    # --- what is left ----------------------------------------------------------------------------
+
+    def _left(self, call: Call, amount: int, now: float) -> int:
+        """What may be reserved; if that is less than `amount`, what might be."""
+        return self.layer.ledger.left(call.tenant, self.limit, now)
+
+    def _take(self, call: Call, amount: int, now: float) -> Reserved | Held | int:
+        """Reserve `amount`; or what is left, if that is too little."""
+        ledger = self.layer.ledger
+        reserved = ledger.reserve(call.tenant, amount, self.limit, now)
+        return ledger.left(call.tenant, self.limit, now) if reserved is None else reserved
+
+    def _ends_in(self, now: float) -> float:
+        return self.layer.ledger.ends_in(now)
+
+    # --- refusing --------------------------------------------------------------------------------
+
+    def refused(self, call: Call, error: SpendLimitExceededError) -> SpendLimitExceededError:
+        """Emit that `call` is rejected; returns `error`."""
         if call.pipeline.events.hears(CallRejected):
             target: Deployment | None = call.deployment
             event = CallRejected(
@@ -93,23 +117,28 @@ class Purse:
                 retry_after=error.retry_after,
             )
             call.pipeline.events.emit(event, call.record)
+        return error
 
     def _obstacle(self, call: Call, target: Deployment) -> SpendLimitExceededError | None:
-        """The error if an attempt of `call` at `target` does not fit now."""
-        layer, tenant = self.layer, call.tenant
-        amount = self._bound(call.request, target)
+        """The error if an attempt of `call` at `target` does not fit now, as far as known."""
+        amount, left = self._bound(call.request, target), 0
+        if isinstance(amount, int):
+            left = self._left(call, amount, self.layer.now(call.pipeline))
+            if amount <= left and left > 0:
+                return None
+        return self._error(call, amount, left)
+
+    def _error(self, call: Call, amount: int | str, left: int) -> SpendLimitExceededError:
+        layer, limit = self.layer, self.layer.shown(self.limit)
         if isinstance(amount, str):
-            return SpendLimitExceededError(tenant=tenant, unknown=amount, limit=layer.shown(self.limit))
-        now = layer.now(call.pipeline)
-        left = layer.ledger.left(tenant, self.limit, now)
-        if amount <= left and left > 0:
-            return None
+            return SpendLimitExceededError(tenant=call.tenant, unknown=amount, limit=limit)
+        may_fit = amount <= self.limit and self.limit > 0
         return SpendLimitExceededError(
-            tenant=tenant,
+            tenant=call.tenant,
             needed=layer.shown(amount),
             left=layer.shown(left),
-            limit=layer.shown(self.limit),
-            retry_after=layer.ledger.ends_in(now) if amount <= self.limit and self.limit > 0 else None,
+            limit=limit,
+            retry_after=self._ends_in(layer.now(call.pipeline)) if may_fit else None,
         )
 
     def _bound(self, request: Request, target: Deployment) -> int | str:
@@ -139,7 +168,7 @@ class Paid:
 
     __slots__ = ("_rates", "_reserved")
 
-    def __init__(self, reserved: Reserved, rates: Rates) -> None:
+    def __init__(self, reserved: Reserved | Held, rates: Rates) -> None:
         self._reserved = reserved
         self._rates = rates
 

@@ -14,7 +14,7 @@ from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
-from ranvier.pipeline.asking.payments import Payments
+from ranvier.pipeline.asking.payments import Payments, ask, lacks
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -89,8 +89,8 @@ async def _whole(call: Call) -> Response:
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
-        payments = Payments(call) if call.purses else None
-        attempt = recorder.begin(call, began, queued)
+        payments = (await ask(call, timer) if lacks(call) else Payments(call, began)) if call.purses else None
+        attempt = recorder.begin(call, began if payments is None else payments.began, queued)
         if payments is not None:
             payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=False)
@@ -139,8 +139,8 @@ async def _streamed(
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
-        payments = Payments(call) if call.purses else None
-        attempt = recorder.begin(call, began, queued)
+        payments = (await ask(call, timer) if lacks(call) else Payments(call, began)) if call.purses else None
+        attempt = recorder.begin(call, began if payments is None else payments.began, queued)
         if payments is not None:
             payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=streamed)

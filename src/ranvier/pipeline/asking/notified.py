@@ -47,6 +47,12 @@ class Spending(Protocol):
     def check(self, call: Any) -> object:
         """Raise a `RejectedError` if a request of `call` could not be sent to its target now."""
 
+    def lacks(self, call: Any) -> bool:
+        """True if `ask` may find more for a request of `call` to its target than is here."""
+
+    async def ask(self, call: Any) -> None:
+        """Ask for more, for a quarter of a second at most."""
+
     def reserve(self, call: Any) -> Payment:
         """Reserve the most that a request of `call` can cost; raise a `RejectedError` if it does not fit."""
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.asking.notified import Payment
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 
 def affordable(call: Call) -> bool:
@@ -21,19 +22,43 @@ def check(call: Call) -> None:
         purse.check(call)
 
 
+def lacks(call: Call) -> bool:
+    """True if one of the limits has to `ask` before a request of `call` can be sent."""
+    for purse in call.purses:  # noqa: SIM110  # because: `any` would take longer than all of them
+        if purse.lacks(call):
+            return True
+    return False
+
+
+async def ask(call: Call, timer: WaitTimer) -> Payments:
+    """Ask for what the request may cost, and reserve it. The request begins after that.
+
+    Raises:
+        RejectedError: one of the limits does not admit the request; nothing stays reserved.
+        TimedOutError: no time is left for an attempt.
+    """
+    timer.stop()  # the wait has limits of its own, and is not the provider's
+    for purse in call.purses:
+        if purse.lacks(call):
+            await purse.ask(call)
+    return Payments(call, timer.begin())
+
+
 class Payments:
     """What the limits of a call have reserved for one request.
 
     Attributes:
+        began: When the request begins.
         attempt: The attempt, once the request is sent.
 
     Raises:
         RejectedError: one of the limits does not admit the request; nothing stays reserved.
     """
 
-    __slots__ = ("_reserved", "attempt")
+    __slots__ = ("_reserved", "attempt", "began")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, began: float) -> None:
+        self.began = began
         self._reserved: tuple[Payment, ...] = ()
         self.attempt: Attempt | None = None
         try:

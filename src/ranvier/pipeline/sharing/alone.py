@@ -12,6 +12,8 @@ from ranvier.pipeline.sharing.fleet import (
     GateLinks,
     GatesHearing,
     Linked,
+    Slice,
+    SpendLink,
     TenantLinks,
     TenantsHearing,
 )
@@ -94,6 +96,34 @@ class NoGateLinks(GateLinks):
         """No other worker has to know."""
 
 
+class NoSpendLink(SpendLink):
+    """The link of a limit that no other worker has. Nothing is asked of it but whether it is live."""
+
+    live = False
+    governs = False
+    workers = 1
+
+    def left(self, tenant: str) -> int:
+        """There is no slice."""
+        return 0
+
+    def hoped(self, tenant: str, limit: int) -> int:
+        """There is no slice."""
+        return 0
+
+    def take(self, tenant: str, amount: int, limit: int) -> Slice:
+        """There is no slice."""
+        raise NotImplementedError
+
+    async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
+        """Nobody can be asked."""
+        return False
+
+    def ends_in(self) -> float:
+        """There is no window."""
+        return 0.0
+
+
 class Alone(Fleet):
     """A fleet of one worker."""
 
@@ -115,8 +145,13 @@ class Alone(Fleet):
         """Links that do nothing."""
         return NO_GATE_LINKS
 
+    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+        """A link that does nothing."""
+        return NO_SPEND_LINK
+
 
 NO_LINK = NoLink()
 NO_TENANT_LINKS = NoTenantLinks()
 NO_GATE_LINKS = NoGateLinks()
+NO_SPEND_LINK = NoSpendLink()
 ALONE = Alone()

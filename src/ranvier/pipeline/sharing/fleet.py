@@ -176,6 +176,49 @@ class GatesHearing(Protocol):
         """Another worker has closed a gate, or an operator has opened it there."""
 
 
+class Slice(Protocol):
+    """What one worker holds of the limit of one tenant, in one window."""
+
+    __slots__ = ()
+
+    def settle(self, change: int) -> None:
+        """What was taken has cost so much more, or less."""
+
+
+class SpendLink(Protocol):
+    """What one worker may spend of a limit that all workers have together. Only `ask` waits."""
+
+    @property
+    def live(self) -> bool:
+        """True if there may be other workers."""
+
+    @property
+    def governs(self) -> bool:
+        """True while the store answers, so that nothing may be spent but what it grants."""
+
+    @property
+    def workers(self) -> int:
+        """How many live, as far as known."""
+
+    def left(self, tenant: str) -> int:
+        """What `tenant` may spend at this worker now."""
+
+    def hoped(self, tenant: str, limit: int) -> int:
+        """What it might have left of `limit` once the store is asked, as far as known."""
+
+    def take(self, tenant: str, amount: int, limit: int) -> Slice:
+        """Spend `amount`, whether or not it is left, and take what comes next ahead of need."""
+
+    async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
+        """Ask the store for `amount`, of the `limit` of `tenant`; false if it has not answered in `seconds`.
+
+        What it grants is what is `left` then. What nobody takes is given back after a while.
+        """
+
+    def ends_in(self) -> float:
+        """Seconds until the window ends, by the clock of the store."""
+
+
 class Fleet(Protocol):
     """The workers of a service, this one included."""
 
@@ -197,3 +240,10 @@ class Fleet(Protocol):
 
     def follow_gates(self, gates: GatesHearing) -> GateLinks:
         """Let `gates` hear of the gates."""
+
+    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+        """Share a spend limit, named `limit` by all workers.
+
+        Its windows last `seconds`; `window` is the number of the current one by the time of day here, and the
+        seconds until its end. The store counts in multiples of `grain`.
+        """

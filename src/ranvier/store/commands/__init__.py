@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ranvier.store.commands import circuits, gates, tenants, workers
+from ranvier.store.commands import circuits, gates, spending, tenants, workers
 
 CircuitCommand: TypeAlias = (
     circuits.Alarm
@@ -27,13 +27,14 @@ TenantCommand: TypeAlias = (
 GateCommand: TypeAlias = gates.CloseGate | gates.OpenGate
 WorkerCommand: TypeAlias = workers.Heartbeat | workers.Leave | workers.Look | workers.ReadFleet
 
-Command: TypeAlias = CircuitCommand | TenantCommand | GateCommand | WorkerCommand
+Command: TypeAlias = CircuitCommand | TenantCommand | GateCommand | WorkerCommand | spending.TakeSlice
 """What a worker says."""
 
 Reply: TypeAlias = (
     circuits.CircuitReply
     | tenants.TenantView
     | gates.GateView
+    | spending.SliceView
     | workers.Alive
     | workers.Looked
     | workers.Fleet

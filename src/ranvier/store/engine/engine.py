@@ -14,6 +14,7 @@ from ranvier.store.commands import (
 )
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.commands.tenants import TenantKey, TenantView
 from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked
 from ranvier.store.engine import circuit, gates, tenants
@@ -21,6 +22,7 @@ from ranvier.store.engine.circuits import Circuits
 from ranvier.store.engine.gates import Gates
 from ranvier.store.engine.limits import MAX_LOOKED
 from ranvier.store.engine.moment import Moment
+from ranvier.store.engine.spending import Spending
 from ranvier.store.engine.tenants import Tenants
 from ranvier.store.engine.troubles import Trouble, Troubles
 from ranvier.store.engine.workers import Workers
@@ -38,6 +40,7 @@ class Engine:
         self.circuits = Circuits(self.troubles)
         self.tenants = Tenants(self.troubles)
         self.gates = Gates(self.troubles)
+        self.spending = Spending()
         self.workers = Workers(epoch)
 
     def execute(self, command: Command, us: int) -> tuple[Reply, Sequence[Change]]:
@@ -49,6 +52,8 @@ class Engine:
             return self.tenants.execute(command, now)
         if isinstance(command, GateCommand):
             return self.gates.execute(command, now)
+        if isinstance(command, TakeSlice):
+            return self.spending.take(command, now), ()
         if isinstance(command, Heartbeat):
             return self.workers.beat(command, now), ()
         if isinstance(command, Leave):

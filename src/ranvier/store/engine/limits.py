@@ -39,6 +39,9 @@ KEEP_COUNTS = 600_000
 KEEP_WORKER = DAY
 """The sums of a worker that is gone are remembered for so long, in case it was only stopped."""
 
+KEEP_SPENT = 60_000
+"""What workers hold of a spend limit is remembered so long after the end of its window."""
+
 KEEP_FLEET = 365 * DAY
 """What belongs to no worker alone, such as the counters, is dropped so long after the last heartbeat."""
 
@@ -50,6 +53,9 @@ MAX_TROUBLES = 100_000
 
 MAX_LOOKED = 1_000
 """What one `Look` shows, and one `ReadFleet` of the workers."""
+
+MAX_SPENDERS = 1_000_000
+"""Tenants that spend, of all limits and windows together, that a store in memory remembers."""
 
 MAX_SUMS = 10_000
 """Counters of all workers together, by name."""

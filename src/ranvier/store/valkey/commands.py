@@ -20,6 +20,7 @@ from ranvier.store.commands.circuits import (
     Reset,
 )
 from ranvier.store.commands.gates import CloseGate, OpenGate
+from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.commands.tenants import (
     IsolateTenant,
     ResetTenant,
@@ -130,6 +131,11 @@ def _open_gate(command: OpenGate) -> Arguments:
     yield from (command.gate, command.worker, command.generation)
 
 
+def _take_slice(command: TakeSlice) -> Arguments:
+    yield from (command.limit, command.tenant, command.length, command.window, command.worker)
+    yield from (command.number, command.spent, command.least, command.wanted, command.cap, int(command.anew))
+
+
 def _heartbeat(command: Heartbeat) -> Arguments:
     gauges = dict(islice(command.gauges.items(), MAX_GAUGES))
     yield from (command.worker, _json(command.about), _json(gauges))
@@ -171,6 +177,7 @@ HOW: dict[type, tuple[str, Callable[[Any], Arguments]]] = {
     ResetTenant: ("tenant_enter", _reset_tenant),
     CloseGate: ("gate_close", _close_gate),
     OpenGate: ("gate_open", _open_gate),
+    TakeSlice: ("take_slice", _take_slice),
     Heartbeat: ("heartbeat", _heartbeat),
     Leave: ("leave", _leave),
     Look: ("look", _look),

@@ -3,6 +3,7 @@
     ranvier:1:circuit:{ours/openai/gpt-5}          a shared circuit; its counts end in :now and :past
     ranvier:1:tenant:3f...e1:openai                a tenant's circuit, if it is open somewhere or isolated
     ranvier:1:gate:...                             the gate of a shared key, if it is closed
+    ranvier:1:spent:money-60000:29000000:3f...e1   what workers hold of a tenant's spend limit, in a window
     ranvier:1:worker:..., ranvier:1:sums:...       a worker, and its counters
     ranvier:1:workers, :sums, :troubles, :epoch    which workers live, all counters, what changed, these data
     ranvier:1:changes                              the channel of the pushes

@@ -17,6 +17,7 @@ from ranvier.store.commands import (
 )
 from ranvier.store.commands.circuits import CircuitReply, CircuitView
 from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.spending import SliceView, TakeSlice
 from ranvier.store.commands.tenants import TenantView
 from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, Looked, WorkerView
 from ranvier.store.engine.limits import MAX_GAUGES
@@ -44,6 +45,8 @@ def _reply(command: Command, fields: Fields) -> Reply:
         return _tenant(fields)
     if isinstance(command, GateCommand):
         return _gate(fields)
+    if isinstance(command, TakeSlice):
+        return SliceView(*(int(fields[name]) for name in ("window", "ends_in", "held", "left")))
     if isinstance(command, Heartbeat):
         return _alive(fields, max(len(command.gauges) - MAX_GAUGES, 0))
     if isinstance(command, Leave):

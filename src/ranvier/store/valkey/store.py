@@ -35,8 +35,8 @@ OURS = {"protocol": 2, "decode_responses": False, "socket_timeout": None, "healt
 class ValkeyStore:
     """Shares the state of all workers of a service on a Valkey or Redis server: `Pipeline(store=...)`.
 
-    Needs `pip install 'ranvier[valkey]'`. No call waits for the server, but a probe for 250 ms. One object
-    serves any number of pipelines.
+    Needs `pip install 'ranvier[valkey]'`. No call waits for the server, but for 250 ms a probe, or one whose
+    spend limit is not leased to its worker yet. One object serves any number of pipelines.
 
     Args:
         url: `valkey://user:password@host:6379/0`, `valkeys://` for TLS, or `unix://`; `redis://` and

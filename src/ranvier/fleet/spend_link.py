@@ -1,0 +1,255 @@
+"""Leases slices of a spend limit from the store: what is not leased to a worker, it does not spend.
+
+A worker says how much it has spent and how much more it wants, both as sums of the current window, so that
+nothing has to be made good after a loss: the next command says it all. For each tenant one question at a time
+is on its way, which the calls that wait share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from ranvier.fleet.leased import Leased, Slices
+from ranvier.fleet.outbox import Heard
+from ranvier.fleet.sense import check
+from ranvier.fleet.voice import Voice
+from ranvier.pipeline.sharing.fleet import SpendLink
+from ranvier.store.commands.spending import TakeSlice
+from ranvier.store.engine.limits import MAX_NUMBER
+
+SLICES = 20
+"""Into so many slices a limit is divided; a call that needs more gets more."""
+
+IDLE_SECONDS = 10.0
+"""A slice that was not used for so long is given back."""
+
+FRESH_SECONDS = 1.0
+"""So long it is believed that a limit is used up; then a call asks again."""
+
+ROUND_TRIPS = 3
+"""A call that finds too little waits for a question on its way, for its own, and for another at most."""
+
+AT_ONCE = 1000
+"""Slices that are given back or reported with one heartbeat."""
+
+
+class StoreSpendLink(SpendLink):
+    """The link of one limit.
+
+    Args:
+        name: What all workers call it.
+        length: Of its windows, in milliseconds.
+        grain: The store counts in multiples of it.
+        window: The number of the current window by the time of day here, and when it ends.
+    """
+
+    def __init__(self, member: Voice, name: str, length: int, grain: int, window: tuple[int, float]) -> None:
+        self._member, self._name, self._length, self._grain = member, name, length, grain
+        self._window, ends_in = window
+        self._ends = member.clock() + ends_in
+        self._slices = Slices()
+        self._needs: Counter[str] = Counter()  # what waiting calls need, by tenant
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> bool:
+        """True if there may be other workers."""
+        return self._member.live
+
+    @property
+    def governs(self) -> bool:
+        """True while the store answers without delay."""
+        return self._member.governs and self._member.contact.prompt
+
+    @property
+    def workers(self) -> int:
+        """How many live, as far as known."""
+        return self._member.workers
+
+    def left(self, tenant: str) -> int:
+        """What `tenant` may spend at this worker now."""
+        self._turn()
+        leased = self._slices.get(tenant)
+        return 0 if leased is None else leased.left
+
+    def hoped(self, tenant: str, limit: int) -> int:
+        """What it might have left of `limit` once the store is asked, as far as known."""
+        self._turn()
+        leased = self._slices.get(tenant)
+        if leased is None or self._member.clock() - leased.heard_at >= FRESH_SECONDS:
+            return limit
+        return leased.left + leased.rest
+
+    def ends_in(self) -> float:
+        """Seconds until the window ends, by the clock of the store."""
+        self._turn()
+        return self._ends - self._member.clock()
+
+    # --- spending --------------------------------------------------------------------------------
+
+    def take(self, tenant: str, amount: int, limit: int) -> Leased:
+        """Spend `amount`, and take what comes next ahead of need."""
+        leased = self._of(tenant)
+        leased.spent += amount
+        leased.limit = limit
+        leased.use(self._member.clock())
+        usual = max(limit // SLICES, amount)
+        if leased.spent > leased.held:
+            self._slices.unreported[tenant] = leased
+        elif leased.left < max(usual // 2, amount) and self._may_ask(leased):
+            self._ask(leased, usual)
+        return leased
+
+    def _may_ask(self, leased: Leased) -> bool:
+        """True if it is of use to ask ahead of need."""
+        return leased.asking is None and leased.tenant not in self._slices.scarce and self.governs
+
+    async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
+        """Ask the store for `amount`; false if it has not answered in `seconds`."""
+        self._needs[tenant] += amount
+        try:
+            return await self._ask_again(tenant, amount, limit, self._member.clock() + seconds)
+        finally:  # also if the caller is cancelled
+            self._needs[tenant] -= amount
+            if not self._needs[tenant]:
+                del self._needs[tenant]
+
+    async def _ask_again(self, tenant: str, amount: int, limit: int, until: float) -> bool:
+        joined = self._member.next_number()  # later questions know of this call
+        answered = False
+        for _ in range(ROUND_TRIPS):
+            if not self.governs:
+                return False
+            leased = self._of(tenant)
+            leased.limit = limit
+            task = leased.asking or self._ask(leased, limit // SLICES)
+            await asyncio.wait({task}, timeout=max(until - self._member.clock(), 0.0))
+            if not task.done():
+                return False
+            answered = self._of(tenant).heard > joined
+            if self.left(tenant) >= amount or (answered and self.hoped(tenant, limit) < amount):
+                return True
+        return answered
+
+    def _ask(self, leased: Leased, usual: int) -> asyncio.Task[None]:
+        least = self._needs[leased.tenant]
+        command = self._command(leased, least, max(usual, least))
+        task = leased.asking = self._member.background(self._asked(leased, command))
+        return task
+
+    async def _asked(self, leased: Leased, command: TakeSlice) -> None:
+        try:
+            replies = await self._member.contact.execute([command])
+            if replies:
+                self._heard(leased.tenant, command, replies[0])
+        except Exception as error:  # nonsense is in it
+            self._member.contact.lose(error)
+        finally:
+            leased.asking = None
+
+    def _command(self, leased: Leased, least: int, wanted: int) -> TakeSlice:
+        return TakeSlice(
+            self._name,
+            self._member.digest(leased.tenant),
+            self._length,
+            self._window,
+            self._member.worker.id,
+            self._member.next_number(),
+            spent=self._whole(leased.spent),
+            least=self._whole(least),
+            wanted=self._whole(wanted),
+            cap=min(leased.limit // self._grain, MAX_NUMBER),
+            anew=not leased.heard,
+        )
+
+    def _whole(self, amount: int) -> int:
+        """`amount` as the store counts, rounded up."""
+        return min(-(-amount // self._grain), MAX_NUMBER)
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def _heard(self, tenant: str, command: TakeSlice, view: Any) -> None:
+        """The reply to a command.
+
+        Raises:
+            StoreError: it is nonsense.
+        """
+        check(view)  # that it is a `SliceView` with sense
+        self._turn()
+        if view.window != self._window:
+            if view.window == command.window:
+                return  # it is late: that window is over here
+            self._begin(view.window)
+        now = self._member.clock()
+        self._ends = now + min(view.ends_in, self._length) / 1000
+        leased = self._of(tenant)
+        if command.number <= leased.heard:
+            return
+        leased.heard, leased.heard_at, leased.limit = command.number, now, command.cap * self._grain
+        leased.held, leased.rest = view.held * self._grain, view.left * self._grain
+        if leased.left:
+            leased.use(now)
+        if leased.spent <= leased.held:
+            self._slices.unreported.pop(tenant, None)
+        if view.left < 2 * command.wanted:  # as much again would not be granted
+            self._slices.scarce[tenant] = leased
+        elif command.wanted:
+            self._slices.scarce.pop(tenant, None)
+
+    def _of(self, tenant: str) -> Leased:
+        self._turn()
+        return self._slices.of(tenant)
+
+    def _turn(self) -> None:
+        """Begin a new window if it is time."""
+        late = self._member.clock() - self._ends
+        if late >= 0:
+            turns = int(late * 1000 // self._length) + 1
+            self._ends += turns * self._length / 1000
+            self._begin(self._window + turns)
+
+    def _begin(self, window: int) -> None:
+        """Nothing is held in `window` yet, as far as this worker knows."""
+        self._window, self._slices = window, Slices()
+
+    # --- with each heartbeat ---------------------------------------------------------------------
+
+    def beats(self) -> Iterator[tuple[TakeSlice, Heard]]:
+        """What the store does not know, and what is given back."""
+        self._turn()
+        for leased in list(islice(self._slices.unreported.values(), AT_ONCE)):
+            if leased.asking is None:
+                yield self._said(leased, leased.left)  # the store may have lost what is left, too
+        idle = self._member.clock() - IDLE_SECONDS
+        for leased in list(islice(self._slices.active.values(), AT_ONCE)):
+            if leased.used_at > idle:
+                break
+            del self._slices.active[leased.tenant]
+            yield from self._returned(leased)
+        for leased in list(islice(self._slices.scarce.values(), AT_ONCE)):
+            yield from self._returned(leased)
+
+    def give_back(self) -> Iterator[tuple[TakeSlice, Heard]]:
+        """What is held when the pipeline closes; of many, those that were used last."""
+        for leased in list(islice(reversed(self._slices.active.values()), AT_ONCE)):
+            yield from self._returned(leased)
+
+    def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, Heard]]:
+        if leased.left >= self._grain and leased.asking is None:
+            said = self._said(leased, 0)
+            leased.held = leased.spent  # none of it may be spent any more
+            yield said
+
+    def _said(self, leased: Leased, more: int) -> tuple[TakeSlice, Heard]:
+        command = self._command(leased, more, more)
+        return command, partial(self._heard, leased.tenant, command)
+
+    def forget(self) -> None:
+        """The store may not have the data that it had: report everything again."""
+        self._slices.report_all()

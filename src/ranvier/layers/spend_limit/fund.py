@@ -1,0 +1,100 @@
+"""What tenants may spend at this worker: all of their limits, or with a store what is leased to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ranvier.layers.spend_limit.ledger import Ledger, Reserved
+from ranvier.layers.spend_limit.rates import UNIT
+from ranvier.pipeline.sharing.alone import NO_SPEND_LINK
+from ranvier.pipeline.sharing.fleet import Slice, SpendLink
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.runtime import Runtime
+
+OnStoreLoss = Literal["allow", "reject"]
+
+GRAIN = UNIT // 10**6
+"""The store counts money in millionths of its unit: it has exact numbers up to 2^53."""
+
+UNLIMITED = 1 << 100
+"""More than anybody spends: the ledger only counts while the store says what is left."""
+
+
+class Held:
+    """What is reserved for one attempt in a slice. Settle it once.
+
+    Attributes:
+        amount: How much that is.
+    """
+
+    __slots__ = ("_reserved", "_slice", "amount")
+
+    def __init__(self, reserved: Reserved, slice: Slice) -> None:
+        self._reserved, self._slice = reserved, slice
+        self.amount = reserved.amount
+
+    def settle(self, cost: int) -> None:
+        """The attempt has cost `cost`."""
+        self._reserved.settle(cost)
+        self._slice.settle(cost - self.amount)
+
+
+class Fund:
+    """Says what is left with a store, and reserves it.
+
+    Attributes:
+        ledger: What was spent and reserved here, in windows by the time of day here.
+        goes_on: Without the store, go on with this worker's part of the limits.
+        link: The limit in the store.
+    """
+
+    def __init__(self, ledger: Ledger, *, goes_on: bool) -> None:
+        self.ledger = ledger
+        self.goes_on = goes_on
+        self.link: SpendLink = NO_SPEND_LINK
+
+    def follow(self, pipeline: Runtime, name: str, *, in_money: bool, now: float) -> None:
+        """A pipeline opens: the limit is shared by its fleet, unless it is by another one still."""
+        if not self.link.live:
+            window = self.ledger.window(now), self.ledger.ends_in(now)
+            grain = GRAIN if in_money else 1
+            self.link = pipeline.fleet.follow_spending(name, self.ledger.seconds, grain, window)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def left(self, tenant: str, limit: int, now: float, *, alone: bool = False) -> int:
+        """What `tenant` may reserve of `limit` here and now. `alone`: the store has not answered in time."""
+        link = self.link
+        if not link.live:
+            return self.ledger.left(tenant, limit, now)
+        left = link.left(tenant)
+        if self.goes_on and (alone or not link.governs):
+            left = max(left, self.ledger.left(tenant, limit // link.workers, now))
+        return min(left, self.ledger.left(tenant, UNLIMITED, now))  # 0 if there are too many tenants
+
+    def hoped(self, tenant: str, amount: int, limit: int, now: float) -> int:
+        """What it may reserve. If that is less than `amount`: what it could if the store were asked."""
+        link = self.link
+        left = link.left(tenant)
+        if amount <= left and left:
+            return left
+        if not link.governs:
+            return self.left(tenant, limit, now)
+        return min(link.hoped(tenant, limit), self.ledger.left(tenant, UNLIMITED, now))
+
+    def ends_in(self, now: float) -> float:
+        """Seconds until the window ends."""
+        return self.link.ends_in() if self.link.live else self.ledger.ends_in(now)
+
+    # --- spending --------------------------------------------------------------------------------
+
+    def reserve(self, tenant: str, amount: int, limit: int, now: float, *, alone: bool = False) -> Held | int:
+        """Reserve `amount`; or what is left, if that is too little."""
+        left = self.link.left(tenant)
+        if amount > left or not left:
+            left = self.left(tenant, limit, now, alone=alone)
+        if amount > left or not left:
+            return left
+        reserved = self.ledger.reserve(tenant, amount, UNLIMITED, now)
+        return 0 if reserved is None else Held(reserved, self.link.take(tenant, amount, limit))
