@@ -18,7 +18,7 @@ LATE_SECONDS = 0.1
 """A loop that wakes the wheel so much too late has stood still, by blocking code or a stopped process."""
 
 CATCH_UP_SECONDS = 0.01
-"""So long it may then read what has arrived meanwhile, before timers fire: an answer that came in time counts."""
+"""So long it may then read what has arrived, before timers fire: an answer that came in time counts."""
 
 
 class Timer(Protocol):
