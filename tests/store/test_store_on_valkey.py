@@ -298,7 +298,8 @@ async def test_the_certificate_of_another_name_is_rejected(
     async with tls_before(valkey_server.port, context) as port:
         url = f"valkeys://localhost:{port}?ssl_ca_certs={tmp_path / 'ca.pem'}"
         with pytest.raises(StoreError, match="certificate is not valid for 'localhost'"):
-            await ValkeyStore(url).connect(SOMEONE, print)
+            async with session_with(ValkeyStore(url)):
+                pass
         async with session_with(ValkeyStore(f"{url}&ssl_check_hostname=no")) as (session, _):
             await session.execute([Look()])
         async with session_with(ValkeyStore(f"{url}&ssl_cert_reqs=none")) as (session, _):
