@@ -32,7 +32,7 @@ from ranvier.store.commands.circuits import (
     TenantCount,
 )
 from ranvier.store.commands.tenants import TenantFailed, TenantKey
-from ranvier.store.commands.workers import RECENT, Heartbeat, Look, Looked
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Session, Store, Worker
 from scale.meter import Meter
@@ -101,6 +101,7 @@ class ModelWorker:
         self._outage = outage
         self._rng = random.Random(number)
         self._probes = 0
+        self._workers = 1  # that live, as far as known
         self._halves: list[Counts] = [{}, {}]  # the current one, and the one before
         self._turned_at = 0.0
         self._forget()
@@ -178,7 +179,8 @@ class ModelWorker:
         if failed and counted[1] == 1:
             self._say(TenantFailed(TenantKey(tenant, "openai"), self._me.id))
         if failed and not alarmed:
-            self._say(Alarm(TARGET, self._me.id, self._view.generation if self._view else 0))
+            voters = self._workers * len({**self._halves[0], **self._halves[1]})
+            self._say(Alarm(TARGET, self._me.id, self._view.generation if self._view else 0, voters))
         if alarmed:
             self._report(0, tenant)
 
@@ -233,7 +235,9 @@ class ModelWorker:
             self._see(change)
 
     def _hear(self, reply: Reply) -> None:
-        if isinstance(reply, Looked):
+        if isinstance(reply, Alive):
+            self._workers = reply.workers
+        elif isinstance(reply, Looked):
             self._looked = reply.version
             for each in reply.changes:
                 if isinstance(each, CircuitView):
@@ -263,7 +267,7 @@ class ModelWorker:
             return
         self._view = view
         self._next_probe = clock.now() + (view.retry_after or 0) / 1000
-        if view.alarmed and (before is None or not before.alarmed):
+        if view.alarmed and (before is None or not before.alarmed or view.sample < before.sample):
             for ago, half in enumerate(self._halves):
                 for tenant in half:
                     self._report(ago, tenant)
