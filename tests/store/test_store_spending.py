@@ -133,6 +133,8 @@ class Worker:
             if view.window == command.window:
                 return
             self.window, self.spent = view.window, 0
+        elif view.window == command.window and self.anew and not command.anew:
+            return  # it was asked before that was forgotten
         self.held, self.anew = view.held, False
 
 

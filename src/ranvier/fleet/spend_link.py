@@ -189,7 +189,8 @@ class StoreSpendLink(SpendLink):
         now = self._member.clock()
         self._ends = now + min(view.ends_in, self._length) / 1000
         leased = self._of(tenant)
-        if command.number <= leased.heard:
+        forgotten = view.window == command.window and not command.anew and not leased.heard
+        if forgotten or command.number <= leased.heard:
             return
         leased.heard, leased.heard_at, leased.limit = command.number, now, command.cap * self._grain
         leased.held, leased.rest = view.held * self._grain, view.left * self._grain
