@@ -3,8 +3,8 @@
     python tests/mutations.py            all of them
     python tests/mutations.py T12 S5     those of one trap and of one invariant
 
-Each worker has a copy of the source and the tests of its own. A mutation is `killed` when its tests
-pass on the true source and fail on the mutated one; the exit status is 1 unless all are killed.
+Each worker has a copy of the source and the tests of its own. A mutation is `killed` when its tests pass on
+the true source and fail, hang or crash on the mutated one; the exit status is 1 unless all are killed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ WORKERS = 2
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""
+
+TRIES = 3
+"""Of one mutation, until it is killed."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:faker", "--no-header", "--tb=line")
 """Without the plugin of a library that the tests do not use, whose import takes longer than most tests."""
@@ -70,6 +73,8 @@ class Copy:
             path.write_text(source)
         if run.returncode == FAILED and "ImportError" not in run.stdout and "SyntaxError" not in run.stdout:
             return "killed"
+        if run.returncode < 0 or "KeyboardInterrupt" in run.stdout:
+            return "killed"  # by a signal, or by one that the tests sent and the source did not take
         return "SURVIVED" if run.returncode == PASSED else f"broken: {last_line(run)}"
 
     def _python(self, *arguments: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
@@ -95,9 +100,12 @@ def judge(mutants: list[Mutant], copies: queue.SimpleQueue[Copy]) -> list[str]:
     def one(mutant: Mutant) -> str:
         copy = copies.get()
         try:
-            result = copy.try_out(mutant)
-            # What hypothesis draws may miss it once.
-            return copy.try_out(mutant) if result == "SURVIVED" else result
+            # What hypothesis draws may miss it once, and a busy machine may have no room for a process.
+            for _ in range(TRIES):
+                result = copy.try_out(mutant)
+                if result == "killed":
+                    break
+            return result
         finally:
             copies.put(copy)
 
@@ -124,7 +132,8 @@ def main(traps: list[str]) -> int:
             print(sound.stdout + sound.stderr, "broken: not all tests pass on the true source", sep="\n")
             return 1
         results = judge(chosen, copies)
-    for mutant, result in zip(chosen, results, strict=True):
+    # What was not killed comes last, where nobody can miss it.
+    for mutant, result in sorted(zip(chosen, results, strict=True), key=lambda each: each[1] != "killed"):
         print(f"{mutant.trap:<4} {result:<9} {mutant.file:<30} {mutant.bug}")
     killed = results.count("killed")
     print(f"{killed} of {len(chosen)} mutations killed in {time.monotonic() - began:.0f} s")

@@ -58,9 +58,14 @@ class Service:
             answered[reply.json()["by"] if reply.status_code == 200 else str(reply.json())] += 1
         return answered
 
+    def page(self) -> dict[str, Any]:
+        """What the status page of the worker that answers shows."""
+        facts: dict[str, Any] = self._client.get("/ranvier/status.json").json()
+        return facts
+
     def status(self) -> dict[str, Any]:
-        """What the worker that answers knows of the service."""
-        facts: dict[str, Any] = self._client.get("/ranvier/status.json").json()["service"]
+        """What it knows of the service."""
+        facts: dict[str, Any] = self.page()["service"]
         return facts
 
     def metrics(self) -> dict[str, float]:
@@ -184,6 +189,17 @@ def test_counters_are_those_of_all_workers_and_never_fall(service: Service) -> N
         now = service.metrics()["ranvier_calls_total"]
         assert now >= last
         last = now
+
+
+def test_the_page_shows_the_calls_of_all_workers(service: Service) -> None:
+    """Whichever worker answers: one alone has had a part of them."""
+    service.ask()
+    until_true(lambda: service.page()["calls"]["succeeded"] >= len(TENANTS), within=20)
+    for _ in range(12):
+        shown = service.page()
+        assert shown["service"]["summed"] == WORKERS
+        assert shown["calls"]["succeeded"] >= len(TENANTS)
+        assert shown["providers"][0]["succeeded"] >= len(TENANTS)
 
 
 def test_a_tenant_is_isolated_at_all_workers_by_one_command(service: Service) -> None:

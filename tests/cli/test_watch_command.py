@@ -26,9 +26,6 @@ from rich.console import Console
 from ranvier import Credentials, Pipeline
 from ranvier.asgi import status_app
 from ranvier.asgi.status import health
-from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.report import Report
-from ranvier.asgi.status.stats import Stats
 from ranvier.cli import main
 from ranvier.cli.watch.screen import draw, line
 from ranvier.errors import OverloadedError
@@ -36,6 +33,7 @@ from ranvier.layers import Breaker, Fallback
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider
 from support.cli.processes import RANVIER
+from support.cli.watched import drawn, status_of
 
 pytestmark = pytest.mark.once
 
@@ -242,25 +240,6 @@ def test_nothing_is_cut_off_at_80_columns() -> None:
     assert "119.9 s 1234" in " ".join(row.split())
     (open_one,) = [line for line in lines if "half-open" in line and "a-customer" in line]
     assert open_one.split()[-2:] == ["29.5", "s"]
-
-
-def status_of(*tenants: dict[str, Any]) -> dict[str, Any]:
-    """What the status page answers, with these tenants."""
-    pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
-    page = Report(pipeline, Stats(10), Names(hashed=False))
-
-    async def facts() -> dict[str, Any]:
-        return await page.facts()
-
-    failing = sum(each["failed"] > 0 for each in tenants)
-    return {**asyncio.run(facts()), "tenants": {"failing": failing, "rows": [*tenants]}}
-
-
-def drawn(facts: dict[str, Any]) -> list[str]:
-    """The lines of a terminal of 80 columns."""
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(draw(facts, rows=24, columns=80))
-    return console.export_text().splitlines()
 
 
 def tenant(name: str, failed: int) -> dict[str, Any]:

@@ -217,6 +217,31 @@ async def test_a_probe_cancelled_at_any_moment_holds_no_lease(turns: int) -> Non
             assert list(member.beats()) == []
 
 
+async def test_what_a_worker_looks_up_as_it_joins_may_be_overtaken_by_a_push() -> None:
+    """The answer was on its way when an operator reset the circuit."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all()
+        shared: Any = service.workers[0].circuits.shared
+        shared.isolate("p", "m")
+        await asyncio.sleep(2)
+        store.lag = 0.2
+        [_, member] = service.members()
+        member.lose(StoreError("the connection was reset"))
+        for _ in range(3000):
+            await asyncio.sleep(0.001)
+            if member.contact.session is not None:
+                break
+        assert not member.governs  # it looks
+        shared.reset("p", "m")
+        states = []
+        for _ in range(60):
+            await asyncio.sleep(0.01)
+            states.append(service.workers[1].circuits.shared.state("p", "m"))  # type: ignore[union-attr]
+        assert set(states) == {"closed"}
+        assert member.governs
+
+
 async def test_a_store_lost_while_a_worker_joins_is_joined_again() -> None:
     """It knew that counts are wanted, and the next store knows nothing of that."""
     store = TroubledStore()

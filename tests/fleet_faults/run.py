@@ -10,6 +10,7 @@ The exit status is 1 if anything was violated, and each violation is told on a l
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--keep", type=Path, help="a folder for the logs, which are lost otherwise")
     chosen = parser.parse_args(arguments)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it tells of each client that has gone
+    gc.disable()  # the way to the store leads through this process, and a collection of all logs stops it
     names = SHORT if chosen.short else [n for n in SCENES if any(o in n for o in chosen.only or [""])]
     with tempfile.TemporaryDirectory(prefix="ranvier-fleet-") as temporary:
         folder = chosen.keep or Path(temporary)

@@ -225,6 +225,25 @@ async def test_without_a_timeout_nothing_is_limited() -> None:
     assert time() == 86_400
 
 
+async def test_what_arrived_in_time_counts_although_the_loop_stood_still() -> None:
+    """Blocking code held it, or the process was stopped: the loop reads the answer before it times out."""
+    _, pipeline = limited(after(5, "in time"), seconds=9)
+    loop = asyncio.get_running_loop()
+    loop.call_later(4, loop.jump, 20)  # type: ignore[attr-defined]  # because: it has virtual time
+    assert (await pipeline.complete("Why?")).text == "in time"
+
+
+async def test_what_is_missing_after_the_loop_stood_still_times_out() -> None:
+    """At once: an attempt never gets the lost time back."""
+    began = time()
+    _, pipeline = limited(stall(), seconds=9)
+    loop = asyncio.get_running_loop()
+    loop.call_later(4, loop.jump, 20)  # type: ignore[attr-defined]  # because: it has virtual time
+    with pytest.raises(AttemptTimeoutError):
+        await pipeline.complete("Why?")
+    assert time() - began == pytest.approx(24, abs=0.02)
+
+
 def test_it_shows_its_limits() -> None:
     """As they count."""
     assert repr(Timeout(seconds=5)) == "Timeout(seconds=5.0, connect=5.0, first_token=None, idle=None)"

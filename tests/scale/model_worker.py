@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ranvier import clock
+from ranvier.asgi.status.recent.numbers import ALL, SERIES, Recent
+from ranvier.asgi.status.recent.text import written
+from ranvier.asgi.status.windows import STEPS
 from ranvier.facts.circuit import CLOSED
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.commands.circuits import (
@@ -28,7 +32,7 @@ from ranvier.store.commands.circuits import (
     TenantCount,
 )
 from ranvier.store.commands.tenants import TenantFailed, TenantKey
-from ranvier.store.commands.workers import Heartbeat, Look, Looked
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Session, Store, Worker
 from scale.meter import Meter
@@ -42,6 +46,24 @@ SUMS = {f"calls{{provider=openai,number={number}}}": number for number in range(
 """Counters that a busy worker changes within a second."""
 
 GAUGES = {f"in_flight{{target={number}}}": number for number in range(5)}
+BUSY = Recent(
+    rate=5.0,
+    outcomes=Counter(succeeded=296, overloaded=4),
+    happened=Counter(running=5, retries=4),
+    circuits=Counter(closed=1000),
+    succeeded=[5] * SERIES,
+    failed=[0] * (SERIES - 4) + [1] * 4,
+    seconds=[0] * 40 + [15] * 20 + [0] * (len(STEPS) - 59),
+    first_token=[0] * 30 + [15] * 20 + [0] * (len(STEPS) - 49),
+)
+ABOUT = {
+    "host": "model-host-01",
+    "pid": "12345",
+    "version": "0.1.0",
+    RECENT: written({ALL: BUSY, "openai": BUSY, "anthropic": BUSY}),
+}
+"""What a busy worker of two providers says about itself."""
+
 HALF = 5.0
 BATCH, BATCH_AFTER = 256, 0.005
 LEASE = 20_000
@@ -79,6 +101,7 @@ class ModelWorker:
         self._outage = outage
         self._rng = random.Random(number)
         self._probes = 0
+        self._workers = 1  # that live, as far as known
         self._halves: list[Counts] = [{}, {}]  # the current one, and the one before
         self._turned_at = 0.0
         self._forget()
@@ -127,10 +150,9 @@ class ModelWorker:
     # --- every second ----------------------------------------------------------------------------
 
     async def _beat(self, session: Session) -> None:
-        about = {"host": self._me.host, "pid": str(self._me.pid)}
         while True:
             known = (TARGET,) if self._view and self._view.state is not CLOSED else ()
-            heartbeat = Heartbeat(self._me.id, about, SUMS, GAUGES)
+            heartbeat = Heartbeat(self._me.id, ABOUT, SUMS, GAUGES)
             await self._execute(session, [heartbeat, Look(self._looked, known)])
             await asyncio.sleep(self._rng.uniform(0.8, 1.2))
 
@@ -157,7 +179,8 @@ class ModelWorker:
         if failed and counted[1] == 1:
             self._say(TenantFailed(TenantKey(tenant, "openai"), self._me.id))
         if failed and not alarmed:
-            self._say(Alarm(TARGET, self._me.id, self._view.generation if self._view else 0))
+            voters = self._workers * len({**self._halves[0], **self._halves[1]})
+            self._say(Alarm(TARGET, self._me.id, self._view.generation if self._view else 0, voters))
         if alarmed:
             self._report(0, tenant)
 
@@ -212,7 +235,9 @@ class ModelWorker:
             self._see(change)
 
     def _hear(self, reply: Reply) -> None:
-        if isinstance(reply, Looked):
+        if isinstance(reply, Alive):
+            self._workers = reply.workers
+        elif isinstance(reply, Looked):
             self._looked = reply.version
             for each in reply.changes:
                 if isinstance(each, CircuitView):
@@ -242,7 +267,7 @@ class ModelWorker:
             return
         self._view = view
         self._next_probe = clock.now() + (view.retry_after or 0) / 1000
-        if view.alarmed and (before is None or not before.alarmed):
+        if view.alarmed and (before is None or not before.alarmed or view.sample < before.sample):
             for ago, half in enumerate(self._halves):
                 for tenant in half:
                     self._report(ago, tenant)

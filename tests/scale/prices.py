@@ -17,7 +17,7 @@ from ranvier.store.commands.tenants import TenantFailed, TenantKey, TenantOpened
 from ranvier.store.commands.workers import Heartbeat, Look
 from ranvier.store.protocol import Session, Worker
 from scale.meter import Phase
-from scale.model_worker import GAUGES, RULES, SUMS, TARGET
+from scale.model_worker import ABOUT, GAUGES, RULES, SUMS, TARGET
 from support.valkey.server import ValkeyServer
 
 TIMES = 1000
@@ -77,11 +77,10 @@ class Pricing:
 
     async def _workers_and_tenants(self, session: Session) -> None:
         """As many workers as there are beat; tenants fail, and some of their circuits open."""
-        about = {"host": "model-host-01", "pid": "12345", "version": "0.1.0"}
 
         def beat(number: int) -> list[Command]:
             sums = {name: number * each for name, each in SUMS.items()}
-            return [Heartbeat(f"{number % self._workers:032x}", about, sums, GAUGES), Look()]
+            return [Heartbeat(f"{number % self._workers:032x}", ABOUT, sums, GAUGES), Look()]
 
         def failed(number: int) -> list[Command]:
             return [TenantFailed(TenantKey(self._tenant(number), "openai"), "0")]

@@ -42,6 +42,17 @@ async def test_a_closed_session_hears_and_says_nothing() -> None:
         assert repr(store) == "MemoryStore(1 workers)"
 
 
+async def test_a_forked_process_has_a_store_of_its_own() -> None:
+    """Without the sessions of its parent, whose loops it does not run; a thread may have had the lock."""
+    store = MemoryStore()
+    async with session_with(store):
+        store._lock.acquire()
+        store._pid = -1
+        async with session_with(store, "b") as (session, _):
+            assert repr(store) == "MemoryStore(1 workers)"
+            await session.execute([Isolate(KEY, "b")])
+
+
 @pytest.mark.virtual_time
 async def test_its_time_is_that_of_the_loop() -> None:
     """A worker that sleeps for an hour of virtual time is gone."""

@@ -56,7 +56,7 @@ def test_full_halves_are_sampled_alike(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, drawn: list[Move]
 ) -> None:
     """With more tenants, and more counts, than a half may have."""
-    for name, value in (("MAX_VOTERS", 4), ("MAX_COUNTS", 6)):
+    for name, value in (("MAX_VOTERS", 4), ("MAX_COUNTS", 6), ("ENOUGH_VOTERS", 3)):
         monkeypatch.setattr(limits, name, value)
         monkeypatch.setattr(votes, name, value)
     play(scripted, drawn)

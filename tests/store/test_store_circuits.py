@@ -7,6 +7,7 @@ import pytest
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN
 from ranvier.store.commands.circuits import Alarm, Beat, Disprove, Isolate, Prove, Reset, Rules
 from ranvier.store.commands.workers import Look
+from ranvier.store.engine import votes
 from support.store.clocked import KEY, Clocked, counts
 
 
@@ -150,6 +151,57 @@ def test_many_tenants_vote_by_a_sample(store: Clocked) -> None:
         store.count(*counts(*range(first, first + 250), contents=1, failures=0))
     assert store.view.sample == 4
     assert store.view.active == 750
+
+
+def test_an_alarm_of_many_voters_asks_for_a_sample(store: Clocked) -> None:
+    """So that not all workers send all that they have counted; what is not in the sample is not counted."""
+    store.alarm(voters=40_000)
+    assert store.view.sample == 32
+    assert store.pushed[-1] == store.view
+    store.count(*counts(*range(1, 100), contents=1, failures=0))
+    assert store.view.active == 3
+
+
+def test_a_sample_of_too_few_is_widened(store: Clocked) -> None:
+    """The workers have the same voters. It is pushed, once they have reported, and all report anew."""
+    store.alarm(voters=40_000)
+    store.count(*counts(32, 64, 96))
+    assert (store.view.state, store.view.failing) == (OPEN, 3)  # so few may suffice
+    store.say(Reset(KEY, "a"))
+    store.alarm(voters=40_000)
+    store.count(*counts(32, 64))
+    store.wait(0.4)
+    store.count()
+    assert store.view.sample == 32
+    store.wait(0.1)
+    pushed = len(store.pushed)
+    store.count()
+    assert (store.view.sample, len(store.pushed)) == (1, pushed + 1)
+    store.count(*counts(1))
+    assert store.view.state is OPEN
+
+
+def test_a_sample_of_enough_stays(store: Clocked) -> None:
+    """And so does one for whose counts there would be no room."""
+    store.alarm(voters=4_096)
+    tenants = range(0, 4 * 200, 4)
+    store.count(*counts(*tenants, contents=1, failures=0))
+    store.wait(1)
+    store.count()
+    assert (store.view.sample, store.view.active) == (4, 200)
+
+
+def test_a_sample_is_not_widened_beyond_the_room_for_counts(
+    store: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many workers report the same few voters."""
+    monkeypatch.setattr(votes, "MAX_COUNTS", 30)
+    store.alarm(voters=4_096)
+    for number in range(15):
+        store.count(*counts(4, contents=1, failures=0), worker=f"{number}")
+    store.wait(1)
+    store.count()
+    assert store.view.sample == 4
 
 
 # --- probes --------------------------------------------------------------------------------------

@@ -287,6 +287,25 @@ async def test_tls_is_spoken_where_the_url_says_so(valkey_server: ValkeyServer, 
             await ValkeyStore(url).connect(SOMEONE, print)
 
 
+async def test_the_certificate_of_another_name_is_rejected(
+    valkey_server: ValkeyServer, tmp_path: Path
+) -> None:
+    """The authority may have many customers. Who knows better says so in the URL."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("somebody.example").configure_cert(context)
+    async with tls_before(valkey_server.port, context) as port:
+        url = f"valkeys://localhost:{port}?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        with pytest.raises(StoreError, match="certificate is not valid for 'localhost'"):
+            async with session_with(ValkeyStore(url)):
+                pass
+        async with session_with(ValkeyStore(f"{url}&ssl_check_hostname=no")) as (session, _):
+            await session.execute([Look()])
+        async with session_with(ValkeyStore(f"{url}&ssl_cert_reqs=none")) as (session, _):
+            await session.execute([Look()])
+
+
 @asynccontextmanager
 async def tls_before(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
     """A port that speaks TLS, before a server that does not."""

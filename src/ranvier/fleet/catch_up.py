@@ -8,11 +8,12 @@ from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, Heard
 from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey
-from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked, Missed
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed
 from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
@@ -20,6 +21,12 @@ BEAT_SECONDS = 1.0
 
 AGAIN_SECONDS = (0.25, 2.0)
 """Seconds before the store is tried again: the first, and the longest, doubling; up to half is at random."""
+
+STEADY_SECONDS = 3.0
+"""A session that lasts for less is like none: the store is tried again after longer and longer times."""
+
+LONGEST_REST = 10.0
+"""The longest time, while sessions can be had and do not last."""
 
 SPREAD_SECONDS = 1.0
 """Over so long the workers report their counts again, when the store is back."""
@@ -36,6 +43,7 @@ class Following(Protocol):
 
     worker: Worker
     contact: Contact
+    clock: Clock
     about: dict[str, str]
     loop: asyncio.AbstractEventLoop
 
@@ -45,11 +53,11 @@ class Following(Protocol):
     def lose(self, error: BaseException) -> None:
         """The store makes no sense."""
 
-    def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """The sums and the gauges of the worker."""
+    def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
+        """The sums and the gauges of the worker, and its recent numbers as text."""
 
     def take_commands(self) -> list[tuple[Command, Heard]]:
-        """The commands of operators that could not be sent."""
+        """The commands of operators that were not sent in this session."""
 
     def beats(self) -> Iterable[tuple[Command, Heard]]:
         """What is sent once a second."""
@@ -86,16 +94,18 @@ class CatchUp:
 
     async def run(self) -> None:
         """Follow until cancelled; then say good-bye."""
-        wait = AGAIN_SECONDS[0]
+        wait, clock = AGAIN_SECONDS[0], self._member.clock
         try:
             while True:
-                if self._member.contact.session is None and not await self._safely(self._join()):
-                    await asyncio.sleep(wait * (0.5 + random.random() / 2))
-                    wait = min(2 * wait, AGAIN_SECONDS[1])
-                    continue
-                wait = AGAIN_SECONDS[0]
-                await self._pause()
-                await self._safely(self._beat(again=False))
+                began = clock()
+                joined = await self._safely(self._join())
+                while self._member.contact.session is not None:
+                    await self._pause()
+                    await self._safely(self._beat(again=False))
+                if joined and clock() - began >= STEADY_SECONDS:
+                    wait = AGAIN_SECONDS[0]
+                await asyncio.sleep(wait * (0.5 + random.random() / 2))
+                wait = min(2 * wait, LONGEST_REST if joined else AGAIN_SECONDS[1])
         finally:
             if self._report is not None:
                 self._report.cancel()
@@ -161,7 +171,7 @@ class CatchUp:
         batch = [*member.take_commands(), (heartbeat, self._alive), *member.beats()]
         for _ in range(MAX_LOOKS):
             self._more = False
-            look = Look(self._seen, tuple(member.troubled()[:MAX_KNOWN]))
+            look = Look(self._seen, tuple(_some(member.troubled())))
             if not await self._say([*batch, (look, partial(self._looked, again=again))]):
                 return False
             if not self._more:
@@ -173,9 +183,9 @@ class CatchUp:
     def _heartbeat(self) -> Heartbeat:
         """What this worker says of itself now."""
         member = self._member
-        sums, gauges = member.read_counters()
+        sums, gauges, recent = member.read_counters()
         changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
-        return Heartbeat(member.worker.id, member.about, changed, gauges)
+        return Heartbeat(member.worker.id, {**member.about, RECENT: recent}, changed, gauges)
 
     async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
         """Say all of it, and hear the replies; false if the store is lost."""
@@ -207,6 +217,11 @@ class CatchUp:
         epoch = self._member.contact.epoch
         if epoch is None or epoch.key != key:
             raise ConnectionResetError("its data are not those of before")
+
+
+def _some(circuits: list[CircuitKey]) -> list[CircuitKey]:
+    """As many as fit into one look: others each time, if there are more."""
+    return circuits if len(circuits) <= MAX_KNOWN else random.sample(circuits, MAX_KNOWN)
 
 
 def _other(before: Epoch, epoch: Epoch) -> bool:

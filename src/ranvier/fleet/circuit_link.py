@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 
 from ranvier.facts.circuit import CLOSED
-from ranvier.fleet.outbox import Heard
 from ranvier.fleet.probes import Probes
+from ranvier.fleet.reports import Reports
 from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import Ballot, CircuitLink, Linked
 from ranvier.pipeline.sharing.words import CircuitWord
 from ranvier.store.commands import CircuitCommand
 from ranvier.store.commands.circuits import (
-    Alarm,
     CircuitKey,
     CircuitReply,
     CircuitView,
-    Count,
     Disprove,
     Isolate,
     Prove,
     Reset,
     Rules,
-    TenantCount,
 )
-
-MAX_COUNTED = 256
-"""Tenants in one command."""
 
 OBSERVED = "observed"
 
@@ -37,21 +31,18 @@ class StoreLink(CircuitLink):
     Attributes:
         key: The circuit.
         view: How it is in the store, as far as known.
-        watching: True while it is closed and all workers report their counts.
         retired: True once another circuit of that name has a link.
+        reports: What it says of votes.
         probes: The probes that the store has let start.
     """
 
     def __init__(self, member: Voice, circuit: Linked, ballot: Ballot) -> None:
         self.key = CircuitKey(*circuit.key)
-        self.member, self._circuit, self._ballot = member, circuit, ballot
+        self.member, self._circuit = member, circuit
         self.view: CircuitView | None = None
-        self.watching = self.retired = False
+        self.retired = False
+        self.reports = Reports(self, ballot)
         self.probes = Probes(self)
-        self._half = 0  # the half that is counted, while watching
-        self._alarmed = False  # an alarm of ours is on its way
-        self._changed: dict[Hashable, None] = {}  # voters whose counts are to be reported
-        self._digests: dict[Hashable, str] = {}  # while watching
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -92,70 +83,15 @@ class StoreLink(CircuitLink):
 
     def bits(self, voter: Hashable) -> int:
         """The last digits of the digest of `voter`."""
-        return int(self._digest(voter)[-8:], 16)
-
-    def _digest(self, voter: Hashable) -> str:
-        digest = self._digests.get(voter)
-        if digest is None:
-            digest = self.member.digest(str(voter))
-            if self.watching:
-                self._digests[voter] = digest
-        return digest
+        return int(self.member.voter_digest(voter)[-8:], 16)
 
     def failed(self) -> None:
         """A failure or a silence: raise an alarm, if there is none."""
-        if self.governs and not self.watching and not self._alarmed:
-            self._alarmed = True
-            self.say(Alarm(self.key, self.member.worker.id, self.generation))
+        self.reports.failed()
 
     def counted(self, voter: Hashable, *, urgent: bool) -> None:
         """The counts of `voter` have changed: report them now, or with the next heartbeat."""
-        if self.watching:
-            self._changed[voter] = None
-            if urgent:
-                self.member.outbox.wake()
-
-    def counts(self) -> Iterator[tuple[Count, Heard]]:
-        """What is to be reported. Called once a second also if that is nothing: it ends halves."""
-        changed, self._changed = self._changed, {}
-        halves: tuple[list[TenantCount], list[TenantCount]] = [], []
-        assert self.view is not None
-        sample = max(self.view.sample, 1)
-        for voter in changed:
-            if self.bits(voter) % sample == 0:
-                age, contents, failures = self._ballot.tally(voter)
-                halves[age].append(TenantCount(self._digest(voter), contents, failures))
-        for age, counts in enumerate(halves):
-            for start in range(0, len(counts), MAX_COUNTED):
-                yield self._count(age, counts[start : start + MAX_COUNTED]), self.count_replied
-
-    def empty_count(self) -> tuple[Count, Heard]:
-        """A count of nothing: the store ends a half only when it is asked."""
-        return self._count(0, ()), self.replied
-
-    def _count(self, age: int, counts: list[TenantCount] | tuple[()]) -> Count:
-        assert self.view is not None
-        return Count(
-            self.key,
-            self.member.worker.id,
-            self.view.generation,
-            self.view.half - age,
-            tuple(counts),
-            self.rules,
-            self.jitter,
-        )
-
-    @property
-    def has_changed(self) -> bool:
-        """True if counts are to be reported."""
-        return bool(self._changed)
-
-    def report_again(self) -> None:
-        """Report all counts that still count: the store is a new one, or was out of reach."""
-        if self.watching:
-            self._changed.update(dict.fromkeys(self._ballot.recent()))
-        elif self._ballot.failing:
-            self.failed()
+        self.reports.counted(voter, urgent=urgent)
 
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
         """Whether `probe` may start: see `Probes.ask`."""
@@ -192,26 +128,19 @@ class StoreLink(CircuitLink):
 
     def replied(self, reply: CircuitReply) -> None:
         """The reply to a command."""
-        self._alarmed = False
         self.member.hear(reply.circuit)
-
-    def count_replied(self, reply: CircuitReply) -> None:
-        """The reply to counts: those of a half that is over are reported again, after an alarm if need be."""
-        self.replied(reply)
-        if not reply.accepted and reply.circuit.state is CLOSED:
-            self.report_again()
 
     def hear(self, view: CircuitView, *, again: bool) -> None:
         """`view` is the state in the store. `again`: the store was out of reach, or is a new one."""
         known, self.view = self.view, view
         older = known is not None and (view.generation, view.step) < (known.generation, known.step)
-        if older and view.generation and not again:
+        if older and view.generation:  # it was overtaken by a push
             self.view = known
             return
         both_closed = view.state is CLOSED and (known is None or known.state is CLOSED)
         renewed = not both_closed and (known is None or known.generation != view.generation)
         self._circuit.hear(self._word(view, renewed=renewed, again=again))
-        self._watch(view)
+        self.reports.follow(view)
 
     def _word(self, view: CircuitView, *, renewed: bool, again: bool) -> CircuitWord:
         rules = self._circuit.rules
@@ -219,33 +148,12 @@ class StoreLink(CircuitLink):
         retry_in = min(max((view.retry_after or 0) / 1000, 0.0), longest)
         return CircuitWord(view.state, renewed, retry_in, view.failing, view.active, keeps_votes=again)
 
-    def _watch(self, view: CircuitView) -> None:
-        before, self.watching = self.watching, view.alarmed and view.state is CLOSED
-        if self.watching and not before:
-            self._half = view.half
-            self._ballot.watch(on=True)
-            self.report_again()
-            self.member.outbox.wake()
-        elif before and not self.watching:
-            self.forget()
-        elif self.watching and view.half > self._half:
-            for _ in range(min(view.half - self._half, 2)):
-                self._ballot.turn(self.member.clock())
-            self._half = view.half
-
-    def forget(self) -> None:
-        """No counts are reported any more."""
-        self.watching = self._alarmed = False
-        self._changed, self._digests = {}, {}
-        self._ballot.watch(on=False)
-
     def forget_view(self) -> None:
-        """The store may not have the data that it had, nor the alarm."""
+        """The store may not have the data that it had, nor the alarm: a push may have come before we knew."""
         self.view = None
-        if self.watching:  # a push may have come before we knew
-            self.forget()
+        self.reports.forget()
 
     def alone(self) -> None:
         """The store cannot be reached; what it knew may be lost."""
         self.probes.forget()
-        self.forget()
+        self.reports.forget()

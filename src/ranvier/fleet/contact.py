@@ -37,6 +37,9 @@ PROMPT_SECONDS = 0.25
 CONNECT_SECONDS = 3.0
 """The longest time for a connection."""
 
+PARTS = 4
+"""Into so many parts a limit is divided: an event loop that stood still uses up one of them."""
+
 MAX_HANGING = 4
 """Round trips that do not end although they were cancelled. With so many, no further one is begun."""
 
@@ -73,7 +76,8 @@ class Contact:
         self._store, self._worker, self._loop, self._clock = store, worker, loop, clock
         self._lost = lost  # called when the store is lost
         self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
-        self._hanging: set[asyncio.Task[Any]] = set()
+        self._in_flight: set[asyncio.Task[Any]] = set()
+        self._hanging: set[asyncio.Task[Any]] = set()  # those of them that were cancelled
         self._asked: dict[object, float] = {}  # round trips in flight, and when they began
         self._trouble = ""  # what was logged last
         self.is_leaving = False
@@ -92,25 +96,25 @@ class Contact:
         """Start a session; false if that fails. `receive` gets each change of that session."""
         turn = self._turn = object()
         try:
-            session = await self._within(CONNECT_SECONDS, self._connected(receive, turn))
+            await self._within(CONNECT_SECONDS, self._connect(receive, turn))
         except Exception as error:
             self.lose(error)
             return False
-        self.session, self.epoch = session, session.epoch
         return True
 
-    async def _connected(self, receive: Callable[[Change], None], turn: object) -> Session:
+    async def _connect(self, receive: Callable[[Change], None], turn: object) -> None:
         def hear(change: Change) -> None:
             if self._turn is turn:
                 receive(change)
 
         session = await self._store.connect(self._worker, hear)
-        if self._turn is not turn:  # it came too late
-            await session.aclose()
+        if self._turn is not turn:
+            await _close(session)
             raise StoreError("it connected too late")
         if not isinstance(session.epoch, Epoch):
+            await _close(session)
             raise StoreError("it answered nonsense")
-        return session
+        self.session, self.epoch = session, session.epoch  # here: the caller may be cancelled just now
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
         """Carry out a batch; `None` if the store is lost."""
@@ -129,7 +133,9 @@ class Contact:
         return replies
 
     async def _within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`, which is left behind if it takes longer, or if we are cancelled.
+        """The result of `work`, which is cancelled if it takes longer.
+
+        If the caller is cancelled it goes on, for as long: a round trip that is cut off ends its session.
 
         Raises:
             StoreError: it takes longer, or too many have not ended although they were cancelled.
@@ -138,21 +144,40 @@ class Contact:
             work.close()
             raise StoreError(f"{MAX_HANGING} round trips have not ended")
         result: list[T] = []
-        task = start_task(self._loop, _into(result, work), None)
+        task = self._begin(_into(result, work))
         try:
-            await asyncio.wait({task}, timeout=seconds)
-        finally:
-            if not task.done():
-                self._hanging.add(task)
-                task.add_done_callback(self._hanging.discard)
-                task.add_done_callback(_read)
-                task.cancel()
+            for _ in range(PARTS):
+                await asyncio.wait({task}, timeout=seconds / PARTS)
+                if task.done():
+                    break
+        except asyncio.CancelledError:
+            self._loop.call_later(seconds, self._cut_off, task)
+            raise
         if not task.done():
+            self._cut_off(task)
             raise StoreError(f"no answer within {seconds:g} s")
         if task.cancelled():
             raise StoreError("it raised a CancelledError")
         task.result()
         return result[0]
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start `work` in a task of its own, whose error is read in any case."""
+        task = start_task(self._loop, work, None)
+        self._in_flight.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._hanging.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def _cut_off(self, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            self._hanging.add(task)
+            task.cancel()
 
     # --- losing it -------------------------------------------------------------------------------
 
@@ -164,10 +189,7 @@ class Contact:
             return
         self._lost()
         if len(self._hanging) < MAX_HANGING:
-            closing = start_task(self._loop, _closed(session), None)
-            self._hanging.add(closing)
-            closing.add_done_callback(self._hanging.discard)
-            self._loop.call_later(ANSWER_SECONDS, closing.cancel)
+            self._loop.call_later(ANSWER_SECONDS, self._cut_off, self._begin(_close(session)))
 
     def found(self) -> None:
         """The store does what it should, from now on."""
@@ -183,11 +205,15 @@ class Contact:
         self._trouble = trouble
 
     async def aclose(self) -> None:
-        """End the session, within a second."""
+        """End the session, and what is in flight, within two seconds."""
         session, self.session, self._turn = self.session, None, None
         if session is not None:
             with contextlib.suppress(StoreError):
-                await self._within(ANSWER_SECONDS, _closed(session))
+                await self._within(ANSWER_SECONDS, _close(session))
+        for task in self._in_flight:
+            task.cancel()
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=ANSWER_SECONDS)
 
 
 async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply]:
@@ -202,14 +228,8 @@ async def _into(result: list[T], work: Coroutine[Any, Any, T]) -> None:
     result.append(await work)
 
 
-async def _closed(session: Session) -> None:
+async def _close(session: Session) -> None:
     try:
         await session.aclose()
     except Exception as error:
         logger.warning("the session with the store could not be closed: %s", type(error).__name__)
-
-
-def _read(task: asyncio.Task[Any]) -> None:
-    """Nobody waits for its error."""
-    if not task.cancelled():
-        task.exception()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.fleet.catch_up import CatchUp
 from ranvier.fleet.contact import Contact
+from ranvier.fleet.orders import Orders
 from ranvier.fleet.outbox import MAX_BATCH, Heard, Outbox
 from ranvier.fleet.switchboard import Switchboard
 from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 ASKING = "asking the store"
 """The name of background tasks."""
 
-MAX_COMMANDS = 1000
-"""Commands of operators that are kept while the store cannot be reached."""
+MAX_DIGESTS = 8192
+"""Voters whose digests are remembered; with more, all are forgotten."""
 
 MAX_WORKERS = 1_000_000
 """A larger number of workers is nonsense."""
 
-Counters = tuple[Mapping[str, int], Mapping[str, int]]
-"""The sums of a worker since it began, and its gauges: whole numbers by name."""
+Counters = tuple[Mapping[str, int], Mapping[str, int], str]
+"""The sums of a worker since it began, and its gauges: whole numbers by name; its recent numbers as text."""
 
 logger = logging.getLogger("ranvier.fleet")
 
@@ -59,13 +60,14 @@ class Member(Switchboard, Fleet):
         who = self.worker = Worker(secrets.token_hex(8), platform.node(), os.getpid(), _version())
         self.about = {"host": who.host, "pid": str(who.pid), "version": who.version}
         self.contact = Contact(store, who, self.loop, self.clock, self._lost)
-        self.outbox = Outbox(self.contact, self.counts)
+        self.outbox = Outbox(self.contact, self.news)
         self.governs, self.workers = False, 1
-        self.counters: Callable[[], Counters] = lambda: ({}, {})
+        self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
         self._probes = 0  # so many were asked for
         self._closed = False
         self._fallback = secrets.token_bytes(16)
-        self._commands: dict[Hashable, tuple[Command, Heard]] = {}  # of operators, to be sent when it is back
+        self._digests: dict[Hashable, str] = {}  # of voters
+        self._orders = Orders()
 
     # --- from opening to closing -----------------------------------------------------------------
 
@@ -114,19 +116,16 @@ class Member(Switchboard, Fleet):
             self.outbox.say(command, heard)
 
     def command(self, about: Hashable, command: Command, heard: Heard) -> None:
-        """Send the command of an operator, when the store is back if it cannot be reached now."""
+        """Send the command of an operator, again if it is not answered, and later if need be."""
+        self._orders.add(about, command, heard)
         if self.governs:
-            self.say(command, heard)
-            return
-        self._commands.pop(about, None)
-        self._commands[about] = command, heard
-        if len(self._commands) > MAX_COMMANDS:
-            del self._commands[next(iter(self._commands))]
+            for each in self.take_commands():
+                self.say(*each)
 
     def take_commands(self) -> list[tuple[Command, Heard]]:
-        """The commands that could not be sent."""
-        commands, self._commands = self._commands, {}
-        return list(commands.values())
+        """The commands of operators that were not sent in this session."""
+        session = self.contact.session
+        return [] if session is None else self._orders.take(session)
 
     def next_number(self) -> int:
         """A number for a probe."""
@@ -143,13 +142,22 @@ class Member(Switchboard, Fleet):
             return digest(name, self._fallback)
         return made
 
+    def voter_digest(self, voter: Hashable) -> str:
+        """The digest of a tenant that votes, of which the latest are remembered."""
+        made = self._digests.get(voter)
+        if made is None:
+            if len(self._digests) >= MAX_DIGESTS:
+                self._digests.clear()
+            made = self._digests[voter] = self.digest(str(voter))
+        return made
+
     def read_counters(self) -> Counters:
         """What operators shall see of this worker."""
         try:
             return self.counters()
         except Exception:
             logger.exception("the counters of this worker cannot be read")
-            return {}, {}
+            return {}, {}, ""
 
     async def read(self) -> tuple[FleetView, Looked] | None:
         """What operators see of all workers, and what they said; `None` if the store cannot be reached."""
@@ -167,6 +175,7 @@ class Member(Switchboard, Fleet):
     def _lost(self) -> None:
         """The store cannot be reached; perhaps it was lost before this worker had joined."""
         self.governs = False
+        self._digests.clear()  # some may be of `_fallback`
         self.alone()
 
     def lose(self, error: BaseException) -> None:

@@ -32,7 +32,7 @@ class Outbox:
 
     def __init__(self, contact: Contact, more: Callable[[], Iterable[tuple[Command, Heard]]]) -> None:
         self._contact = contact
-        self._more = more  # what is only made when it is sent: counts, which replace earlier ones
+        self._more = more  # what is only made when it is sent: alarms and counts
         self._queue: deque[tuple[Command, Heard]] = deque()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
@@ -72,8 +72,9 @@ class Outbox:
         """Send what waits, in batches."""
         try:
             while self._contact.session is not None:
+                if len(self._queue) < MAX_BATCH:
+                    self._queue.extend(self._more())
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-                batch += self._more() if len(batch) < MAX_BATCH else ()
                 if not batch:
                     return
                 replies = await self._contact.execute([command for command, _ in batch])

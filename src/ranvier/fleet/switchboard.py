@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import chain
 from typing import cast
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ranvier.facts.circuit import CLOSED
 from ranvier.fleet.circuit_link import StoreLink
@@ -46,9 +46,10 @@ class Switchboard:
     def __init__(self) -> None:
         self._links: WeakValueDictionary[CircuitKey, StoreLink] = WeakValueDictionary()
         self._unseen: dict[CircuitKey, CircuitView] = {}
-        self._circuits: list[CircuitsHearing] = []
-        self._tenants: list[StoreTenantLinks] = []
-        self._gates: list[StoreGateLinks] = []
+        # Those of layers that a reload has removed end by themselves; the others are in the order of coming.
+        self._circuits: WeakKeyDictionary[CircuitsHearing, None] = WeakKeyDictionary()
+        self._tenants: WeakKeyDictionary[StoreTenantLinks, None] = WeakKeyDictionary()
+        self._gates: WeakKeyDictionary[StoreGateLinks, None] = WeakKeyDictionary()
         self._spending: WeakValueDictionary[str, StoreSpendLink] = WeakValueDictionary()
 
     # --- for layers ------------------------------------------------------------------------------
@@ -66,17 +67,19 @@ class Switchboard:
 
     def follow_circuits(self, circuits: CircuitsHearing) -> None:
         """Let `circuits` hear of the shared circuits."""
-        self._circuits.append(circuits)
+        self._circuits[circuits] = None
 
     def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
         """Let `tenants` hear of the circuits of single tenants."""
-        self._tenants.append(StoreTenantLinks(cast(Voice, self), tenants))
-        return self._tenants[-1]
+        links = StoreTenantLinks(cast(Voice, self), tenants)
+        self._tenants[links] = None
+        return links
 
     def follow_gates(self, gates: GatesHearing) -> GateLinks:
         """Let `gates` hear of the gates."""
-        self._gates.append(StoreGateLinks(cast(Voice, self), gates))
-        return self._gates[-1]
+        links = StoreGateLinks(cast(Voice, self), gates)
+        self._gates[links] = None
+        return links
 
     def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
         """Share a spend limit, named `limit` by all workers; see `Fleet.follow_spending`."""
@@ -97,16 +100,16 @@ class Switchboard:
         if isinstance(change, CircuitView):
             self._hear_circuit(change, again=again)
         elif isinstance(change, GateView):
-            for gates in self._gates:
+            for gates in list(self._gates):
                 gates.hear(change)
         elif isinstance(change, TenantView):
-            for tenants in self._tenants:
+            for tenants in list(self._tenants):
                 tenants.hear(change)
 
     def _hear_circuit(self, view: CircuitView, *, again: bool) -> None:
         key = view.circuit
         if key not in self._links and view.state is not CLOSED:
-            for circuits in self._circuits[:1]:
+            for circuits in list(self._circuits)[-1:]:
                 circuits.know(key)
         link = self._links.get(key)
         if link is not None:
@@ -118,18 +121,17 @@ class Switchboard:
 
     # --- reporting -------------------------------------------------------------------------------
 
-    def counts(self) -> list[tuple[Command, Heard]]:
-        """The counts that have changed."""
-        links = (link for link in list(self._links.values()) if link.has_changed)
-        return list(chain.from_iterable(link.counts() for link in links))
+    def news(self) -> list[tuple[Command, Heard]]:
+        """The alarms that are to be raised, and the counts that have changed."""
+        links = (link.reports for link in list(self._links.values()) if link.reports.has_news)
+        return list(chain.from_iterable(reports.news() for reports in links))
 
     def beats(self) -> Iterator[tuple[Command, Heard]]:
         """What is sent once a second: which probes are in flight, that halves may end, what was spent."""
         for link in list(self._links.values()):
             for beat in link.probes.beats():
                 yield beat, link.replied
-            if link.watching:
-                yield from list(link.counts()) or [link.empty_count()]
+            yield from link.reports.beat()
         for limit in list(self._spending.values()):
             yield from limit.beats()
 
@@ -148,7 +150,7 @@ class Switchboard:
     def report_again(self) -> None:
         """Report all that still counts."""
         for link in list(self._links.values()):
-            link.report_again()
+            link.reports.again()
         self.outbox.wake()
 
     # --- losing the store ------------------------------------------------------------------------
@@ -157,7 +159,7 @@ class Switchboard:
         """The store cannot be reached."""
         for link in list(self._links.values()):
             link.alone()
-        for circuits in self._circuits:
+        for circuits in list(self._circuits):
             circuits.alone()
 
     def forget(self) -> None:
@@ -165,7 +167,7 @@ class Switchboard:
         self._unseen.clear()
         for link in list(self._links.values()):
             link.forget_view()
-        for gates in self._gates:
+        for gates in list(self._gates):
             gates.forget()
         for limit in list(self._spending.values()):
             limit.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from functools import partial
+from typing import TypeVar
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
 from ranvier.fleet.sense import check
@@ -20,6 +21,8 @@ from ranvier.store.commands.tenants import (
     TenantView,
 )
 
+K = TypeVar("K")
+
 MAX_KNOWN = 10_000
 """Circuits whose opening or isolation is remembered; of more, the oldest are forgotten."""
 
@@ -34,6 +37,8 @@ class StoreTenantLinks(TenantLinks):
         self._member, self._tenants = member, tenants
         self._open: dict[Hashable, int] = {}  # opened here (0) or elsewhere (its generation)
         self._isolated: dict[TenantKey, int] = {}  # with the generation
+        self._due: dict[TenantKey, int] = {}  # to be isolated here (1), or closed (0)
+        self._obeying: asyncio.Task[None] | None = None
 
     # --- speaking --------------------------------------------------------------------------------
 
@@ -101,22 +106,27 @@ class StoreTenantLinks(TenantLinks):
             self._isolated.pop(view.tenant, None)
         news = known != view.generation and view.by != self._member.worker.id
         if news and view.state in (CLOSED, ISOLATED):
-            self._member.background(self._apply(view.tenant, isolated=view.state is ISOLATED))
+            self._due.pop(view.tenant, None)
+            _remember(self._due, view.tenant, int(view.state is ISOLATED))
+            if self._obeying is None or self._obeying.done():
+                self._obeying = self._member.background(self._obey())
 
-    async def _apply(self, named: TenantKey, *, isolated: bool) -> None:
-        """Find the circuit: only digests of tenants are known to the store."""
-        for number, key in enumerate(self._tenants.keys()):
-            if self._named(key) == named:
-                self._tenants.commanded(key, isolated=isolated)
-                return
-            if number % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
+    async def _obey(self) -> None:
+        """Find the circuits: only digests of tenants are known to the store. All at once, not each alone."""
+        while self._due:
+            due, self._due = self._due, {}
+            for number, key in enumerate(self._tenants.keys()):
+                named = self._named(key)
+                if named is not None and named in due:
+                    self._tenants.commanded(key, isolated=bool(due[named]))
+                if number % AT_ONCE == AT_ONCE - 1:
+                    await asyncio.sleep(0)
 
 
-def _remember(known: dict[Hashable, int] | dict[TenantKey, int], key: Hashable, generation: int) -> None:
-    known[key] = generation  # type: ignore[index]  # because: each dict gets its own keys
+def _remember(known: dict[K, int], key: K, number: int) -> None:
+    known[key] = number
     if len(known) > MAX_KNOWN:
-        del known[next(iter(known))]  # type: ignore[arg-type]
+        del known[next(iter(known))]
 
 
 def _ignored(view: TenantView) -> None:

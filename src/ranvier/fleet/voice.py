@@ -21,6 +21,7 @@ class Voice(Protocol):
     outbox: Outbox
     governs: bool
     workers: int
+    loop: asyncio.AbstractEventLoop
     clock: Clock
 
     @property
@@ -31,10 +32,13 @@ class Voice(Protocol):
         """Send `command` soon."""
 
     def command(self, about: Hashable, command: Command, heard: Heard) -> None:
-        """Send the command of an operator, later if need be."""
+        """Send the command of an operator, again if it is not answered, and later if need be."""
 
     def digest(self, name: str) -> str:
         """The name of a tenant or a key in the store."""
+
+    def voter_digest(self, voter: Hashable) -> str:
+        """The digest of a tenant that votes."""
 
     def next_number(self) -> int:
         """A number for a probe."""

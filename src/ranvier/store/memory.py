@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -30,9 +31,13 @@ class MemoryStore:
         self._offset = None if now is None else 0.0  # of the time since the epoch from the event loop's
         self._secret = secrets.token_bytes(16)
         self._epoch = secrets.token_hex(8)
+        self._us = 0  # when the last command was carried out
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()  # guards the engine and the sessions: event loops have threads
         self._engine = Engine(self._epoch)
-        self._us = 0  # when the last command was carried out
         self._sessions: dict[MemorySession, None] = {}
 
     def __repr__(self) -> str:
@@ -44,6 +49,8 @@ class MemoryStore:
 
     async def connect(self, worker: Worker, receive: Receive) -> MemorySession:
         """Start a session and the pushes to `receive`."""
+        if self._pid != os.getpid():  # forked, maybe while a thread had the lock; the sessions stay behind
+            self._begin()
         session = MemorySession(self, Epoch(self._epoch, "memory", "master"), receive)
         with self._lock:
             if self._offset is None:

@@ -21,6 +21,7 @@ class TroubledStore:
             is answered in place of the truth. `None` for no trouble.
         sent: All commands that arrived, without those that every worker sends each second.
         deaf: Nothing is pushed.
+        lag: Seconds until a worker has the replies to what was carried out.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class TroubledStore:
         self.trouble: Callable[[Any], Any] | None = None
         self.sent: list[Command] = []
         self.deaf = False
+        self.lag = 0.0
 
     def digest(self, name: str) -> str:
         return self.memory.digest(name)
@@ -58,14 +60,21 @@ class TroubledSession:
     def __init__(self, store: TroubledStore, session: Any) -> None:
         self._store, self._session = store, session
         self._memory = store.memory
+        self._ended = False
         self.epoch = session.epoch
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        if self._memory is not self._store.memory:
+        if self._ended or self._memory is not self._store.memory:
             raise StoreError("the connection was reset")
-        lie = await self._store.disturbed(commands)
+        try:
+            lie = await self._store.disturbed(commands)
+        except BaseException:  # a round trip that fails, or is cut off, ends the session
+            self._ended = True
+            raise
         self._store.sent += [each for each in commands if not isinstance(each, (Heartbeat, Look))]
         replies: list[Reply] = await self._session.execute(commands)
+        if self._store.lag:
+            await asyncio.sleep(self._store.lag)
         return replies if lie is None else lie  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:

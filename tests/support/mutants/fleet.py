@@ -3,6 +3,9 @@
 from support.mutants.traps import GUARD, mutant
 
 LINK = "fleet/circuit_link.py"
+REPORTS = "fleet/reports.py"
+CONTACT = "fleet/contact.py"
+ORDERS = "fleet/orders.py"
 PROBES = "fleet/probes.py"
 MEMBER = "fleet/member.py"
 CATCH_UP = "fleet/catch_up.py"
@@ -15,6 +18,8 @@ REPORTED = "layers/breaker/shared/reported_votes.py"
 SHARED = "tests/fleet/test_shared_by_workers.py"
 BAD = "tests/fleet/test_bad_stores.py"
 VOTES = "tests/fleet/test_reported_votes.py"
+TRIPS = "tests/fleet/test_round_trips.py"
+ALARMS = "tests/fleet/test_alarms.py"
 
 MUTANTS = [
     mutant(
@@ -48,9 +53,9 @@ MUTANTS = [
         f"{SHARED}::test_the_content_of_one_probe_closes_it_for_all",
     ),
     mutant(
-        "F4", "only failures are reported", LINK,
-        "TenantCount(self._digest(voter), contents, failures)",
-        "TenantCount(self._digest(voter), 0, failures)",
+        "F4", "only failures are reported", REPORTS,
+        "TenantCount(link.member.voter_digest(voter), contents, failures)",
+        "TenantCount(link.member.voter_digest(voter), 0, failures)",
         f"{SHARED}::test_those_who_wait_elsewhere_are_counted",
     ),
     mutant(
@@ -79,7 +84,7 @@ MUTANTS = [
     ),
     mutant(
         "F9", "a command of an operator is lost with the store", MEMBER,
-        "        self._commands[about] = command, heard",
+        "        self._orders.add(about, command, heard)",
         "        pass",
         f"{BAD}::test_a_command_of_an_operator_is_carried_out_when_the_store_is_back",
     ),
@@ -88,5 +93,41 @@ MUTANTS = [
         "            self.link.counted(voter, urgent=True)",
         "            pass",
         f"{VOTES}::test_who_reads_all_reports_knows_every_count",
+    ),
+    mutant(
+        "F11", "who stops to wait for a round trip cuts it off", CONTACT,
+        "            self._loop.call_later(seconds, self._cut_off, task)\n            raise",
+        "            self._cut_off(task)\n            raise",
+        f"{TRIPS}::test_a_reader_that_vanishes_does_not_lose_the_store",
+    ),
+    mutant(
+        "F12", "an event loop that stood still has lost the store", CONTACT,
+        "PARTS = 4",
+        "PARTS = 1",
+        f"{TRIPS}::test_an_event_loop_that_stood_still_has_not_lost_the_store",
+    ),
+    mutant(
+        "F13", "the failures of one worker are reported before anything else", REPORTS,
+        "                if holds and failures > contents:",
+        "                if False:",
+        f"{ALARMS}::test_the_failures_of_one_worker_do_not_outrun_what_others_have_seen",
+    ),
+    mutant(
+        "F14", "a wider sample is not reported", REPORTS,
+        "            if wider or not before:",
+        "            if not before:",
+        f"{ALARMS}::test_of_many_voters_a_sample_is_reported_and_more_if_they_are_few",
+    ),
+    mutant(
+        "F15", "a command that a store cannot carry out is sent for ever", ORDERS,
+        "            if order.tries == TRIES:",
+        "            if False:",
+        "tests/fleet/test_orders.py::test_a_command_that_a_store_cannot_carry_out_is_given_up",
+    ),
+    mutant(
+        "F16", "sessions that do not last are asked for every second", CATCH_UP,
+        "                if joined and clock() - began >= STEADY_SECONDS:",
+        "                if joined:",
+        f"{TRIPS}::test_sessions_that_do_not_last_are_asked_for_less_and_less",
     ),
 ]  # fmt: skip  # because: a row is read as a sentence, then what stands there, then what is put there

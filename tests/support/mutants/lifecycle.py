@@ -258,6 +258,12 @@ MUTANTS = [
         f"{CLIENTS}::test_a_client_of_the_users_stays_with_the_loop_on_which_a_pipeline_was_left_open",
     ),
     mutant(
+        "L13", "timers fire before what has arrived is read, after the loop stood still", TIMERS,
+        "        if now - self._wakes < LATE_SECONDS:",
+        "        if True:",
+        "tests/layers/test_timeout.py::test_what_arrived_in_time_counts_although_the_loop_stood_still",
+    ),
+    mutant(
         "L4", "what layers do at the end of a lost stream runs in the context of nobody", ANSWER,
         "        context.copy().run(self._end, Outcome.ABANDONED, error)",
         "        self._end(Outcome.ABANDONED, error)",

@@ -7,6 +7,9 @@ ADMIN = "asgi/status/admin.py"
 
 OF_ALL = "tests/asgi/test_fleet_metrics.py"
 AT_ALL = "tests/asgi/test_service_status.py"
+RECENT = "tests/asgi/test_recent_numbers.py"
+NUMBERS = "tests/asgi/test_service_numbers.py"
+WATCHED = "tests/cli/test_watch_workers.py"
 
 MUTANTS = [
     mutant(
@@ -56,5 +59,77 @@ MUTANTS = [
         '        elsewhere = command.action == "isolate" or service.exists',
         '        elsewhere = command.action == "isolate"',
         f"{AT_ALL}::test_an_unknown_tenant_is_shown_by_its_digest",
+    ),
+    mutant(
+        "O1",
+        "the page shows the numbers of the worker that happens to answer",
+        "asgi/status/report.py",
+        "await self.service.recents() or self.recents(overview)",
+        "self.recents(overview)",
+        f"{NUMBERS}::test_no_number_jumps_between_workers",
+    ),
+    mutant(
+        "O1",
+        "a worker tells the others nothing of its recent numbers",
+        "fleet/catch_up.py",
+        "{**member.about, RECENT: recent}",
+        "member.about",
+        f"{NUMBERS}::test_no_number_jumps_between_workers",
+    ),
+    mutant(
+        "O1",
+        "without the store the numbers of one worker pass for those of all",
+        "asgi/status/service.py",
+        '            "summed": 0,\n',
+        '            "summed": 1,\n',
+        f"{NUMBERS}::test_without_the_store_a_worker_shows_its_own_numbers_and_says_so",
+    ),
+    mutant(
+        "O1",
+        "of two workers, only the durations of one are in the percentiles",
+        "asgi/status/recent/numbers.py",
+        "    return list(map(add, first, second)) if first and second else first or second",
+        "    return first or second",
+        f"{RECENT}::test_the_numbers_of_many_workers_are_those_of_one_that_has_seen_it_all",
+    ),
+    mutant(
+        "O1",
+        "providers without a place are lost from the sums",
+        "asgi/status/recent/numbers.py",
+        "        known = name if name in total or len(total) < most else OTHERS\n",
+        "        known = name if name in total or len(total) < most else ALL\n",
+        f"{RECENT}::test_of_many_providers_the_last_are_told_as_one",
+    ),
+    mutant(
+        "O1",
+        "one worker that tells nonsense makes the page fail",
+        "asgi/status/recent/text.py",
+        "    except (ValueError, TypeError, AttributeError, RecursionError):",
+        "    except ValueError:",
+        f"{RECENT}::test_nonsense_is_not_read",
+    ),
+    mutant(
+        "O1",
+        "a worker that tells nonsense is counted as summed",
+        "asgi/status/recent/of_service.py",
+        "            summed += 1",
+        "        summed += 1",
+        f"{RECENT}::test_a_worker_that_tells_nonsense_is_left_out",
+    ),
+    mutant(
+        "O1",
+        "a terminal shows as its own what only one worker knows",
+        "cli/watch/workers.py",
+        '    return ", of this worker" if facts.get("service") else ""',
+        '    return ""',
+        f"{WATCHED}::test_what_only_the_answering_worker_knows_is_labelled",
+    ),
+    mutant(
+        "O1",
+        "after a command a worker shows the others no circuits for a second",
+        "asgi/status/circuits.py",
+        "        for overview in self._overviews.values():\n            overview.good_until = 0.0\n",
+        "        self._overviews.clear()\n",
+        f"{NUMBERS}::test_a_command_does_not_hide_the_circuits_of_a_worker",
     ),
 ]

@@ -60,9 +60,9 @@ class Clocked:
             self.accepted, self.view = reply.accepted, reply.circuit
         return reply
 
-    def alarm(self, worker: str = "a") -> None:
+    def alarm(self, worker: str = "a", voters: int = 0) -> None:
         """A worker sees its first failure."""
-        self.say(Alarm(KEY, worker, 0))
+        self.say(Alarm(KEY, worker, 0, voters))
 
     def count(self, *said: TenantCount, worker: str = "a", half: int | None = None) -> bool:
         """A worker reports counts; returns whether they were taken."""

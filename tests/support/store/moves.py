@@ -73,7 +73,7 @@ def _take_slice(move: Move, seen: Seen) -> Command:
 Making = Callable[[Move, Seen], Command]
 
 MAKES: dict[str, Making] = {
-    "alarm": lambda m, s: circuits.Alarm(m.circuit, m.worker, s.circuit.generation * m.truth),
+    "alarm": lambda m, s: circuits.Alarm(m.circuit, m.worker, s.circuit.generation * m.truth, m.number * 5),
     "count": _count,
     "probe": lambda m, s: circuits.Probe(m.circuit, m.worker, m.number, 2_500 << m.old, m.rules, m.old * 70),
     "beat": lambda m, s: circuits.Beat(m.circuit, m.worker, m.number, s.circuit.generation),

@@ -133,8 +133,9 @@ class CircuitViewer:
             self._refreshing = None
 
     def forget(self) -> None:
-        """Clear the cache, after a command has changed a circuit."""
-        self._overviews.clear()
+        """Read the circuits anew the next time, after a command has changed one."""
+        for overview in self._overviews.values():
+            overview.good_until = 0.0
 
     async def find(self, tenant: str, provider: str, more: tuple[str, ...]) -> Hashable | None:
         """The key of a circuit by its real names, or by the names as shown; `None` if there is none.

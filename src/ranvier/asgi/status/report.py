@@ -12,49 +12,20 @@ from ranvier import clock
 from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.recent import facts as recent_facts
+from ranvier.asgi.status.recent.numbers import ALL, WINDOW, Recent, Recents
+from ranvier.asgi.status.recent.of_worker import of_worker
 from ranvier.asgi.status.seen_stack import SeenStack
 from ranvier.asgi.status.service import Service
 from ranvier.asgi.status.shared_circuits import findings_of, shared_facts
-from ranvier.asgi.status.stats import NEITHER, Stats, TargetStats
-from ranvier.errors.rejected import CredentialMissingError
-from ranvier.events import (
-    CallRejected,
-    CredentialRejected,
-    Event,
-    FallbackTaken,
-    HedgeSent,
-    HedgeWithheld,
-    RetryScheduled,
-    RetryWithheld,
-    StreamInterrupted,
-    Throttled,
-)
+from ranvier.asgi.status.stats import Stats
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
 """The version of the format of `status.json`; adding fields does not change it."""
 
-WINDOW = 60
-"""Seconds over which events are counted and rates are computed."""
-
-SERIES = 120
-"""Seconds that the series cover, with one value per second."""
-
 MAX_GATES = 20
 """Throttled keys, and keys of each bulkhead, that are listed."""
-
-SHOWN_EVENTS: dict[str, type[Event]] = {
-    "retries": RetryScheduled,
-    "retries_withheld": RetryWithheld,
-    "hedges": HedgeSent,
-    "hedges_withheld": HedgeWithheld,
-    "fallbacks": FallbackTaken,
-    "rejections": CallRejected,
-    "throttled": Throttled,
-    "refused": CredentialRejected,
-    "interrupted": StreamInterrupted,
-}
-"""The events that are shown for each provider, by the field of `status.json`."""
 
 
 class Report:
@@ -99,12 +70,21 @@ class Report:
         viewer = self.viewer
         return Overview() if viewer is None else await viewer.overview(search)
 
+    def recents(self, overview: Overview) -> Recents:
+        """What this worker has counted lately."""
+        return of_worker(self.stats, self.providers, overview, self.in_flight, clock.now())
+
+    def _numbers(self, recents: Recents) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The calls, and the providers, for `status.json`."""
+        names = [name for name in dict.fromkeys([*self.seen.providers, *recents]) if name != ALL]
+        calls = recent_facts.of_calls(recents.get(ALL, Recent()))
+        return calls, [recent_facts.of_provider(name, recents.get(name, Recent())) for name in names]
+
     async def facts(self, search: str = "", rows: int = 100) -> dict[str, Any]:
         """The content of `status.json`, with the tenants and at most `rows` circuits that `search` finds."""
         overview = await self.overview(search)
-        now = clock.now()
-        providers = [self._provider(name, now, overview) for name in self.providers]
-        calls = self._calls(now)
+        service, now = await self.service.facts(overview.rows), clock.now()
+        calls, providers = self._numbers(await self.service.recents() or self.recents(overview))
         circuits = self.seen.shared
         shared = None if circuits is None else shared_facts(circuits)
         findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
@@ -122,7 +102,7 @@ class Report:
             "providers": providers,
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
             "shared_circuits": shared,
-            "service": await self.service.facts(overview.rows),
+            "service": service,
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "places": self.places(),
@@ -132,52 +112,6 @@ class Report:
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
-
-    def _calls(self, now: float) -> dict[str, Any]:
-        numbers = self.stats.calls
-        calls, streams = self.in_flight
-        return {
-            **self._outcomes(numbers, "calls", now),
-            **self._percentiles("seconds", numbers.latency.percentiles(now, 0.5, 0.95, 0.99)),
-            "rescued": sum(numbers.kinds("rescued", now, WINDOW).values()),
-            "keyless": numbers.kinds("calls", now, WINDOW).get(CredentialMissingError.kind, 0),
-            "running": calls,
-            "streams": streams,
-            "series": numbers.series("calls", now, SERIES),
-        }
-
-    def _provider(self, name: str, now: float, overview: Overview) -> dict[str, Any]:
-        numbers = self.stats.provider(name)
-        facts = {
-            "name": name,
-            **self._outcomes(numbers, "attempts", now),
-            **self._percentiles("seconds", numbers.latency.percentiles(now, 0.5, 0.95, 0.99)),
-            **self._percentiles("first_token", numbers.first_token.percentiles(now, 0.5, 0.95, 0.99)),
-            "running": numbers.running,
-            "circuits": dict(overview.states.get(name, {})),
-            "probes_due": overview.probes_due[name],
-            "series": numbers.series("attempts", now, SERIES),
-        }
-        for what, event in SHOWN_EVENTS.items():
-            facts[what] = sum(numbers.kinds(event.name, now, WINDOW).values())
-        findings = health.of_provider(facts)
-        return {**facts, "level": health.worst(findings), "findings": findings}
-
-    def _outcomes(self, numbers: TargetStats, what: str, now: float) -> dict[str, Any]:
-        """The outcomes of the last minute, and the rate per second."""
-        kinds = numbers.kinds(what, now, WINDOW)
-        failures = {kind: number for kind, number in kinds.items() if kind not in ("succeeded", *NEITHER)}
-        seconds = min(max(now - self.stats.started_at, 1.0), WINDOW)
-        return {
-            "rate": sum(kinds.values()) / seconds,
-            "succeeded": kinds.get("succeeded", 0),
-            "failed": sum(failures.values()),
-            "abandoned": kinds.get("abandoned", 0),
-            "failures": failures,
-        }
-
-    def _percentiles(self, name: str, seconds: list[float | None]) -> dict[str, Any]:
-        return {name: dict(zip(("p50", "p95", "p99"), seconds, strict=True))}
 
     def _keys(self) -> list[dict[str, Any]]:
         """The keys that are throttled, because their provider limited or rejected them."""

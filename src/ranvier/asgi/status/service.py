@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ranvier import clock
+from ranvier.asgi.status.recent.numbers import Recents
+from ranvier.asgi.status.recent.of_service import of_service
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.pipeline.running.joining import Joining
 from ranvier.store.commands.circuits import CircuitView
@@ -18,6 +20,9 @@ from ranvier.wording import target_name
 
 FRESH = 0.5
 """Seconds for which an answer of the store is used again, so that many readers cost it little."""
+
+SHARE = 10
+"""Adding up may take at most one part in `SHARE` of the time."""
 
 MAX_WORKERS = 100
 """Workers that are listed."""
@@ -31,13 +36,27 @@ ID = 8
 Answer: TypeAlias = tuple[Fleet, Looked]
 
 
+class Seen(NamedTuple):
+    """What the store answered: about the workers, and about what is not well.
+
+    Attributes:
+        recents: What they have counted lately, together.
+        summed: How many of them have sent that.
+    """
+
+    fleet: Fleet
+    looked: Looked
+    recents: Recents
+    summed: int
+
+
 class Service:
     """The workers that share the store of a pipeline, and the place of that pipeline among them."""
 
     def __init__(self, joining: Joining) -> None:
         self._joining = joining
         self._reading = asyncio.Lock()
-        self._answer: Answer | None = None
+        self._seen: Seen | None = None
         self._good_until = 0.0
 
     @property
@@ -58,17 +77,23 @@ class Service:
             return await reading
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(reading, member.loop))
 
-    async def _recent(self) -> Answer | None:
-        """The same, at most half a second old."""
+    async def _recent(self) -> Seen | None:
+        """The same with its sums, half a second old, or older where there are hundreds of workers."""
         async with self._reading:
             if clock.now() >= self._good_until:
-                self._answer = await self.read()
-                self._good_until = clock.now() + FRESH
-            return self._answer
+                answer, began = await self.read(), clock.now()
+                self._seen = answer and Seen(*answer, *await of_service(answer[0].workers))
+                self._good_until = clock.now() + max(FRESH, SHARE * (clock.now() - began))
+            return self._seen
 
     def forget(self) -> None:
         """Ask the store again the next time, after a command."""
         self._good_until = 0.0
+
+    async def recents(self) -> Recents | None:
+        """What all workers have counted lately; `None` without a store, or while it tells nothing of that."""
+        seen = await self._recent() if self.exists else None
+        return seen and seen.recents
 
     async def facts(self, circuits: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         """The part of `status.json` about the service; `None` without a store.
@@ -77,20 +102,20 @@ class Service:
         """
         if not self.exists:
             return None
-        member, answer = self._joining.member, await self._recent()
+        member, seen = self._joining.member, await self._recent()
         facts: dict[str, Any] = {
-            "reachable": answer is not None,
+            "reachable": seen is not None,
             "worker": "" if member is None else member.worker.id[:ID],
             "live": 1,
+            "summed": 0,
             "workers": [],
             "troubles": [],
         }
-        if answer is not None:
-            fleet, looked = answer
-            workers = {each.worker: _worker(each) for each in fleet.workers}
-            facts["live"] = fleet.live
+        if seen is not None:
+            workers = {each.worker: _worker(each) for each in seen.fleet.workers}
+            facts["live"], facts["summed"] = seen.fleet.live, seen.summed
             facts["workers"] = list(islice(workers.values(), MAX_WORKERS))
-            found = islice(_troubles(looked, _names(member, circuits)), MAX_TROUBLES)
+            found = islice(_troubles(seen.looked, _names(member, circuits)), MAX_TROUBLES)
             facts["troubles"] = [{**fact, **_who(by, workers)} for fact, by in found]
         return facts
 

@@ -48,6 +48,8 @@ class Counts:
 
     def within(self, now: float, seconds: int) -> int:
         """The count of the last seconds together."""
+        if self._latest <= int(now // 1) - seconds:
+            return 0
         return sum(self.last(now, seconds))
 
 
@@ -66,14 +68,20 @@ class Latencies:
             self._slices.append((number, [0] * (len(STEPS) + 1)))
         self._slices[-1][1][bisect_left(STEPS, seconds)] += 1
 
+    def counts(self, now: float) -> list[int]:
+        """How many are in each bucket; empty without any."""
+        oldest = int(now // SLICE) - SPAN // SLICE
+        recent = (counts for number, counts in self._slices if number > oldest)
+        return [sum(step) for step in zip(*recent, strict=True)]
+
     def percentiles(self, now: float, *shares: float) -> list[float | None]:
         """The percentile in seconds for each share, such as 0.95; `None` without any latency."""
-        oldest = int(now // SLICE) - SPAN // SLICE
-        merged = [
-            sum(step)
-            for step in zip(*(counts for number, counts in self._slices if number > oldest), strict=True)
-        ]
-        return [_percentile(merged, share) for share in shares]
+        return percentiles(self.counts(now), *shares)
+
+
+def percentiles(counts: Sequence[int], *shares: float) -> list[float | None]:
+    """The percentile in seconds for each share of the latencies that the buckets of `STEPS` count."""
+    return [_percentile(counts, share) for share in shares]
 
 
 def _percentile(counts: Sequence[int], share: float) -> float | None:

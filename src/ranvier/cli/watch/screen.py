@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ranvier.cli.watch.formatting import MARKS, STYLES, bars, clean, duration, share, table_of
 from ranvier.cli.watch.tables import circuits, failing_tenants, troubled
+from ranvier.cli.watch.workers import of_this_worker, whose
 from ranvier.wording import counted
 
 BESIDES = 14
@@ -31,8 +32,8 @@ def draw(
         parts.append(table)
         left = max(left - table.row_count - 2, 4)
     if facts["circuits"] is not None:
-        parts.append(circuits(facts["circuits"], left // 2, columns))
-    parts.append(_stories(facts["stories"], left - left // 2))
+        parts.append(circuits(facts, left // 2, columns))
+    parts.append(_stories(facts, left - left // 2))
     return Group(*parts)
 
 
@@ -40,16 +41,18 @@ def line(facts: dict[str, Any]) -> Text:
     """The status in one line of text."""
     calls, known = facts["calls"], facts["circuits"]
     parts = [
+        *([whose(facts)] if facts.get("service") else []),
         f"{calls['rate']:.1f} calls/s, {share(calls)} succeeded",
         f"p50 {duration(calls['seconds']['p50'])}, p95 {duration(calls['seconds']['p95'])}",
         *(f"{each['name']} {share(each)} of {each['rate']:.1f}/s" for each in facts["providers"]),
     ]
     if known is not None:
-        parts.append(f"{known['troubled']} of {known['total']} circuits not closed")
+        parts.append(f"{known['troubled']} of {known['total']} circuits not closed{of_this_worker(facts)}")
     if (shared := facts.get("shared_circuits")) and shared["troubled"]:
         parts.append(f"{shared['troubled']} of {counted(shared['total'], 'shared circuit')} not closed")
     if failing_tenants(facts):
-        parts.append(f"{counted(facts['tenants']['failing'], 'tenant')} with failed calls")
+        failing = counted(facts["tenants"]["failing"], "tenant")
+        parts.append(f"{failing} with failed calls{of_this_worker(facts)}")
     words = Text(f"{MARKS[facts['level']]} {facts['level']}", style=STYLES[facts["level"]])
     reasons = "; ".join(each["text"] for each in facts["findings"][:2])
     return words.append(
@@ -66,9 +69,7 @@ def unreachable(why: str, seconds: float) -> Text:
 def _verdict(facts: dict[str, Any]) -> Text:
     level = facts["level"]
     text = Text(f"{MARKS[level]} {'all is well' if level == 'well' else level}", style=STYLES[level])
-    text.append(
-        f"   process {facts['process']['number']}, counting for {duration(facts['process']['up'])}", "dim"
-    )
+    text.append(f"   {whose(facts)}", "dim")
     for finding in facts["findings"][:4]:
         text.append(f"\n  {MARKS[finding['level']]} {clean(finding['text'])}", STYLES[finding["level"]])
     return text
@@ -125,10 +126,13 @@ def _states(states: dict[str, int], *, wide: bool) -> Text:
     return Text(" ").join(Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in shown.items())
 
 
-def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
+def _stories(facts: dict[str, Any], rows: int) -> Text:
     """The latest calls that failed, were slow or were rescued; one line each."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    for each in [each for each in stories if each["sort"] in ("failed", "slow", "rescued")][:rows]:
+    shown = [each for each in facts["stories"] if each["sort"] in ("failed", "slow", "rescued")][:rows]
+    if shown and (own := of_this_worker(facts)):
+        text.append(f"calls{own}\n", "dim")
+    for each in shown:
         route = " \u2192 ".join(f"{part['target']} ({part['outcome']})" for part in each["attempts"][:4])
         words = f"{each['tenant']}  {route or each['outcome']}  {duration(each['ago'])} ago"
         text.append(f"{each['sort']:<8}", STYLES[each["sort"]])

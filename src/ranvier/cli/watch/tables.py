@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ranvier.cli.watch.formatting import MARKS, STYLES, clean, duration, table_of
+from ranvier.cli.watch.workers import of_service, of_this_worker
 from ranvier.wording import counted
 
 MAX_TENANTS = 5
@@ -19,9 +20,6 @@ FIXED = 54
 
 MAX_SHARED = 6
 """Shared circuits that are shown, of those that are not closed."""
-
-MAX_OF_SERVICE = 6
-"""Circuits, gates and tenants of the service that are shown, of those that are not well."""
 
 MAX_KEYS = 5
 """Closed gates that are shown."""
@@ -34,11 +32,11 @@ def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
         yield _shared(shared, columns)
     service = facts.get("service")
     if service is not None and service["troubles"]:
-        yield _of_service(service, columns)
+        yield of_service(service, columns)
     if facts.get("keys"):
         yield _keys(facts["keys"], columns)
     if failing := failing_tenants(facts)[:MAX_TENANTS]:
-        yield _tenants(failing, facts["tenants"]["failing"], columns)
+        yield _tenants(failing, facts, columns)
 
 
 def _shared(seen: dict[str, Any], columns: int) -> Table:
@@ -52,23 +50,6 @@ def _shared(seen: dict[str, Any], columns: int) -> Table:
             Text(clean(each["keys"])),
             f"{each['failing']} of {each['active']}",
             Text(clean(each["mode"])),
-            duration(each["retry_after"]),
-        )
-    return table
-
-
-def _of_service(service: dict[str, Any], columns: int) -> Table:
-    """What is not well at the workers that share the store, and who made it so."""
-    title = f"{counted(service['live'], 'worker')}, what is not well"
-    table = table_of("state", "of", "by", "host", "next probe", title=title)
-    for column in (table.columns[1], table.columns[3]):
-        column.max_width = max((columns - FIXED) // 2, 8)
-    for each in service["troubles"][:MAX_OF_SERVICE]:
-        table.add_row(
-            Text(clean(each["state"]), STYLES["strained"]),
-            Text(clean(f"{each['kind']} {each['what']}")),
-            Text(clean(each["by"])),
-            Text(clean(each["host"])),
             duration(each["retry_after"]),
         )
     return table
@@ -91,9 +72,10 @@ def _state(state: str) -> Text:
     return Text(f"{MARKS[state]} {state.replace('_', '-')}", STYLES[state])
 
 
-def circuits(seen: dict[str, Any], rows: int, columns: int) -> Table:
+def circuits(facts: dict[str, Any], rows: int, columns: int) -> Table:
     """The circuits of tenants, in so many rows."""
-    title = f"{seen['total']} circuits, {seen['troubled']} not closed"
+    seen = facts["circuits"]
+    title = f"{seen['total']} circuits, {seen['troubled']} not closed{of_this_worker(facts)}"
     table = table_of("circuit", "tenant", "provider", "failures", "opened", "next probe", title=title)
     for column in table.columns[1:3]:  # otherwise a long name would shorten the other columns, too
         column.max_width = max((columns - FIXED) // 2, 8)
@@ -114,8 +96,8 @@ def failing_tenants(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in facts.get("tenants", {"rows": ()})["rows"] if each["failed"]]
 
 
-def _tenants(failing: Sequence[dict[str, Any]], total: int, columns: int) -> Table:
-    title = f"{counted(total, 'tenant')} with failed calls"
+def _tenants(failing: Sequence[dict[str, Any]], facts: dict[str, Any], columns: int) -> Table:
+    title = f"{counted(facts['tenants']['failing'], 'tenant')} with failed calls{of_this_worker(facts)}"
     table = table_of("tenant", "calls", "failed", "fell back", "rejected", "no key", title=title)
     table.columns[0].max_width = max(columns - FIXED, 8)
     for each in failing:

@@ -13,8 +13,8 @@ from ranvier.store.protocol import Store
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
-Counters = tuple[Mapping[str, int], Mapping[str, int]]
-"""Sums since the worker began, and gauges, by name."""
+Counters = tuple[Mapping[str, int], Mapping[str, int], str]
+"""Sums since the worker began, and gauges, by name; and what it has counted lately, as text."""
 
 MEMBER = "ranvier.fleet.member"
 """Imported by its name, and when it is needed: it knows stores, and what layers share."""
@@ -26,13 +26,14 @@ class Joining:
     Attributes:
         store: What they share; `None` if it is alone.
         member: What it is among them, while it is open.
-        counters: Returns what operators see of this worker: its sums and its gauges, as whole numbers.
+        counters: Returns what operators see of this worker: its sums and its gauges, as whole numbers, and
+            its recent numbers as text.
     """
 
     def __init__(self, store: Store | None) -> None:
         self.store = store
         self.member: Any = None
-        self.counters: Callable[[], Counters] = lambda: ({}, {})
+        self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
 
     def prepare(self, pipeline: Runtime) -> None:
         """The pipeline opens, on its loop: its layers are to know their fleet before they do."""

@@ -14,6 +14,12 @@ from ranvier.clock import Clock
 MAX_EMPTY_SECONDS = 4096
 """Empty buckets that may accumulate before they are removed."""
 
+LATE_SECONDS = 0.1
+"""A loop that wakes the wheel so much too late has stood still, by blocking code or a stopped process."""
+
+CATCH_UP_SECONDS = 0.01
+"""So long it may then read what has arrived, before timers fire: an answer that came in time counts."""
+
 
 class Timer(Protocol):
     """A timer.
@@ -104,6 +110,14 @@ class TimerWheel:
         self._wakes = when
 
     def _wake(self) -> None:
+        now = self._clock()
+        if now - self._wakes < LATE_SECONDS:
+            self._fire()
+            return
+        self._wakes = now + CATCH_UP_SECONDS
+        self._handle = self._loop.call_at(self._wakes, self._fire, context=Context())
+
+    def _fire(self) -> None:
         now = self._clock()
         self._handle, self._wakes = None, inf
         self._begun = int(now)

@@ -103,12 +103,16 @@ class CircuitReply:
 class Alarm:
     """The first failure that a worker sees while the circuit is closed: all shall report their counts.
 
-    `generation` is 0 if the worker knows none; that is accepted, too.
+    Attributes:
+        generation: 0 if the worker knows none; that is accepted, too.
+        voters: How many there may be at all workers, at most. If that is too many, a sample of them votes
+            from the beginning; it is widened if there were fewer.
     """
 
     circuit: CircuitKey
     worker: str
     generation: int
+    voters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

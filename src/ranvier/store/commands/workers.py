@@ -9,13 +9,16 @@ from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
 
+RECENT = "recent"
+"""What a worker has counted lately, by this name in what it says about itself; the store does not read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Once a second: the worker lives. Without one for 3 s it counts as gone.
 
     Attributes:
-        about: What operators shall see of it: host, pid, version, as text.
+        about: What operators shall see of it, as text: host, pid, version, and its recent numbers.
         sums: Counters, as absolute sums since the worker began: those that changed since the last beat that
             was answered, and all of them in a new epoch. Whole numbers: scale seconds to microseconds.
         gauges: All of them, each time; they disappear with the worker.

@@ -64,10 +64,10 @@ class Circuit:
         else:
             self.votes.start(now.ms)
 
-    def raise_alarm(self, now: Moment) -> None:
-        """From now on counts are taken."""
+    def raise_alarm(self, voters: int, now: Moment) -> None:
+        """From now on counts are taken; there may be so many voters."""
         self.alarmed = True
-        self.votes.start(now.ms)
+        self.votes.begin(voters, now.ms)
         self.votes.past_failures = 1  # the one that raised it, so that a whole window has to be clean
 
     def calm(self, now: Moment) -> None:

@@ -74,7 +74,7 @@ def _alarm(circuit: Circuit, command: Alarm, now: Moment) -> int:
     if circuit.alarmed:
         circuit.votes.begin_anew(now.ms)
         return ACCEPTED
-    circuit.raise_alarm(now)
+    circuit.raise_alarm(command.voters, now)
     return CHANGED
 
 
@@ -92,6 +92,8 @@ def _count(circuit: Circuit, command: Count, now: Moment) -> int:
             return CHANGED
     if votes.turn(now.ms, command.rules.votes):
         circuit.calm(now)
+        return CHANGED
+    if votes.widen(now.ms):
         return CHANGED
     return ACCEPTED if taken else REFUSED
 

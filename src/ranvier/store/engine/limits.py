@@ -15,6 +15,12 @@ LONGEST_HALF = 150_000
 MAX_VOTERS = 1_024
 """Tenants to count in a half. Where there are more, a sample of them votes, chosen by their digests."""
 
+ENOUGH_VOTERS = 256
+"""Towards so many voters a sample is widened, if they are too few."""
+
+WIDENS_AFTER = 500
+"""So long after an alarm, or after the last time: then the workers have reported."""
+
 MAX_COUNTS = 32_768
 """Counts to keep in a half, of all workers and tenants; above that the sample is halved, too."""
 

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from ranvier.store.commands.circuits import TenantCount
 from ranvier.store.engine.limits import (
+    ENOUGH_VOTERS,
     HALF,
     LONGEST_HALF,
     MAX_COUNTS,
     MAX_SAMPLE,
     MAX_VOTERS,
+    WIDENS_AFTER,
 )
 
 
@@ -51,6 +53,7 @@ class Votes:
         self.half = 0
         self.sample = 1
         self.started_at = 0  # when the current half began
+        self.widens_at = 0  # when the sample may be widened
         self.active = self.failing = 0
         self.now_active = self.now_failing = 0  # the same, of the current half alone
         self.now_failures = self.past_failures = 0  # the failures in each half, of all tenants
@@ -62,9 +65,14 @@ class Votes:
         self.drop()
         self.half += 2
         self.sample = 1
-        self.started_at = ms
+        self.started_at, self.widens_at = ms, ms + WIDENS_AFTER
         self.active = self.failing = 0
         self.now_active = self.now_failing = self.now_failures = self.past_failures = 0
+
+    def begin(self, voters: int, ms: int) -> None:
+        """Begin with an empty window, and a sample that leaves no more than may vote of so many."""
+        self.start(ms)
+        self.sample = _power_of_2(min(max(voters, 0) // MAX_VOTERS, MAX_SAMPLE))
 
     def drop(self) -> None:
         """Forget the counts; keep the numbers, for operators."""
@@ -124,22 +132,33 @@ class Votes:
         self.now_failures = sum(each.failures for each in now.values())
         self.past_failures = sum(each.failures for each in past.values())
 
+    def widen(self, ms: int) -> bool:
+        """Let more tenants vote, if there are too few and room for their counts. True if all shall report."""
+        room = MAX_COUNTS // max(len(self.now), len(self.past), 1)
+        factor = min(self.sample, ENOUGH_VOTERS // max(self.active, 1), room)
+        if factor < 2 or ms < self.widens_at:
+            return False
+        self.sample //= _power_of_2(factor)
+        self.widens_at = ms + WIDENS_AFTER
+        return True
+
     # --- the window ------------------------------------------------------------------------------
 
     def begin_anew(self, ms: int) -> None:
         """Forget both halves if an empty one has passed since the current one, or if counts were lost."""
         self.started_at = min(self.started_at, ms)  # the clock was set back
+        self.widens_at = min(self.widens_at, ms + WIDENS_AFTER)
         lost = (self.now_active and not self.now) or (self.active > self.now_active and not self.past)
         if lost or ms - self.started_at >= 2 * LONGEST_HALF:
+            sample = self.sample
             self.start(ms)
+            self.sample = sample
 
     def turn(self, ms: int, quorum: int) -> bool:
         """End the current half, if it may end. True if neither it nor the one before had a failure."""
         age = ms - self.started_at
         if age < HALF or (age < LONGEST_HALF and self.now_active < quorum):
             return False
-        if self.now_active < MAX_VOTERS // 4 and self.sample > 1:
-            self.sample //= 2
         clean = self.now_failures == 0 == self.past_failures
         self.half += 1
         self.started_at = ms
@@ -164,6 +183,11 @@ def _totals(counts: Counts) -> dict[str, Tally]:
 def _voters(totals: dict[str, Tally]) -> tuple[int, int]:
     """How many vote, and how many against the target."""
     return len(totals), sum(each.vote is True for each in totals.values())
+
+
+def _power_of_2(number: int) -> int:
+    """The largest one that is at most `number`, and at least 1."""
+    return 1 << max(number.bit_length() - 1, 0)
 
 
 def _number(tenant: str) -> int:

@@ -48,7 +48,7 @@ def _bytes(argument: Argument) -> bytes:
 
 
 def _alarm(command: Alarm) -> Arguments:
-    yield from (name_of_circuit(command.circuit), command.worker, command.generation)
+    yield from (name_of_circuit(command.circuit), command.worker, command.generation, command.voters)
 
 
 def _count(command: Count) -> Arguments:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from valkey.asyncio.connection import AbstractConnection
-from valkey.exceptions import NoScriptError, ValkeyError
+from valkey.exceptions import NoScriptError
 
 from ranvier.store.commands import Command, Reply
 from ranvier.store.errors import StoreError
@@ -65,7 +65,7 @@ class ValkeySession:
             try:
                 async with limited(self._timeout):
                     return await self._carry_out(commands)
-            except (ValkeyError, OSError, ValueError) as error:
+            except Exception as error:  # a server may answer anything
                 await self._end()
                 raise store_error(self._where, error) from None
             except BaseException:  # cancelled, with replies still to come

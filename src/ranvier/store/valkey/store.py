@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,16 @@ from ranvier.store.digest import digest
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch, Receive, Worker
 from ranvier.store.valkey import scripts
+from ranvier.store.valkey.address import CONNECT_SECONDS, Address
 from ranvier.store.valkey.names import PROTOCOL, root_of
 
 if TYPE_CHECKING:
-    from valkey.asyncio.connection import AbstractConnection, ConnectionPool
+    from valkey.asyncio.connection import AbstractConnection
 
     from ranvier.store.valkey.session import ValkeySession
 
-SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
-
-CONNECT_SECONDS = 2.0
-"""To connect, with TLS. No call waits for it."""
-
-OURS = {"protocol": 2, "decode_responses": False, "socket_timeout": None, "health_check_interval": 0}
-"""What a URL cannot change."""
+OLDEST_REDIS = 7
+"""Before that a server does not know what the first line of a script says of it."""
 
 
 class ValkeyStore:
@@ -40,14 +35,17 @@ class ValkeyStore:
 
     Args:
         url: `valkey://user:password@host:6379/0`, `valkeys://` for TLS, or `unix://`; `redis://` and
-            `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`.
+            `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`; the
+            name in the certificate is checked unless that says `ssl_check_hostname=no`.
         prefix: What all keys begin with. Services with different prefixes share nothing.
         secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
             one. Without a secret, those who can read the server can guess names.
-        timeout: Seconds that a round trip may take until the store counts as down.
+        timeout: Seconds that a round trip may take until the store counts as down; a pipeline waits for one
+            at most.
 
     Raises:
-        ConfigurationError: the URL is not one of a single server, or valkey-py is not installed.
+        ConfigurationError: the URL is not one of a single server, an option in it is wrong, or valkey-py is
+            not installed.
     """
 
     def __init__(
@@ -57,8 +55,8 @@ class ValkeyStore:
         self._root = root_of(_checked_prefix(prefix))
         self._prefix = prefix
         self._key = _key_of(secret)
-        self._pool = _pool(url)
-        self._where = _public(url)
+        self._address = Address(url)
+        self._where = self._address.public
         self._scripts = {name: scripts.load(name) for name in scripts.names()}
 
     def __repr__(self) -> str:
@@ -74,13 +72,13 @@ class ValkeyStore:
         Raises:
             StoreError: the server cannot be reached, is no single server, or cannot be written to.
         """
-        from valkey.exceptions import ValkeyError
-
         from ranvier.store.valkey.failures import store_error
 
         try:
             return await self._connect(worker, receive)
-        except (ValkeyError, OSError, ValueError, LookupError) as error:
+        except StoreError:
+            raise
+        except Exception as error:  # a server may answer anything
             raise store_error(self._where, error) from None
 
     async def _connect(self, worker: Worker, receive: Receive) -> ValkeySession:
@@ -91,7 +89,7 @@ class ValkeyStore:
         name = re.sub(r"[^a-zA-Z0-9_-]", "", worker.id)[:64]
 
         async def connection() -> AbstractConnection:
-            return await self._connection(f"ranvier-{name}")
+            return await self._address.connect(f"ranvier-{name}")
 
         subscriber = Subscriber(connection, f"{self._root}:changes".encode(), receive)
         await subscriber.start()
@@ -115,19 +113,6 @@ class ValkeyStore:
             timeout=self._timeout,
         )
 
-    async def _connection(self, name: str) -> AbstractConnection:
-        from ranvier.store.valkey.connection import disconnect
-
-        connection = self._pool.connection_class(**{**self._pool.connection_kwargs, "client_name": name})
-        connect: Callable[[], Awaitable[None]] = connection.connect
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await connect()
-        except BaseException:
-            await disconnect(connection)
-            raise
-        return connection
-
     async def _greet(self, connection: AbstractConnection) -> Epoch:
         """Which data these are, and on which server."""
         from ranvier.store.valkey.connection import ask
@@ -146,6 +131,9 @@ class ValkeyStore:
         mode = server.get("server_mode", server.get("redis_mode", "standalone"))
         if mode != "standalone":
             raise StoreError(f"the store {self._where} runs as {mode}: name a single server")
+        version = server.get("redis_version", "")  # Valkey says which Redis it can stand for
+        if re.match(r"\d\.", version) and int(version[0]) < OLDEST_REDIS:
+            raise StoreError(f"the store {self._where} is Redis {version}: run Valkey, or Redis 7 or later")
         if isinstance(reply, Exception):
             raise reply
         return _epoch(server["run_id"], _info(replication)["role"], json.loads(reply))
@@ -170,34 +158,6 @@ def _info(raw: bytes | Exception) -> dict[str, str]:
 
 
 # --- settings ------------------------------------------------------------------------------------
-
-
-def _pool(url: str) -> ConnectionPool:
-    """A pool that is used for what it makes of the URL."""
-    scheme = url.partition("://")[0] if isinstance(url, str) else ""
-    if "sentinel" in scheme or "cluster" in scheme or "," in _public(url):
-        raise ConfigurationError(
-            f"ValkeyStore({_public(url)!r}): name a single server, neither sentinels nor a cluster"
-        )
-    if scheme not in SCHEMES:
-        raise ConfigurationError(
-            f"ValkeyStore({_public(url)!r}): give a URL such as 'valkey://localhost:6379/0'"
-        )
-    try:
-        from valkey.asyncio.connection import ConnectionPool
-    except ImportError:
-        raise ConfigurationError("ValkeyStore needs valkey-py: pip install 'ranvier[valkey]'") from None
-    try:
-        pool = ConnectionPool.from_url(re.sub("^redis", "valkey", url))
-    except ValueError as error:
-        raise ConfigurationError(f"ValkeyStore({_public(url)!r}): {error}") from None
-    pool.connection_kwargs.update(OURS, socket_connect_timeout=CONNECT_SECONDS)
-    return pool
-
-
-def _public(url: object) -> str:
-    """The part of a URL that may be shown: without user, password and query."""
-    return re.sub(r"(?<=://).*@", "", re.split("[?#]", str(url))[0])
 
 
 def _checked_prefix(prefix: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from valkey.asyncio.connection import AbstractConnection
-from valkey.exceptions import ValkeyError
 
 from ranvier.store.commands import Change
 from ranvier.store.commands.workers import Missed
@@ -72,7 +71,7 @@ class Subscriber:
     async def _run(self, connection: AbstractConnection) -> None:
         while True:
             try:
-                with suppress(Exception):  # whatever came: it may come no more
+                with suppress(Exception):  # whatever came
                     await self._listen(connection)
             finally:
                 await disconnect(connection)
@@ -83,7 +82,7 @@ class Subscriber:
         wait = BACKOFF
         while True:
             await asyncio.sleep(wait * (0.5 + random.random()))
-            with suppress(ValkeyError, OSError):
+            with suppress(Exception):  # whatever came
                 return await self._subscribe()
             wait = min(wait * 2, MAX_BACKOFF)
 

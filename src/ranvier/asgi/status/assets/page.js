@@ -237,6 +237,16 @@
     return made;
   };
 
+  // Whose numbers are shown: those of all workers that share a store, or of this one, where only it knows them.
+  const showWhose = ({ service }) => {
+    const alone = service?.reachable ? "of this worker" : "of this worker: the store cannot be reached";
+    const many = service && service.summed < service.live ? `${count(service.summed)} of ${count(service.live)}` : count(service?.live ?? 0);
+    const workers = service?.live === 1 ? "worker" : "workers";
+    const whose = !service ? "" : `, ${service.summed ? `of ${many} ${workers}` : alone}`;
+    for (const each of document.querySelectorAll(".whose")) setText(each, whose);
+    for (const each of document.querySelectorAll(".own")) each.hidden = !service;
+  };
+
   // The workers that share a store, and who of them made it so that something is not well.
   const showService = ({ service }) => {
     $("service").hidden = !service;
@@ -343,16 +353,17 @@
   const show = (facts) => {
     showVerdict(facts.level, headlineOf(facts), facts.findings);
     $("unlock").hidden = !facts.operable || facts.circuits === null;
-    for (const part of [showTiles, showProviders, showShared, showCircuits, showService, showTenants, showChanges, showSorts, showStories]) part(facts);
+    for (const part of [showWhose, showTiles, showProviders, showShared, showCircuits, showService, showTenants, showChanges, showSorts, showStories]) part(facts);
     showAge();
   };
 
   const showAge = () => {
     if (!state.facts) return;
-    const { process } = state.facts;
+    const { process, service } = state.facts;
+    const since = service?.summed ? "" : `, counting for ${seconds(process.up)}`;
     const others = new Set(state.processes).size > 1 ? `, one of ${new Set(state.processes).size} processes behind this address` : "";
     const age = (Date.now() - state.receivedAt) / 1000;
-    setText($("about"), `${state.paused ? "paused, " : ""}${age < 3 ? "now" : `${seconds(age)} ago`}; process ${process.number}${others}, counting for ${seconds(process.up)}`);
+    setText($("about"), `${state.paused ? "paused, " : ""}${age < 3 ? "now" : `${seconds(age)} ago`}; process ${process.number}${others}${since}`);
   };
 
   // --- requests --------------------------------------------------------------------------------

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 
 from ranvier.asgi.status.circuits import Overview
 from ranvier.asgi.status.metrics import of_fleet, of_worker
+from ranvier.asgi.status.recent.text import written
 from ranvier.asgi.status.report import Report
 
 
 class Told:
-    """The counters and gauges of one worker: those of its metrics, and never a tenant."""
+    """The counters and gauges of one worker: those of its metrics, and its recent numbers; never a tenant."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def __call__(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """The sums since the worker began, and the gauges."""
+    def __call__(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
+        """The sums since the worker began, the gauges, and what it has counted lately."""
         viewer = self._report.viewer
         overview = Overview() if viewer is None else viewer.latest()
         families = of_worker.families(self._report, overview)
-        return of_fleet.told_sums(families), of_fleet.told_gauges(families)
+        recent = written(self._report.recents(overview))
+        return of_fleet.told_sums(families), of_fleet.told_gauges(families), recent

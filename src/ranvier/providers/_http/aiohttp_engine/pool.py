@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +14,9 @@ import aiohttp
 class Connector(aiohttp.TCPConnector):
     """Aborts connections that are not reused: aiohttp would wait until the peer has read every byte."""
 
-    def __del__(self, warnings: Any = None) -> None:
-        self._close()
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ending():  # the modules that closing uses may be gone
+            self._close()
 
     def drained(self) -> list[Any]:
         """The transports of all connections, idle and in use; the idle ones are removed from the pool."""

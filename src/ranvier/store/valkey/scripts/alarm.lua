@@ -1,6 +1,6 @@
--- needs: circuit window halves transitions
+-- needs: circuit window halves transitions widening
 -- A worker saw its first failure: all shall report their counts.
--- Takes: ARGV[4] the generation of the failed call, 0 if unknown.
+-- Takes: ARGV[4] the generation of the failed call, 0 if unknown, [5] how many voters there may be.
 
 local generation = tonumber(ARGV[4])
 local circuit = load_circuit(name)
@@ -14,5 +14,6 @@ elseif circuit.alarmed then
 end
 circuit.alarmed = true
 start_votes(name, circuit)
+circuit.sample = power_of_2(between(math.floor(tonumber(ARGV[5]) / MAX_VOTERS), 0, MAX_SAMPLE))
 circuit.past_failures = 1 -- the one that raised it, so that a whole window has to be clean
 return changes(circuit)

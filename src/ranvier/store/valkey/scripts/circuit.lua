@@ -9,7 +9,7 @@ local function new_circuit(generation)
   return {
     state = 'closed', generation = generation, step = 0, by = '', opens = 0, alarmed = false,
     next_probe = 0, started = 0, leases = {},
-    half = 0, sample = 1, started_at = 0, active = 0, failing = 0,
+    half = 0, sample = 1, started_at = 0, widens_at = 0, active = 0, failing = 0,
     now_active = 0, now_failing = 0, now_failures = 0, past_failures = 0,
   }
 end

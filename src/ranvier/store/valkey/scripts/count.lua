@@ -1,4 +1,4 @@
--- needs: circuit window halves tallies sample votes transitions probes
+-- needs: circuit window halves tallies sample votes transitions probes widening
 -- Counts of one worker in one half: they may open the circuit.
 -- Takes: ARGV[4] generation, [5] half, [6] votes, [7] share, [8] cooldown, [9] max_cooldown, [10] jitter,
 -- [11] and on: tenant, contents, failures.
@@ -30,6 +30,9 @@ end
 if turn(name, circuit, quorum) then -- the window is clean: no counts are needed any more
   circuit.alarmed = false
   start_votes(name, circuit)
+  return changes(circuit)
+end
+if widen(name, circuit) then
   return changes(circuit)
 end
 save_circuit(name, circuit)

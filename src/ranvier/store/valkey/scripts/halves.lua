@@ -3,11 +3,14 @@
 -- Begin anew if the current half is so old that an empty one has passed since, or if counts were evicted.
 local function begin_anew(name, circuit)
   circuit.started_at = math.min(circuit.started_at, ms) -- the clock was set back
+  circuit.widens_at = math.min(circuit.widens_at, ms + WIDENS_AFTER)
   local stale = ms - circuit.started_at >= 2 * LONGEST_HALF
   local lost = circuit.now_active > 0 and redis.call('EXISTS', now_key(name)) == 0
   lost = lost or (circuit.active > circuit.now_active and redis.call('EXISTS', past_key(name)) == 0)
   if stale or lost then
+    local sample = circuit.sample
     start_votes(name, circuit)
+    circuit.sample = sample
   end
 end
 
@@ -16,9 +19,6 @@ local function turn(name, circuit, quorum)
   local age = ms - circuit.started_at
   if age < HALF or (age < LONGEST_HALF and circuit.now_active < quorum) then
     return false
-  end
-  if circuit.now_active < MAX_VOTERS / 4 and circuit.sample > 1 then
-    circuit.sample = circuit.sample / 2
   end
   local clean = circuit.now_failures == 0 and circuit.past_failures == 0
   circuit.half = circuit.half + 1

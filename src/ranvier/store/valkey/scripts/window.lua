@@ -13,7 +13,7 @@ local function start_votes(name, circuit)
   drop_counts(name)
   circuit.half = circuit.half + 2
   circuit.sample = 1
-  circuit.started_at = ms
+  circuit.started_at, circuit.widens_at = ms, ms + WIDENS_AFTER
   circuit.active, circuit.failing = 0, 0
   circuit.now_active, circuit.now_failing, circuit.now_failures, circuit.past_failures = 0, 0, 0, 0
 end

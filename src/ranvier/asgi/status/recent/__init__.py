@@ -1,0 +1,1 @@
+"""What was counted lately: by one worker, and by all that share a store."""

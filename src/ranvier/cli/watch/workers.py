@@ -1,0 +1,51 @@
+"""What `ranvier watch` shows of workers that share a store: whose numbers these are, and what is not well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ranvier.cli.watch.formatting import STYLES, clean, duration, table_of
+from ranvier.wording import counted
+
+FIXED = 42
+"""Columns that a row of what is not well needs besides what it is and the host."""
+
+MAX_TROUBLES = 6
+"""Circuits, gates and tenants of the service that are shown, of those that are not well."""
+
+
+def whose(facts: dict[str, Any]) -> str:
+    """Whose numbers are shown: of all workers, or of the process that answers. Older servers say less."""
+    service, process = facts.get("service"), facts["process"]
+    if not service:
+        return f"process {process['number']}, counting for {duration(process['up'])}"
+    summed, live = service.get("summed", 0), service["live"]
+    if summed:
+        return f"{summed} of {counted(live, 'worker')}" if summed < live else counted(live, "worker")
+    why = "" if service["reachable"] else ": the store cannot be reached"
+    return f"this worker, process {process['number']}{why}"
+
+
+def of_this_worker(facts: dict[str, Any]) -> str:
+    """Words behind what only the worker that answers knows of, if it is one of several."""
+    return ", of this worker" if facts.get("service") else ""
+
+
+def of_service(service: dict[str, Any], columns: int) -> Table:
+    """What is not well at the workers that share the store, and who made it so."""
+    title = f"{counted(service['live'], 'worker')}, what is not well"
+    table = table_of("state", "of", "by", "host", "next probe", title=title)
+    room = max(columns - FIXED, 24)
+    table.columns[1].max_width, table.columns[3].max_width = room * 2 // 3, room // 3
+    for each in service["troubles"][:MAX_TROUBLES]:
+        table.add_row(
+            Text(clean(each["state"]), STYLES["strained"]),
+            Text(clean(f"{each['kind']} {each['what']}")),
+            Text(clean(each["by"])),
+            Text(clean(each["host"])),
+            duration(each["retry_after"]),
+        )
+    return table

@@ -1,0 +1,87 @@
+"""From the first failure to the decision of all workers: nobody decides before the others have spoken."""
+
+import asyncio
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from ranvier.fleet import outbox
+from ranvier.fleet.member import MAX_DIGESTS
+from ranvier.store import MemoryStore
+from ranvier.store.commands.circuits import Alarm, Count
+from support.fleet.service import DOWN, Service
+from support.fleet.stores import TroubledStore
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_the_failures_of_one_worker_do_not_outrun_what_others_have_seen() -> None:
+    """Its network breaks, and all its tenants fail in one moment; those of the others are well."""
+    async with Service(MemoryStore()) as service:
+        await service.ask_all()
+        service.reply = lambda call: DOWN if call.tenant.startswith("tenant 0") else "fine"
+        await asyncio.gather(*(service.ask(0, f"tenant 0-{number}") for number in range(9)))
+        await asyncio.sleep(2)
+        assert service.states() == {"closed"}
+
+
+async def test_an_alarm_is_never_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many tenants fail in one moment that not all of it can be sent."""
+    monkeypatch.setattr(outbox, "MAX_QUEUED", 3)
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        service.reply = DOWN
+        await service.ask_all(20)
+        await asyncio.sleep(0.1)
+        assert any(isinstance(each, Alarm) for each in store.sent)
+        assert service.states() == {"open"}
+
+
+async def test_of_many_voters_a_sample_is_reported_and_more_if_they_are_few() -> None:
+    """The workers believe to be many; they find that their tenants are not."""
+    store = TroubledStore()
+    async with Service(store) as service:
+        await service.ask_all()
+        for member in service.members():
+            member.workers, member.divide = 50_000, lambda workers: None
+        service.reply = DOWN
+        await asyncio.gather(service.ask_all(), service.ask_all())
+        await asyncio.sleep(0.1)
+        reported = {count.tenant for each in store.sent if isinstance(each, Count) for count in each.counts}
+        assert len(reported) < 8
+        assert service.states() == {"closed"}
+        await asyncio.sleep(1.5)
+        assert service.states() == {"open"}
+
+
+async def test_the_digests_of_voters_are_remembered_within_bounds() -> None:
+    """An alarm may last for hours, with millions of tenants."""
+    async with Service(MemoryStore(), 1) as service:
+        [member] = service.members()
+        for number in range(3 * MAX_DIGESTS):
+            assert member.voter_digest(f"tenant {number}") == member.digest(f"tenant {number}")
+        assert len(member._digests) <= MAX_DIGESTS
+
+
+async def test_layers_that_a_reload_has_removed_are_forgotten() -> None:
+    """They follow the store no more, and nothing keeps them."""
+
+    class Hearing:
+        def hear(self, word: Any) -> None: ...
+
+        def keys(self) -> list[Any]:
+            return []
+
+        def alone(self) -> None: ...
+
+    async with Service(MemoryStore(), 1) as service:
+        [member] = service.members()
+        for follow in (member.follow_gates, member.follow_tenants, member.follow_circuits):
+            hearing = Hearing()
+            links = follow(hearing)
+            kept = weakref.ref(hearing)
+            del hearing, links
+            gc.collect()
+            assert kept() is None

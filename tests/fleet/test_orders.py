@@ -1,0 +1,92 @@
+"""What operators command reaches all workers, whatever happens to the store in this moment."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ranvier.store import StoreError
+from ranvier.store.commands.circuits import Isolate
+from ranvier.store.commands.tenants import IsolateTenant
+from support.fleet.service import Service
+from support.fleet.stores import TroubledStore
+
+pytestmark = pytest.mark.virtual_time
+
+
+def fails_with(kind: type, times: int) -> Any:
+    """The first round trips with such a command fail."""
+    left = times
+
+    def trouble(what: Any) -> None:
+        nonlocal left
+        if what != "connect" and any(isinstance(each, kind) for each in what) and left:
+            left -= 1
+            raise StoreError("the connection was reset")
+
+    return trouble
+
+
+async def test_a_command_is_sent_again_if_the_store_is_lost_with_it() -> None:
+    """Of a shared circuit, and of a tenant's."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all(1)
+        shared: Any = service.workers[0].circuits.shared
+        store.trouble = fails_with(Isolate, 1)
+        shared.isolate("p", "m")
+        await asyncio.sleep(2)
+        assert service.states() == {"isolated"}
+        store.trouble = fails_with(IsolateTenant, 2)
+        await service.workers[0].circuits.isolate("acme", "p")
+        await asyncio.sleep(4)
+        shared.reset("p", "m")
+        await asyncio.sleep(0.1)
+        assert await service.ask(1, "acme") == "circuit_open"
+
+
+async def test_a_command_that_a_store_cannot_carry_out_is_given_up() -> None:
+    """Or the store would be lost with it again and again."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all(1)
+        shared: Any = service.workers[0].circuits.shared
+        store.trouble = fails_with(Isolate, 1_000_000)
+        shared.isolate("p", "m")
+        await asyncio.sleep(10)
+        assert all(member.governs for member in service.members())
+
+
+async def test_a_command_is_sent_once_if_it_is_answered() -> None:
+    """However often the worker beats meanwhile."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all(1)
+        shared: Any = service.workers[0].circuits.shared
+        store.trouble = lambda what: asyncio.sleep(0.1)
+        shared.isolate("p", "m")
+        await asyncio.sleep(5)
+        assert sum(isinstance(each, Isolate) for each in store.sent) == 1
+        store.trouble = None
+
+
+async def test_many_isolated_tenants_are_found_in_one_search() -> None:
+    """A worker knows only their digests, and makes those of its own tenants once for all of them."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await asyncio.gather(*(service.ask(1, f"tenant {number}") for number in range(300)))
+        made = 0
+        digest = store.digest
+
+        def counted(name: str) -> str:
+            nonlocal made
+            made += 1
+            return digest(name)
+
+        store.digest = counted  # type: ignore[method-assign]
+        for number in range(100):
+            await service.workers[0].circuits.isolate(f"tenant {number}", "p")
+        await asyncio.sleep(0.1)
+        assert made <= 3 * 300 + 4 * 100
+        asked = [await service.ask(1, f"tenant {number}") for number in (0, 99, 100)]
+        assert asked == ["circuit_open", "circuit_open", "ok"]
