@@ -236,7 +236,7 @@ async def test_resilient_takes_it() -> None:
 async def test_a_million_models_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least recently used is forgotten; one that is in use goes on."""
     monkeypatch.setattr(targets, "MAX_UNLISTED", 5)
-    monkeypatch.setattr("ranvier.layers.breaker.shared.registry.MAX_TARGETS", 8)
+    monkeypatch.setattr("ranvier.layers.breaker.shared.targets.MAX_TARGETS", 8)
     one = Models("one", bad=failure())
     breaker = Breaker(failure_threshold=1, max_circuits=7, shared=SharedCircuits(votes=2))
     route = Fallback(Deployment(one, "a"), hedge_after=5, reserve=5, open=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import ranvier.layers.breaker.shared.registry as shared_registry
+import ranvier.layers.breaker.shared.targets as shared_targets
 from ranvier import (
     SHARED,
     Access,
@@ -312,7 +312,7 @@ async def test_endpoints_vote_in_shared_circuits_of_their_own() -> None:
 
 async def test_shared_circuits_of_endpoints_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a model and those of a whole endpoint; the oldest goes first."""
-    monkeypatch.setattr(shared_registry, "MAX_TARGETS", 3)
+    monkeypatch.setattr(shared_targets, "MAX_TARGETS", 3)
     turns: list[Access] = []
     breaker = Breaker(shared=SharedCircuits())
     pipeline = Pipeline(

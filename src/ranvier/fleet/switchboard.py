@@ -13,7 +13,7 @@ from ranvier.fleet.circuit_link import StoreLink
 from ranvier.fleet.gate_links import StoreGateLinks
 from ranvier.fleet.outbox import Heard, Outbox
 from ranvier.fleet.sense import check
-from ranvier.fleet.spend_link import StoreSpendLink
+from ranvier.fleet.spending.spend_link import StoreSpendLink
 from ranvier.fleet.tenant_links import StoreTenantLinks
 from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import (

@@ -4,8 +4,7 @@ from support.mutants.traps import mutant
 
 ENGINE = "store/engine/spending.py"
 SCRIPT = "store/valkey/scripts/take_slice.lua"
-LINK = "fleet/spend_link.py"
-LEASED = "fleet/leased.py"
+LINK = "fleet/spending/spend_link.py"
 MEMBER = "fleet/member.py"
 FUND = "layers/spend_limit/fund.py"
 

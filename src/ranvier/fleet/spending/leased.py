@@ -15,9 +15,9 @@ class Leased(Slice):
 
     Attributes:
         tenant: Whose it is.
-        held: What may be spent here in this window, as the store said last.
+        held: What may be spent here in this window, as of the last reply.
         spent: What was, with what attempts in flight may cost.
-        rest: What no worker held, as the store said last.
+        rest: What no worker held, as of the last reply.
         limit: The limit of the tenant, as of its last call.
         heard: The number of the last command that was answered; 0 if none was.
         heard_at: When that was, on the worker's clock.

@@ -14,9 +14,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ranvier.fleet.leased import Leased, Slices
 from ranvier.fleet.outbox import Heard
 from ranvier.fleet.sense import check
+from ranvier.fleet.spending.leased import Leased, Slices
 from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import SpendLink
 from ranvier.store.commands.spending import TakeSlice
@@ -243,9 +243,9 @@ class StoreSpendLink(SpendLink):
 
     def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, Heard]]:
         if leased.left >= self._grain and leased.asking is None:
-            said = self._said(leased, 0)
+            returned = self._said(leased, 0)
             leased.held = leased.spent  # none of it may be spent any more
-            yield said
+            yield returned
 
     def _said(self, leased: Leased, more: int) -> tuple[TakeSlice, Heard]:
         command = self._command(leased, more, more)

@@ -1,0 +1,1 @@
+"""The spend limits that one worker shares with the others."""
