@@ -316,13 +316,18 @@ async def tls_before(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
                 writer.write(some)
         writer.close()
 
+    forwarding: set[asyncio.Task[None] | None] = set()
+
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        forwarding.add(asyncio.current_task())
         there, back = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(pump(reader, back), pump(there, writer))
+        await back.wait_closed()
 
     server = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, forwarding))
 
 
 async def test_workers_are_named_on_the_server(valkey_server: ValkeyServer) -> None:
