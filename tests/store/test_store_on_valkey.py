@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -304,6 +305,40 @@ async def test_the_certificate_of_another_name_is_rejected(
             await session.execute([Look()])
         async with session_with(ValkeyStore(f"{url}&ssl_cert_reqs=none")) as (session, _):
             await session.execute([Look()])
+
+
+LEAVES = """
+import asyncio, gc, sys
+from ranvier.store import ValkeyStore
+from ranvier.store.commands.workers import Look
+from ranvier.store.protocol import Worker
+
+async def main():
+    session = await ValkeyStore(sys.argv[1]).connect(Worker("a", "here", 1, "1"), print)
+    await session.execute([Look()])
+    await session.aclose()
+
+with asyncio.Runner() as runner:
+    runner.run(main())
+gc.collect()
+"""
+
+
+async def test_a_session_with_tls_leaves_nothing_when_its_event_loop_closes(
+    valkey_server: ValkeyServer, tmp_path: Path
+) -> None:
+    """Though the server has had no time to say good-bye, which TLS would wait for."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with tls_before(valkey_server.port, context) as port:
+        url = f"valkeys://127.0.0.1:{port}?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-c", LEAVES, url, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await process.communicate()
+    assert said.decode() == ""
 
 
 @asynccontextmanager
