@@ -236,6 +236,20 @@ async def test_what_was_spent_without_it_counts_when_it_is_back() -> None:
             assert await shop.ask_often(1, 30) == 10
 
 
+async def test_lost_data_cost_at_most_a_slice_for_each_worker() -> None:
+    """What was spent is reported again as soon as the workers notice."""
+    store = TroubledStore()
+    async with Shop(store, 4, calls=40, on_store_loss="reject") as shop:
+        for worker in range(4):
+            assert await shop.ask_often(worker, 3) == 3
+        store.replace()
+        for _ in range(10):
+            for worker in range(4):
+                await shop.ask_often(worker, 3)
+            await asyncio.sleep(2)
+        assert 39 * BOUND <= shop.most <= (40 + 4 * 2) * BOUND
+
+
 async def test_before_the_store_is_reached_the_setting_decides() -> None:
     """It is down when the service starts."""
     for setting, answered in (("allow", 10), ("reject", 0)):
