@@ -242,6 +242,33 @@ async def test_what_a_worker_looks_up_as_it_joins_may_be_overtaken_by_a_push() -
         assert member.governs
 
 
+async def test_a_circuit_that_a_push_made_known_is_not_unknown_again() -> None:
+    """A worker had opened it alone, and looked it up in the moment before an operator isolated it."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all()
+        _, member = service.members()
+        member.lose(StoreError("the connection was reset"))
+        service.reply = DOWN
+        await asyncio.gather(*(service.ask(1, f"tenant {number}") for number in range(5)))
+        states = [service.workers[1].circuits.shared.state("p", "m")]  # type: ignore[union-attr]
+        assert states == ["open"]
+        store.lag = 0.2
+        for _ in range(3000):
+            await asyncio.sleep(0.001)
+            if member.contact.session is not None:
+                break
+        assert not member.governs  # it looks
+        shared: Any = service.workers[0].circuits.shared
+        shared.isolate("p", "m")
+        states.clear()
+        for _ in range(60):
+            await asyncio.sleep(0.01)
+            states.append(service.workers[1].circuits.shared.state("p", "m"))  # type: ignore[union-attr]
+        assert set(states) == {"isolated"}
+        assert member.governs
+
+
 async def test_a_store_lost_while_a_worker_joins_is_joined_again() -> None:
     """It knew that counts are wanted, and the next store knows nothing of that."""
     store = TroubledStore()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -44,8 +44,10 @@ ANSWERS = {
 @asynccontextmanager
 async def server_that_says(answer: bytes, *, polite: bool) -> AsyncIterator[str]:
     """The URL of a server that answers every command so; if it is `polite`, not those of a connection."""
+    serving: set[asyncio.Task[Any] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         while words := await command_from(reader):
             first = words[0].upper()
             if polite and first in (b"CLIENT", b"SELECT"):
@@ -55,10 +57,13 @@ async def server_that_says(answer: bytes, *, polite: bool) -> AsyncIterator[str]
             else:
                 writer.write(answer)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"valkey://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*filter(None, serving))
 
 
 async def command_from(reader: asyncio.StreamReader) -> list[bytes]:

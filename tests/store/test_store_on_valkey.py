@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -306,6 +307,40 @@ async def test_the_certificate_of_another_name_is_rejected(
             await session.execute([Look()])
 
 
+LEAVES = """
+import asyncio, gc, sys
+from ranvier.store import ValkeyStore
+from ranvier.store.commands.workers import Look
+from ranvier.store.protocol import Worker
+
+async def main():
+    session = await ValkeyStore(sys.argv[1]).connect(Worker("a", "here", 1, "1"), print)
+    await session.execute([Look()])
+    await session.aclose()
+
+with asyncio.Runner() as runner:
+    runner.run(main())
+gc.collect()
+"""
+
+
+async def test_a_session_with_tls_leaves_nothing_when_its_event_loop_closes(
+    valkey_server: ValkeyServer, tmp_path: Path
+) -> None:
+    """Though the server has had no time to say good-bye, which TLS would wait for."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with tls_before(valkey_server.port, context) as port:
+        url = f"valkeys://127.0.0.1:{port}?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-c", LEAVES, url, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await process.communicate()
+    assert said.decode() == ""
+
+
 @asynccontextmanager
 async def tls_before(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
     """A port that speaks TLS, before a server that does not."""
@@ -316,13 +351,18 @@ async def tls_before(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
                 writer.write(some)
         writer.close()
 
+    forwarding: set[asyncio.Task[None] | None] = set()
+
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        forwarding.add(asyncio.current_task())
         there, back = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(pump(reader, back), pump(there, writer))
+        await back.wait_closed()
 
     server = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, forwarding))
 
 
 async def test_workers_are_named_on_the_server(valkey_server: ValkeyServer) -> None:

@@ -50,6 +50,9 @@ class Following(Protocol):
     def hear(self, change: Change, *, again: bool = False) -> None:
         """Take the state in the store."""
 
+    def is_overtaken(self, change: Change, version: int) -> bool:
+        """True if the circuit was not known in this version of the store, and is by now."""
+
     def lose(self, error: BaseException) -> None:
         """The store makes no sense."""
 
@@ -211,7 +214,8 @@ class CatchUp:
         self._check(looked.epoch)
         self._seen, self._more = looked.version, looked.more
         for change in looked.changes:
-            self._member.hear(change, again=again)
+            if not self._member.is_overtaken(change, looked.version):
+                self._member.hear(change, again=again)
 
     def _check(self, key: str) -> None:
         epoch = self._member.contact.epoch

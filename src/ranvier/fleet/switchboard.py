@@ -106,6 +106,13 @@ class Switchboard:
             for tenants in list(self._tenants):
                 tenants.hear(change)
 
+    def is_overtaken(self, change: Change, version: int) -> bool:
+        """True if the circuit was not known in this version of the store, and is by now: a push said so."""
+        if not isinstance(change, CircuitView) or change.generation:
+            return False
+        link = self._links.get(change.circuit)
+        return link is not None and link.generation > version
+
     def _hear_circuit(self, view: CircuitView, *, again: bool) -> None:
         key = view.circuit
         if key not in self._links and view.state is not CLOSED:

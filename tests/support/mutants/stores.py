@@ -189,4 +189,12 @@ MUTANTS = [
         "        if True:",
         f"{OF_CIRCUITS}::test_a_sample_of_too_few_is_widened",
     ),
+    mutant(
+        "ST9",
+        "a connection with TLS outlives its event loop",
+        "store/valkey/connection.py",
+        "        writer.transport.abort()",
+        "        pass",
+        f"{OF_SESSIONS}::test_a_session_with_tls_leaves_nothing_when_its_event_loop_closes",
+    ),
 ]

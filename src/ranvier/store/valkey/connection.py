@@ -12,12 +12,15 @@ from valkey.exceptions import ResponseError, ValkeyError
 
 
 async def ask(connection: AbstractConnection, commands: Sequence[Sequence[bytes]]) -> list[Any]:
-    """The answers to commands that are sent together; an error of a single one stands in its place."""
+    """The answers to commands that are sent together; an error of a single one stands in its place.
+
+    After any error that it raises, `disconnect`: nothing else does.
+    """
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     answers: list[Any] = []
     for _ in commands:
         try:
-            answers.append(await connection.read_response())
+            answers.append(await connection.read_response(disconnect_on_error=False))
         except ResponseError as error:
             answers.append(error)
     return answers
@@ -57,5 +60,8 @@ async def limited(seconds: float) -> AsyncIterator[None]:
 
 async def disconnect(connection: AbstractConnection) -> None:
     """Close a connection at once, whatever state it is in."""
+    writer = connection._writer
+    if writer is not None:  # TLS would say good-bye, and wait for that of the server after its loop is closed
+        writer.transport.abort()
     with suppress(ValkeyError, OSError):
         await connection.disconnect(nowait=True)

@@ -62,7 +62,7 @@ class Subscriber:
         try:
             async with asyncio.timeout(QUIET):
                 await connection.send_command(b"SUBSCRIBE", self._channel)
-                await connection.read_response()
+                await connection.read_response(disconnect_on_error=False)
         except BaseException:
             await disconnect(connection)
             raise
@@ -90,7 +90,7 @@ class Subscriber:
         """Receive until the connection ends, or the server is silent for too long."""
         asked = False
         while True:
-            message = await connection.read_response(timeout=QUIET)
+            message = await connection.read_response(timeout=QUIET, disconnect_on_error=False)
             if message is None:
                 if asked:
                     return
