@@ -11,6 +11,7 @@ import pytest
 from ranvier import SHARED, Deployment, Pipeline, RanvierError
 from ranvier.asgi import status_app
 from ranvier.layers import Breaker, Fallback, SharedCircuits, Throttle
+from ranvier.pipeline.credentials.resolver import Credential
 from ranvier.providers import OpenAI
 from ranvier.simulator import Simulator, Status
 from ranvier.store import ValkeyStore
@@ -43,7 +44,7 @@ async def overheard(server: ValkeyServer) -> AsyncIterator[bytearray]:
         writer.close()
 
 
-def key_of(tenant: str, provider: str) -> object:
+def key_of(tenant: str, provider: str) -> Credential:
     """A key of the tenant's own; one of them has none, and uses ours."""
     return SHARED if tenant == TENANTS[0] else f"{KEY}-{tenant.partition('@')[0]}"
 
