@@ -27,6 +27,14 @@ try:
 except ImportError:
     uvloop = None
 
+try:
+    import hypothesis
+except ImportError:  # some sessions have tests without it
+    pass
+else:  # a busy machine may stop a test for seconds
+    hypothesis.settings.register_profile("without a deadline", deadline=None)
+    hypothesis.settings.load_profile("without a deadline")
+
 
 EAGER = os.environ.get("RANVIER_EAGER_TASKS") == "1"
 """Let every task of every loop begin where it is made."""
