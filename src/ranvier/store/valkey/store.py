@@ -35,8 +35,8 @@ class ValkeyStore:
 
     Args:
         url: `valkey://user:password@host:6379/0`, `valkeys://` for TLS, or `unix://`; `redis://` and
-            `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`; the
-            name in the certificate is checked unless that says `ssl_check_hostname=no`.
+            `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`. The
+            name in the certificate is checked.
         prefix: What all keys begin with. Services with different prefixes share nothing.
         secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
             one. Without a secret, those who can read the server can guess names.
