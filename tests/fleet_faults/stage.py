@@ -39,13 +39,14 @@ class WorkerProcess:
         entries: What was read of its log.
         states: The state of each shared circuit there, by its target; without it the circuit is closed.
         alive: It was neither killed nor ended.
+        was_killed: It said nothing more at its end.
     """
 
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         self.entries: list[Entry] = []
         self.states: dict[str, str] = {}
-        self.alive = True
+        self.alive, self.was_killed = True, False
         self._reader = Reader(orders.number, Path(orders.log))
         self._errors = Path(orders.log).with_suffix(".err").open("ab")
         self._process = subprocess.Popen(
@@ -67,7 +68,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Kill it in the middle of whatever it does (kill -9)."""
-        self.alive = False
+        self.alive, self.was_killed = False, True
         self._process.kill()
         self._process.wait()
         self._errors.close()

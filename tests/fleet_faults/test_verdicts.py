@@ -9,8 +9,10 @@ import pytest
 from fleet_faults.convergence import decisions, delays, quantile
 from fleet_faults.exchanges import Exchange, exchanges
 from fleet_faults.leases import leases, most_at_once, too_early
+from fleet_faults.spending import allowed, spent, was_limited
 from fleet_faults.transitions import astray, lost
 from fleet_faults.worker_log import Entry
+from fleet_faults.working import TOKENS
 
 CIRCUIT = ("openai", "gpt-5.2", False)
 
@@ -172,3 +174,21 @@ def test_commands_are_told_with_their_replies() -> None:
         ("Alarm", 1.0, 1.2),
         ("Beat", 1.0, 1.2),
     ]
+
+
+# --- spending ----------------------------------------------------------------------------------------
+
+
+def test_the_last_word_of_each_worker_on_what_it_spent_counts() -> None:
+    """All of them are sums."""
+    words = [(0, 100.0), (1, 50.0), (0, 300.0)]
+    entries = [Entry(worker, 1.0, "spent", {"tokens": tokens, "rejected": False}) for worker, tokens in words]
+    assert spent(entries) == {0: 300, 1: 50}
+    assert not was_limited(entries)
+    assert was_limited([*entries, Entry(1, 2.0, "spent", {"tokens": 50.0, "rejected": True})])
+
+
+def test_nothing_but_lost_data_lets_workers_spend_more_than_the_limit() -> None:
+    """Each loss may cost a slice of each worker, and what those that are gone had spent."""
+    assert allowed(of_the_gone=700, workers=8, losses=[]) == TOKENS
+    assert allowed(of_the_gone=700, workers=8, losses=[(1.0, 2.0)]) == TOKENS + 8 * TOKENS // 20 + 700

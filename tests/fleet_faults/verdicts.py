@@ -10,6 +10,7 @@ from fleet_faults.convergence import Span, decisions, delays, quantile, turns
 from fleet_faults.exchanges import Exchange, exchanges
 from fleet_faults.leases import leases, most_at_once, too_early
 from fleet_faults.scenes import TARGET, Scene
+from fleet_faults.spending import allowed, spent, was_limited
 from fleet_faults.stage import Stage
 from fleet_faults.transitions import astray, lost
 from fleet_faults.worker_log import Entry
@@ -54,6 +55,8 @@ def judge(stage: Stage, scenes: Sequence[Scene], idle: float) -> Verdict:
     _judge_probes(verdict, said, losses)
     _judge_transitions(verdict, said, losses)
     _judge_convergence(verdict, entries, said, scenes, idle)
+    gone = {worker.orders.number for worker in stage.workers if worker.was_killed}
+    _judge_spending(verdict, entries, gone, losses)
     return verdict
 
 
@@ -121,6 +124,18 @@ def _judge_convergence(
         if bound and slowest:
             verdict.lines.append(f"  {scene.name}: all reject {slowest * 1000:.1f} ms after the report")
             verdict.expect(slowest <= bound or idle < 0.5, f"{scene.name}: all reject after {slowest:.3f} s")
+
+
+def _judge_spending(
+    verdict: Verdict, entries: Sequence[Entry], gone: set[int], losses: Sequence[Span]
+) -> None:
+    by_worker = spent(entries)
+    of_the_gone = sum(tokens for number, tokens in by_worker.items() if number in gone)
+    total, most = sum(by_worker.values()), allowed(of_the_gone, len(by_worker), losses)
+    losing = f"the store lost its data {len(losses)} times"
+    verdict.lines.append(f"spent: {total:,} tokens of {most:,} at most; {losing}")
+    verdict.expect(total <= most, f"{total:,} tokens were spent, and {most:,} are allowed")
+    verdict.expect(was_limited(entries), "the spend limit was never used up")
 
 
 def _whole(scenes: Sequence[Scene]) -> Iterator[Span]:

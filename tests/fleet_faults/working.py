@@ -11,9 +11,9 @@ from pathlib import Path
 from fleet_faults.logged_store import LoggedStore
 from fleet_faults.orders import Orders
 from fleet_faults.worker_log import WorkerLog, now
-from ranvier import Deployment, Pipeline
+from ranvier import Deployment, Pipeline, SpendLimitExceededError
 from ranvier.events import Event, SharedCircuitChanged
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, SpendLimit, Throttle, Timeout
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.pipeline.reporting.logging import LoggingListener
 from ranvier.providers import Anthropic, OpenAI
@@ -26,6 +26,13 @@ PREFIX, SECRET = "fleet", "the fleet's own"
 COOLDOWN, MAX_COOLDOWN = 1.0, 2.0
 """Seconds; as short as they are, an outage in the fleet takes seconds as well."""
 
+SPENDER = "spender"
+"""A tenant of all workers, who may spend `TOKENS` in a window that is longer than any run."""
+
+TOKENS, WINDOW = 120_000, 10_000_000.0
+ESSAY = "Read this. " * 400
+"""A question of a thousand tokens or so."""
+
 VOTES, MAX_PROBES = 5, 6
 SILENCE = 4.0
 """Seconds to the first content, so that a probe of a silent target stays in flight for a while."""
@@ -35,9 +42,11 @@ async def work(orders: Orders) -> None:
     """Call until the input ends."""
     log = WorkerLog(Path(orders.log))
     logging.getLogger("ranvier").addHandler(_Said(log))
-    async with pipeline_of(orders, log) as pipeline:
+    limit = SpendLimit(lambda tenant: TOKENS if tenant == SPENDER else None, WINDOW, on_store_loss="reject")
+    async with pipeline_of(orders, log, limit) as pipeline:
         names = [f"tenant-{orders.number}-{number}" for number in range(orders.tenants)]
         load = [asyncio.create_task(_ask_on(pipeline, name, orders.pause, log)) for name in names]
+        load.append(asyncio.create_task(_spend_on(pipeline, limit, log)))
         log.note("working")
         await asyncio.to_thread(sys.stdin.read)
         for task in load:
@@ -46,7 +55,7 @@ async def work(orders: Orders) -> None:
     log.note("ended")
 
 
-def pipeline_of(orders: Orders, log: WorkerLog) -> Pipeline:
+def pipeline_of(orders: Orders, log: WorkerLog, limit: SpendLimit) -> Pipeline:
     """Two targets, the first of which fails; with the store, unless the worker is alone."""
 
     def note(event: Event) -> None:
@@ -54,6 +63,7 @@ def pipeline_of(orders: Orders, log: WorkerLog) -> Pipeline:
             log.note("circuit", target=event.target, before=event.before, after=event.after)
 
     return Pipeline(
+        limit,
         Deadline(20),
         Fallback(
             Deployment(OpenAI("shared", base_url=orders.openai), "gpt-5.2"),
@@ -92,6 +102,21 @@ async def _ask_on(pipeline: Pipeline, tenant: str, pause: float, log: WorkerLog)
         except Exception as error:  # because: whatever it is, it is judged at the end
             how = f"{type(error).__name__}: {error}"
         log.note("call", tenant=tenant, took=now() - began, how=how, by=by)
+
+
+async def _spend_on(pipeline: Pipeline, limit: SpendLimit, log: WorkerLog) -> None:
+    """The tenant of all workers, whose limit they have together."""
+    while True:
+        await asyncio.sleep(random.uniform(0.5, 1.5))
+        rejected = False
+        try:
+            await pipeline.complete(ESSAY, tenant=SPENDER, max_tokens=16)
+        except SpendLimitExceededError:
+            rejected = True
+        except Exception:  # because: what else can fail is judged by the calls of the others
+            pass
+        account = limit.account(SPENDER)
+        log.note("spent", tokens=account.settled + account.reserved, rejected=rejected)
 
 
 class _Said(logging.Handler):
