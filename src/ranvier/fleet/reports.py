@@ -105,12 +105,13 @@ class Reports:
         assert view is not None
         sample, holds = max(view.sample, 1), link.member.clock() < self._holds_until
         for voter in changed:
-            if link.bits(voter) % sample == 0:
+            digest = link.member.voter_digest(voter)
+            if int(digest[-8:], 16) % sample == 0:
                 age, contents, failures = self._ballot.tally(voter)
                 if holds and failures > contents:
                     self._changed[voter] = None
                 else:
-                    halves[age].append(TenantCount(link.member.voter_digest(voter), contents, failures))
+                    halves[age].append(TenantCount(digest, contents, failures))
         for age, counts in enumerate(halves):
             for start in range(0, len(counts), MAX_COUNTED):
                 yield self._count(age, counts[start : start + MAX_COUNTED]), self._count_replied

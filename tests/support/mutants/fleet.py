@@ -54,9 +54,15 @@ MUTANTS = [
     ),
     mutant(
         "F4", "only failures are reported", REPORTS,
-        "TenantCount(link.member.voter_digest(voter), contents, failures)",
-        "TenantCount(link.member.voter_digest(voter), 0, failures)",
+        "TenantCount(digest, contents, failures)",
+        "TenantCount(digest, 0, failures)",
         f"{SHARED}::test_those_who_wait_elsewhere_are_counted",
+    ),
+    mutant(
+        "F4", "each worker chooses a sample of its own", LINK,
+        '        return crc32(str(voter).encode("utf-8", "surrogatepass"), self._seed)',
+        "        return hash(voter)",
+        "tests/fleet/test_samples.py::test_workers_choose_the_same_sample",
     ),
     mutant(
         "F5", "nobody looks while pushes are lost", CATCH_UP,
