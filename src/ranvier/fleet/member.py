@@ -152,7 +152,7 @@ class Member(Switchboard, Fleet):
         return made
 
     def read_counters(self) -> Counters:
-        """What operators shall see of this worker."""
+        """What operators see of this worker."""
         try:
             return self.counters()
         except Exception:

@@ -18,8 +18,8 @@ MAX_COUNTED = 256
 """Tenants in one command."""
 
 GOOD_FIRST = 0.02
-"""Seconds after an alarm in which only votes for the target are reported: the failures of one worker shall
-not open it for all before the others have said anything."""
+"""For so many seconds after an alarm only tenants for which the target works are reported. Otherwise the
+failures of one worker could open the circuit for all workers before the others have reported."""
 
 
 class Reports:

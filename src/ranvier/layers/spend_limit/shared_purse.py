@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.layers.spend_limit.purse import Purse
+from ranvier.pipeline.sharing.words import PATIENCE
 
 if TYPE_CHECKING:
     from ranvier.layers.spend_limit.fund import Held
     from ranvier.layers.spend_limit.layer import SpendLimit
     from ranvier.pipeline.call import Call
-
-PATIENCE = 0.25
-"""Seconds for which a call waits for the store."""
 
 
 class SharedPurse(Purse):

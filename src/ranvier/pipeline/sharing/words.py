@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ranvier.facts.circuit import CircuitState
 
+PATIENCE = 0.25
+"""Seconds for which a call waits for the store at most; then it goes on as without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class CircuitWord:

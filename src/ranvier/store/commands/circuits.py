@@ -101,7 +101,7 @@ class CircuitReply:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The first failure that a worker sees while the circuit is closed: all shall report their counts.
+    """The first failure that a worker sees while the circuit is closed: all workers have to report.
 
     Attributes:
         generation: 0 if the worker knows none; that is accepted, too.

@@ -18,7 +18,7 @@ class Heartbeat:
     """Once a second: the worker lives. Without one for 3 s it counts as gone.
 
     Attributes:
-        about: What operators shall see of it, as text: host, pid, version, and its recent numbers.
+        about: What operators see of it, as text: host, pid, version, and its recent numbers.
         sums: Counters, as absolute sums since the worker began: those that changed since the last beat that
             was answered, and all of them in a new epoch. Whole numbers: scale seconds to microseconds.
         gauges: All of them, each time; they disappear with the worker.

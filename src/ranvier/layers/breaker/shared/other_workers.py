@@ -10,7 +10,7 @@ from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import rejection
 from ranvier.pipeline.sharing.alone import ALONE
 from ranvier.pipeline.sharing.fleet import CircuitsHearing, Fleet, SharedKey
-from ranvier.pipeline.sharing.words import CircuitWord
+from ranvier.pipeline.sharing.words import PATIENCE, CircuitWord
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 MAX_CIRCUITS = 25_000
 """With so many circuits, none is made only because it is open for others."""
-
-PATIENCE = 0.25
-"""Seconds that a probe waits for the store at most; then it starts as without one."""
 
 
 class OtherWorkers(CircuitsHearing):
