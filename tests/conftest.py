@@ -33,6 +33,7 @@ except ImportError:  # some sessions have tests without it
     pass
 else:  # a busy machine may stop a test for seconds
     hypothesis.settings.register_profile("without a deadline", deadline=None)
+    hypothesis.settings.register_profile("at random", deadline=None, derandomize=False)
     hypothesis.settings.load_profile("without a deadline")
 
 

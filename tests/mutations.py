@@ -28,11 +28,14 @@ IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""
 
-TRIES = 3
+TRIES = 5
 """Of one mutation, until it is killed."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:faker", "--no-header", "--tb=line")
 """Without the plugin of a library that the tests do not use, whose import takes longer than most tests."""
+
+AT_RANDOM = "--hypothesis-profile=at random"
+"""Where `CI` is set, hypothesis draws the same examples at every try."""
 
 WHICH_RANVIER = "import ranvier; print(ranvier.__file__)"
 PASSED, FAILED = 0, 1
@@ -56,7 +59,7 @@ class Copy:
 
     def test(self, nodes: tuple[str, ...], patience: float) -> subprocess.CompletedProcess[str]:
         """Run single tests."""
-        return self._python(*PYTEST, *nodes, patience=patience)
+        return self._python(*PYTEST, AT_RANDOM, *nodes, patience=patience)
 
     def try_out(self, mutant: Mutant) -> str:
         """What became of `mutant`: killed, SURVIVED, or broken with a reason."""

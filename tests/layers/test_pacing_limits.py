@@ -199,6 +199,15 @@ def test_a_late_answer_does_not_end_the_next_window() -> None:
     assert limits.seconds_for(Costs(), 1, 65.0) == pytest.approx(55, abs=0.5)
 
 
+def test_a_correction_counts_from_when_the_request_was_sent() -> None:
+    """Others have used three of ten before the second request, and two of ours have been sent since."""
+    limits = KeyLimits()
+    limits.report(RateLimits(requests=RateLimit(10, 9, 600.0)), limits.take(Costs(), 0.0), 0.0)
+    second, _, _ = (limits.take(Costs(), 0.0) for _ in range(3))
+    limits.report(RateLimits(requests=RateLimit(10, 5, 600.0)), second, 0.0)
+    assert limits.allowances[0].left(0.0) == pytest.approx(3)
+
+
 def test_nothing_is_added_to_a_limit_that_was_full_since() -> None:
     """The answer says that more was left than was believed; but both were full before it came."""
     limits = KeyLimits()

@@ -72,6 +72,7 @@ calls = st.tuples(
     st.lists(calls, max_size=50),
 )
 @example(None, 0.5, 4, [(0.0, FAILED, None)] * 5)  # closed after four, and the fifth is the first again
+@example(None, 0.5, 4, [*[(0.0, OK, None)] * 4, (0.0, FAILED, None)])  # one of five is not half of them
 def test_it_opens_when_enough_calls_and_too_many_of_them_are_bad(
     threshold: int | None, rate: float | None, minimum: int, history: list[tuple[float, Outcome, bool | None]]
 ) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from ranvier.store.engine import limits, votes
-from support.store.moves import LOSSES, Move, moves
+from support.store.moves import LOSSES, VOTES_IN_BOTH_HALVES, Move, moves
 from support.store.pair import Pair, ScriptedServer
 from support.valkey.server import ValkeyServer
 
@@ -38,6 +38,7 @@ def play(server: ScriptedServer, drawn: list[Move]) -> None:
 
 @slowly
 @given(drawn=moves(*LOSSES))
+@example(drawn=VOTES_IN_BOTH_HALVES)
 def test_the_same_commands_give_the_same_replies(scripted: ScriptedServer, drawn: list[Move]) -> None:
     """Whatever workers say, in whatever order, with keys lost and the clock set back."""
     play(scripted, drawn)

@@ -32,7 +32,7 @@ MUTANTS = [
         "self._correct(min(remaining - believed, ",
         "self._correct(min(remaining - self.level, ",
         f"{PACING}::test_what_was_sent_after_an_answer_was_counted_is_subtracted",
-        f"{LIMITS}::TestPacer",
+        f"{LIMITS}::test_a_correction_counts_from_when_the_request_was_sent",
     ),
     mutant(
         "P1",

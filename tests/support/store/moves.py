@@ -135,3 +135,14 @@ def moves(*losses: str, often: tuple[str, ...] = OFTEN) -> st.SearchStrategy[lis
         counts=st.lists(counts, max_size=5).map(tuple),
     )
     return st.lists(move, min_size=25, max_size=60)
+
+
+_VOTES = (*BAD[:2], circuits.TenantCount(DIGESTS[2], 2, 0))
+_COUNT = Move("count", 0, WORKERS[0], CIRCUITS[0], 0, 0, True, TENANTS[0], RULES[1], _VOTES)
+VOTES_IN_BOTH_HALVES = [
+    _COUNT._replace(what="alarm", truth=False),
+    _COUNT,
+    _COUNT._replace(pause=11_000),  # the first half ends
+    _COUNT,
+]
+"""Of the same tenants, which vote once."""
