@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ranvier.asgi.status.metrics.families import COUNTER, GAUGE, HISTOGRAM, Family, exposition
-from ranvier.asgi.status.metrics.of_fleet import of_fleet, told_gauges, told_sums
+from ranvier.asgi.status.metrics.of_fleet import heartbeat_gauges, heartbeat_sums, of_fleet
 from ranvier.store import MemoryStore
 from ranvier.store.commands.workers import Fleet, Heartbeat, Leave, ReadFleet
 from ranvier.store.protocol import Worker
@@ -46,7 +46,7 @@ async def fleet(*workers: list[Family], gone: list[Family] | None = None) -> Fle
     store = MemoryStore()
     session = await store.connect(Worker("reader", "here", 1, "1"), lambda change: None)
     for number, told in enumerate([*workers, *([gone] if gone else [])]):
-        sums, gauges = told_sums(told), told_gauges(told)
+        sums, gauges = heartbeat_sums(told), heartbeat_gauges(told)
         await session.execute([Heartbeat(f"worker-{number}", {}, sums, gauges)])
     if gone:
         await session.execute([Leave(f"worker-{len(workers)}")])

@@ -68,20 +68,20 @@ async def test_the_digests_of_voters_are_remembered_within_bounds() -> None:
 async def test_layers_that_a_reload_has_removed_are_forgotten() -> None:
     """They follow the store no more, and nothing keeps them."""
 
-    class Hearing:
-        def hear(self, word: Any) -> None: ...
+    class Listener:
+        def apply(self, update: Any) -> None: ...
 
         def keys(self) -> list[Any]:
             return []
 
-        def alone(self) -> None: ...
+        def store_lost(self) -> None: ...
 
     async with Service(MemoryStore(), 1) as service:
         [member] = service.members()
         for follow in (member.follow_gates, member.follow_tenants, member.follow_circuits):
-            hearing = Hearing()
-            links = follow(hearing)
-            kept = weakref.ref(hearing)
-            del hearing, links
+            listener = Listener()
+            links = follow(listener)
+            kept = weakref.ref(listener)
+            del listener, links
             gc.collect()
             assert kept() is None

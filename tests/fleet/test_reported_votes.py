@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ranvier.layers.breaker.shared.reported_votes import ReportedVotes
 from ranvier.layers.breaker.shared.silences import Silence
-from ranvier.pipeline.sharing.alone import NoLink
+from ranvier.pipeline.sharing.single_worker import NoLink
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(("content", "failed", "broke", "silent", "end", "turn")), st.integers(0, 4)),

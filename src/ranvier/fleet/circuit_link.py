@@ -1,4 +1,4 @@
-"""What one worker says about one shared circuit, and what it hears of it."""
+"""Shares one shared circuit with the other workers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Hashable
 from zlib import crc32
 
 from ranvier.facts.circuit import CLOSED
+from ranvier.fleet.port import MemberPort
 from ranvier.fleet.probes import Probes
 from ranvier.fleet.reports import Reports
-from ranvier.fleet.voice import Voice
 from ranvier.pipeline.sharing.fleet import Ballot, CircuitLink, Linked
-from ranvier.pipeline.sharing.words import CircuitWord
+from ranvier.pipeline.sharing.updates import CircuitUpdate
 from ranvier.store.commands import CircuitCommand
 from ranvier.store.commands.circuits import (
     CircuitKey,
@@ -33,11 +33,11 @@ class StoreLink(CircuitLink):
         key: The circuit.
         view: How it is in the store, as far as known.
         retired: True once another circuit of that name has a link.
-        reports: What it says of votes.
+        reports: Its votes, as they are reported.
         probes: The probes that the store has let start.
     """
 
-    def __init__(self, member: Voice, circuit: Linked, ballot: Ballot) -> None:
+    def __init__(self, member: MemberPort, circuit: Linked, ballot: Ballot) -> None:
         self.key = CircuitKey(*circuit.key)
         self.member, self._circuit = member, circuit
         self.view: CircuitView | None = None
@@ -50,7 +50,7 @@ class StoreLink(CircuitLink):
 
     @property
     def governs(self) -> bool:
-        """True while the store can be reached, so that its word decides."""
+        """True while the store can be reached and decides."""
         return self.member.governs and not self.retired
 
     @property
@@ -60,7 +60,7 @@ class StoreLink(CircuitLink):
 
     @property
     def troubled(self) -> bool:
-        """True if the store may have something new to say about it."""
+        """True if the store may have news of it."""
         view = self.view
         suspected = view is not None and (view.state is not CLOSED or view.alarmed)
         return suspected or not self._circuit.closed
@@ -77,11 +77,11 @@ class StoreLink(CircuitLink):
         """Thousandths to add to a cooldown."""
         return round(200 * self._circuit.rules.rng())
 
-    # --- speaking --------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------
 
-    def say(self, command: CircuitCommand) -> None:
-        """Send a command, and hear its reply."""
-        self.member.say(command, self.replied)
+    def send(self, command: CircuitCommand) -> None:
+        """Send a command, and apply its reply."""
+        self.member.send(command, self.replied)
 
     def bits(self, voter: Hashable) -> int:
         """A checksum: each call of many tenants asks for it, and a digest takes ten times as long."""
@@ -112,11 +112,11 @@ class StoreLink(CircuitLink):
         lease = self.probes.take(probe)
         number, generation = (0, self.generation) if lease is None else (lease.number, lease.generation)
         observed = self._circuit.rules.mode == OBSERVED
-        self.say(Prove(self.key, self.member.worker.id, generation, number, observed))
+        self.send(Prove(self.key, self.member.worker.id, generation, number, observed))
 
     def disproved(self) -> None:
         """A call has failed, and the circuit is only observed."""
-        self.say(Disprove(self.key, self.member.worker.id, self.generation, self.rules, self.jitter))
+        self.send(Disprove(self.key, self.member.worker.id, self.generation, self.rules, self.jitter))
 
     def isolate(self) -> None:
         """An operator has isolated the circuit."""
@@ -126,13 +126,13 @@ class StoreLink(CircuitLink):
         """An operator has closed the circuit."""
         self.member.command(self.key, Reset(self.key, self.member.worker.id), self.replied)
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
     def replied(self, reply: CircuitReply) -> None:
         """The reply to a command."""
-        self.member.hear(reply.circuit)
+        self.member.apply(reply.circuit)
 
-    def hear(self, view: CircuitView, *, again: bool) -> None:
+    def apply(self, view: CircuitView, *, again: bool) -> None:
         """`view` is the state in the store. `again`: the store was out of reach, or is a new one."""
         known, self.view = self.view, view
         older = known is not None and (view.generation, view.step) < (known.generation, known.step)
@@ -141,21 +141,21 @@ class StoreLink(CircuitLink):
             return
         both_closed = view.state is CLOSED and (known is None or known.state is CLOSED)
         renewed = not both_closed and (known is None or known.generation != view.generation)
-        self._circuit.hear(self._word(view, renewed=renewed, again=again))
+        self._circuit.apply(self._update(view, renewed=renewed, again=again))
         self.reports.follow(view)
 
-    def _word(self, view: CircuitView, *, renewed: bool, again: bool) -> CircuitWord:
+    def _update(self, view: CircuitView, *, renewed: bool, again: bool) -> CircuitUpdate:
         rules = self._circuit.rules
         longest = 1.2 * max(rules.cooldown, rules.max_cooldown)
         retry_in = min(max((view.retry_after or 0) / 1000, 0.0), longest)
-        return CircuitWord(view.state, renewed, retry_in, view.failing, view.active, keeps_votes=again)
+        return CircuitUpdate(view.state, renewed, retry_in, view.failing, view.active, keeps_votes=again)
 
     def forget_view(self) -> None:
         """The store may not have the data that it had, nor the alarm: a push may have come before we knew."""
         self.view = None
         self.reports.forget()
 
-    def alone(self) -> None:
+    def store_lost(self) -> None:
         """The store cannot be reached; what it knew may be lost."""
         self.probes.forget()
         self.reports.forget()

@@ -1,4 +1,4 @@
-"""Speaks to a store without ever relying on it: a store may hang, raise anything, or answer nonsense."""
+"""Speaks to a store without ever relying on it: a store may hang, raise anything, or send invalid replies."""
 
 from __future__ import annotations
 
@@ -103,17 +103,17 @@ class Contact:
         return True
 
     async def _connect(self, receive: Callable[[Change], None], turn: object) -> None:
-        def hear(change: Change) -> None:
+        def forward(change: Change) -> None:
             if self._turn is turn:
                 receive(change)
 
-        session = await self._store.connect(self._worker, hear)
+        session = await self._store.connect(self._worker, forward)
         if self._turn is not turn:
             await _close(session)
             raise StoreError("it connected too late")
         if not isinstance(session.epoch, Epoch):
             await _close(session)
-            raise StoreError("it answered nonsense")
+            raise StoreError("its reply is not valid")
         self.session, self.epoch = session, session.epoch  # here: the caller may be cancelled just now
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
@@ -182,7 +182,7 @@ class Contact:
     # --- losing it -------------------------------------------------------------------------------
 
     def lose(self, error: BaseException) -> None:
-        """The store cannot be reached, or answers nonsense: go on without it."""
+        """The store cannot be reached, or sends invalid replies: go on without it."""
         session, self.session, self._turn = self.session, None, None
         self._log(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         if session is None:
@@ -220,7 +220,7 @@ async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply
     replies = await session.execute(commands)
     kinds = [REPLIES.get(type(command), CircuitReply) for command in commands]
     if not isinstance(replies, list) or [type(reply) for reply in replies] != kinds:
-        raise StoreError("it answered nonsense")
+        raise StoreError("its reply is not valid")
     return replies
 
 

@@ -1,12 +1,12 @@
-"""What one worker says about the gates of keys that workers share, and what it hears of them."""
+"""Shares the gates of keys with the other workers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ranvier.fleet.voice import Voice
-from ranvier.pipeline.sharing.fleet import GateLinks, GatesHearing
-from ranvier.pipeline.sharing.words import GateWord
+from ranvier.fleet.port import MemberPort
+from ranvier.pipeline.sharing.fleet import GateLinks, GatesListener
+from ranvier.pipeline.sharing.updates import GateUpdate
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
 
 MAX_GATES = 10_000
@@ -22,7 +22,7 @@ LONGEST = 86_400.0
 class StoreGateLinks(GateLinks):
     """The links of all gates of one throttle."""
 
-    def __init__(self, member: Voice, gates: GatesHearing) -> None:
+    def __init__(self, member: MemberPort, gates: GatesListener) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
         self._closings: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
@@ -46,17 +46,17 @@ class StoreGateLinks(GateLinks):
         _shorten(self._closings)
         milliseconds = round(min(seconds, LONGEST) * 1000)
         command = CloseGate(name, self._member.worker.id, milliseconds, reason, final)
-        self._member.say(command, self._member.hear)
+        self._member.send(command, self._member.apply)
 
     def opened(self, name: str) -> None:
         """An operator has opened the gate."""
         view = self._views.get(name)
         if view is not None:
             command = OpenGate(name, self._member.worker.id, view.generation)
-            self._member.say(command, self._member.hear)
+            self._member.send(command, self._member.apply)
         self._closings.pop(name, None)
 
-    def hear(self, view: GateView) -> None:
+    def apply(self, view: GateView) -> None:
         """Take the state of a gate in the store."""
         known = self._views.get(view.gate)
         if known is not None and (view.generation, view.closed_for) <= (known.generation, known.closed_for):
@@ -65,7 +65,7 @@ class StoreGateLinks(GateLinks):
         _shorten(self._views)
         if view.by != self._member.worker.id:
             seconds = min(max(view.closed_for, 0) / 1000, LONGEST)
-            self._gates.hear(GateWord(view.gate, view.reason if seconds else "", seconds))
+            self._gates.apply(GateUpdate(view.gate, view.reason if seconds else "", seconds))
 
     def forget(self) -> None:
         """The store may be a new one."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Coroutine, Hashable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from ranvier.fleet.catch_up import CatchUp
 from ranvier.fleet.contact import Contact
-from ranvier.fleet.orders import Orders
-from ranvier.fleet.outbox import MAX_BATCH, Heard, Outbox
-from ranvier.fleet.switchboard import Switchboard
+from ranvier.fleet.follower import Follower
+from ranvier.fleet.links import Links
+from ranvier.fleet.operator_commands import OperatorCommands
+from ranvier.fleet.outbox import MAX_BATCH, OnReply, Outbox
 from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
 from ranvier.pipeline.sharing.fleet import Fleet
 from ranvier.store.commands import Command
@@ -34,7 +34,7 @@ MAX_DIGESTS = 8192
 """Voters whose digests are remembered; with more, all are forgotten."""
 
 MAX_WORKERS = 1_000_000
-"""A larger number of workers is nonsense."""
+"""A larger number of workers is not believed."""
 
 Counters = tuple[Mapping[str, int], Mapping[str, int], str]
 """The sums of a worker since it began, and its gauges: whole numbers by name; its recent numbers as text."""
@@ -42,13 +42,13 @@ Counters = tuple[Mapping[str, int], Mapping[str, int], str]
 logger = logging.getLogger("ranvier.fleet")
 
 
-class Member(Switchboard, Fleet):
-    """What one worker knows of the others, and tells them.
+class Member(Links, Fleet):
+    """One worker, as a member of its fleet.
 
     Attributes:
         worker: Who it is: random, so that forks of one process differ.
         contact, outbox: How it speaks to the store.
-        governs: True while the store can be reached, so that its word decides.
+        governs: True while the store can be reached and decides.
         workers: How many workers live, as far as known.
         counters: Returns what operators see of this worker; it is asked once a second.
     """
@@ -67,7 +67,7 @@ class Member(Switchboard, Fleet):
         self._closed = False
         self._fallback = secrets.token_bytes(16)
         self._digests: dict[Hashable, str] = {}  # of voters
-        self._orders = Orders()
+        self._commands = OperatorCommands()
 
     # --- from opening to closing -----------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class Member(Switchboard, Fleet):
         """The pipeline is open: connect, and follow the store from now on."""
         follow = self._pipeline.in_background
         follow(self.outbox.run(), None, SENDING, cut_off=True)
-        follow(CatchUp(self).run(), None, FOLLOWING, cut_off=True)
+        follow(Follower(self).run(), None, FOLLOWING, cut_off=True)
 
     def serve(self, pipeline: Runtime) -> None:
         """The layers are those of `pipeline` from now on."""
@@ -89,10 +89,10 @@ class Member(Switchboard, Fleet):
     async def leave(self, last: Heartbeat) -> None:
         """Send what is left, with the `last` counters, and end the session; each round trip is short."""
         self.contact.is_leaving = True
-        await self.outbox.send()
-        words = [*self.give_back(), last, Leave(self.worker.id)]
-        for start in range(0, len(words), MAX_BATCH):
-            await self.contact.execute(words[start : start + MAX_BATCH])
+        await self.outbox.flush()
+        commands = [*self.give_back(), last, Leave(self.worker.id)]
+        for start in range(0, len(commands), MAX_BATCH):
+            await self.contact.execute(commands[start : start + MAX_BATCH])
         self.close()
         await self.contact.aclose()
 
@@ -108,24 +108,24 @@ class Member(Switchboard, Fleet):
         """True from the opening of the pipeline until its closing."""
         return not self._closed and not self.loop.is_closed()
 
-    # --- speaking --------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------
 
-    def say(self, command: Command, heard: Heard) -> None:
+    def send(self, command: Command, on_reply: OnReply) -> None:
         """Send `command` soon; never while the store cannot be reached."""
         if not self._closed:
-            self.outbox.say(command, heard)
+            self.outbox.add(command, on_reply)
 
-    def command(self, about: Hashable, command: Command, heard: Heard) -> None:
+    def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
         """Send the command of an operator, again if it is not answered, and later if need be."""
-        self._orders.add(about, command, heard)
+        self._commands.add(about, command, on_reply)
         if self.governs:
             for each in self.take_commands():
-                self.say(*each)
+                self.send(*each)
 
-    def take_commands(self) -> list[tuple[Command, Heard]]:
+    def take_commands(self) -> list[tuple[Command, OnReply]]:
         """The commands of operators that were not sent in this session."""
         session = self.contact.session
-        return [] if session is None else self._orders.take(session)
+        return [] if session is None else self._commands.take(session)
 
     def next_number(self) -> int:
         """A number for a probe."""
@@ -160,7 +160,7 @@ class Member(Switchboard, Fleet):
             return {}, {}, ""
 
     async def read(self) -> tuple[FleetView, Looked] | None:
-        """What operators see of all workers, and what they said; `None` if the store cannot be reached."""
+        """What operators see of all workers, and their troubles; `None` if the store cannot be reached."""
         match await self.contact.execute([ReadFleet(), Look()]):
             case [FleetView() as fleet, Looked() as looked]:
                 return fleet, looked
@@ -169,17 +169,17 @@ class Member(Switchboard, Fleet):
     # --- the state of the contact ----------------------------------------------------------------
 
     def joined(self) -> None:
-        """This worker knows what the store knows, whose word decides from now on."""
+        """This worker knows what the store knows, which decides from now on."""
         self.governs = not self._closed and self.contact.session is not None
 
     def _lost(self) -> None:
         """The store cannot be reached; perhaps it was lost before this worker had joined."""
         self.governs = False
         self._digests.clear()  # some may be of `_fallback`
-        self.alone()
+        self.store_lost()
 
     def lose(self, error: BaseException) -> None:
-        """The store has answered nonsense."""
+        """The store has sent an invalid reply."""
         self.contact.lose(error)
 
     def divide(self, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""Gathers what one worker says to the store for a few milliseconds, and sends it in batches."""
+"""Gathers the commands of one worker for a few milliseconds, and sends them in batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_BATCH = 256
 MAX_QUEUED = 4096
 """Commands that wait to be sent; of more, the oldest are dropped."""
 
-Heard = Callable[[Any], None]
+OnReply = Callable[[Any], None]
 """Receives the reply to a command; it is not called if there is none."""
 
 
@@ -30,20 +30,20 @@ class Outbox:
         dropped: How many commands were not sent, because too many waited or the store was lost.
     """
 
-    def __init__(self, contact: Contact, more: Callable[[], Iterable[tuple[Command, Heard]]]) -> None:
+    def __init__(self, contact: Contact, more: Callable[[], Iterable[tuple[Command, OnReply]]]) -> None:
         self._contact = contact
         self._more = more  # what is only made when it is sent: alarms and counts
-        self._queue: deque[tuple[Command, Heard]] = deque()
+        self._queue: deque[tuple[Command, OnReply]] = deque()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
         self.dropped = 0
 
-    def say(self, command: Command, heard: Heard) -> None:
+    def add(self, command: Command, on_reply: OnReply) -> None:
         """Send `command` soon; while the store cannot be reached, never."""
         if self._contact.session is None:
             self.dropped += 1
             return
-        self._queue.append((command, heard))
+        self._queue.append((command, on_reply))
         if len(self._queue) > MAX_QUEUED:
             self._queue.popleft()
             self.dropped += 1
@@ -66,9 +66,9 @@ class Outbox:
                 pass
             self._wake.clear()
             self._full.clear()
-            await self.send()
+            await self.flush()
 
-    async def send(self) -> None:
+    async def flush(self) -> None:
         """Send what waits, in batches."""
         try:
             while self._contact.session is not None:
@@ -81,9 +81,9 @@ class Outbox:
                 if replies is None:
                     self.dropped += len(batch)
                     break
-                for (_, heard), reply in zip(batch, replies, strict=True):
-                    heard(reply)
-        except Exception as error:  # a reply with nonsense in it: what waits is of no use then
+                for (_, on_reply), reply in zip(batch, replies, strict=True):
+                    on_reply(reply)
+        except Exception as error:  # a reply that is not valid: what waits is of no use then
             self._contact.lose(error)
         self.dropped += len(self._queue)
         self._queue.clear()

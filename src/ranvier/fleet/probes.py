@@ -106,7 +106,7 @@ class _Asking:
             return
         try:
             link.replied(reply)
-        except Exception as error:  # nonsense is in it
+        except Exception as error:  # a reply that is not valid
             link.member.contact.lose(error)
             return
         if self._awaited:
@@ -117,4 +117,4 @@ class _Asking:
 
 def give_back(link: StoreLink, lease: Lease) -> None:
     """The probe has ended, or never began."""
-    link.say(Release(link.key, link.member.worker.id, lease.number, lease.generation, lease.sent))
+    link.send(Release(link.key, link.member.worker.id, lease.number, lease.generation, lease.sent))

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.facts.circuit import CLOSED
-from ranvier.fleet.outbox import Heard
+from ranvier.fleet.outbox import OnReply
 from ranvier.pipeline.sharing.fleet import Ballot
 from ranvier.store.commands import Command
 from ranvier.store.commands.circuits import Alarm, CircuitReply, CircuitView, Count, TenantCount
@@ -73,14 +73,14 @@ class Reports:
         elif self._ballot.failing:
             self.failed()
 
-    # --- what is said of it ----------------------------------------------------------------------
+    # --- what is sent --------------------------------------------------------------------------
 
     @property
     def has_news(self) -> bool:
         """True if there is an alarm to raise, or counts to report."""
         return self._alarm_is_due or bool(self._changed)
 
-    def news(self) -> Iterator[tuple[Command, Heard]]:
+    def news(self) -> Iterator[tuple[Command, OnReply]]:
         """The alarm and the counts. They are made when they are sent, so that no full queue drops them."""
         if self._alarm_is_due:
             self._alarm_is_due = False
@@ -93,12 +93,12 @@ class Reports:
         voters = len(list(self._ballot.recent())) * link.member.workers
         return Alarm(link.key, link.member.worker.id, link.generation, voters)
 
-    def beat(self) -> Iterator[tuple[Command, Heard]]:
+    def beat(self) -> Iterator[tuple[Command, OnReply]]:
         """The counts once a second, or one of nothing: the store ends a half only when it is asked."""
         if self.watching:
             yield from list(self._counts()) or [(self._count(0, ()), self._link.replied)]
 
-    def _counts(self) -> Iterator[tuple[Command, Heard]]:
+    def _counts(self) -> Iterator[tuple[Command, OnReply]]:
         changed, self._changed = self._changed, {}
         halves: tuple[list[TenantCount], list[TenantCount]] = [], []
         link, view = self._link, self._link.view
@@ -122,7 +122,7 @@ class Reports:
         half, who = view.half - age, link.member.worker.id
         return Count(link.key, who, view.generation, half, tuple(counts), link.rules, link.jitter)
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- replies ---------------------------------------------------------------------------------
 
     def _alarm_replied(self, reply: CircuitReply) -> None:
         self._alarmed = False

@@ -1,4 +1,4 @@
-"""What one worker says about the circuits of single tenants, and what it hears of them."""
+"""Shares the circuits of single tenants with the other workers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
-from ranvier.fleet.sense import check
-from ranvier.fleet.voice import Voice
-from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsHearing
+from ranvier.fleet.port import MemberPort
+from ranvier.fleet.validation import check_change
+from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsListener
 from ranvier.store.commands.tenants import (
     IsolateTenant,
     ResetTenant,
@@ -33,46 +33,46 @@ AT_ONCE = 200
 class StoreTenantLinks(TenantLinks):
     """The links of all circuits of one registry."""
 
-    def __init__(self, member: Voice, tenants: TenantsHearing) -> None:
+    def __init__(self, member: MemberPort, tenants: TenantsListener) -> None:
         self._member, self._tenants = member, tenants
         self._open: dict[Hashable, int] = {}  # opened here (0) or elsewhere (its generation)
         self._isolated: dict[TenantKey, int] = {}  # with the generation
         self._due: dict[TenantKey, int] = {}  # to be isolated here (1), or closed (0)
         self._obeying: asyncio.Task[None] | None = None
 
-    # --- speaking --------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------
 
     def failed(self, key: Hashable) -> None:
-        """The first failure: hear whether the circuit is open elsewhere."""
+        """The first failure: ask whether the circuit is open elsewhere."""
         if (named := self._named(key)) is not None:
             command = TenantFailed(named, self._member.worker.id)
-            self._member.say(command, partial(self._replied, key))
+            self._member.send(command, partial(self._replied, key))
 
     def opened(self, key: Hashable, seconds: float) -> None:
         """The circuit has opened for so many seconds."""
         if (named := self._named(key)) is not None:
             _remember(self._open, key, 0)
             command = TenantOpened(named, self._member.worker.id, round(max(seconds, 0.0) * 1000))
-            self._member.say(command, _ignored)
+            self._member.send(command, _ignored)
 
     def closed(self, key: Hashable) -> None:
         """The circuit has closed."""
         generation = self._open.pop(key, None)
         if generation is not None and (named := self._named(key)) is not None:
-            self._member.say(TenantClosed(named, self._member.worker.id, generation), _ignored)
+            self._member.send(TenantClosed(named, self._member.worker.id, generation), _ignored)
 
     def isolate(self, key: Hashable) -> None:
         """An operator has isolated the circuit."""
         if (named := self._named(key)) is not None:
             _remember(self._isolated, named, 0)
-            self._member.command(named, IsolateTenant(named, self._member.worker.id), self._member.hear)
+            self._member.command(named, IsolateTenant(named, self._member.worker.id), self._member.apply)
 
     def reset(self, key: Hashable) -> None:
         """An operator has closed the circuit."""
         self._open.pop(key, None)
         if (named := self._named(key)) is not None:
             self._isolated.pop(named, None)
-            self._member.command(named, ResetTenant(named, self._member.worker.id), self._member.hear)
+            self._member.command(named, ResetTenant(named, self._member.worker.id), self._member.apply)
 
     def isolates(self, key: Hashable) -> bool:
         """True if an operator has isolated the circuit."""
@@ -85,17 +85,17 @@ class StoreTenantLinks(TenantLinks):
             return TenantKey(digest, "\n".join(key[1:]))
         return None
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
     def _replied(self, key: Hashable, view: TenantView) -> None:
-        check(view)
+        check_change(view)
         if view.state is OPEN and view.by != self._member.worker.id:
             _remember(self._open, key, view.generation)
             self._tenants.open_elsewhere(key, max(view.retry_after or 0, 0) / 1000)
         elif view.state is ISOLATED:
-            self.hear(view)
+            self.apply(view)
 
-    def hear(self, view: TenantView) -> None:
+    def apply(self, view: TenantView) -> None:
         """An operator has isolated a circuit, or has closed it."""
         known = self._isolated.get(view.tenant, -1)
         if view.generation and view.generation < known:

@@ -8,7 +8,7 @@ from contextvars import Context
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ranvier.pipeline.sharing.alone import ALONE
+from ranvier.pipeline.sharing.single_worker import SINGLE_WORKER
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Runtime:
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
     injects_faults: bool = False
-    fleet: Fleet = ALONE
+    fleet: Fleet = SINGLE_WORKER
     judges: tuple[Stacked, ...] = ()
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:

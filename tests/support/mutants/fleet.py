@@ -5,11 +5,11 @@ from support.mutants.traps import GUARD, mutant
 LINK = "fleet/circuit_link.py"
 REPORTS = "fleet/reports.py"
 CONTACT = "fleet/contact.py"
-ORDERS = "fleet/orders.py"
+COMMANDS = "fleet/operator_commands.py"
 PROBES = "fleet/probes.py"
 MEMBER = "fleet/member.py"
-CATCH_UP = "fleet/catch_up.py"
-SENSE = "fleet/sense.py"
+FOLLOWER = "fleet/follower.py"
+VALIDATION = "fleet/validation.py"
 CIRCUIT = "layers/breaker/shared/circuit.py"
 FOLLOWED = "layers/breaker/shared/followed_circuit.py"
 ELSEWHERE = "layers/breaker/elsewhere.py"
@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     mutant(
         "F3", "content closes the circuit here only", LINK,
-        "        self.say(Prove(self.key, self.member.worker.id, generation, number, observed))",
+        "        self.send(Prove(self.key, self.member.worker.id, generation, number, observed))",
         "        pass",
         f"{SHARED}::test_the_content_of_one_probe_closes_it_for_all",
     ),
@@ -65,19 +65,19 @@ MUTANTS = [
         "tests/fleet/test_samples.py::test_workers_choose_the_same_sample",
     ),
     mutant(
-        "F5", "nobody looks while pushes are lost", CATCH_UP,
+        "F5", "nobody looks while pushes are lost", FOLLOWER,
         "        for change in looked.changes:",
         "        for change in ():",
         f"{SHARED}::test_without_push_they_hear_within_1300_ms",
     ),
     mutant(
         "F6", "votes are forgotten with the store that knew them", FOLLOWED,
-        "                if not word.keeps_votes:",
+        "                if not update.keeps_votes:",
         "                if True:",
         f"{BAD}::test_what_a_store_lost_is_reported_again",
     ),
     mutant(
-        "F7", "nonsense is believed", SENSE,
+        "F7", "an invalid change is believed", VALIDATION,
         "    if not sound:",
         "    if False:",
         f"{BAD}::test_a_push_of_nonsense_changes_nothing",
@@ -90,7 +90,7 @@ MUTANTS = [
     ),
     mutant(
         "F9", "a command of an operator is lost with the store", MEMBER,
-        "        self._orders.add(about, command, heard)",
+        "        self._commands.add(about, command, on_reply)",
         "        pass",
         f"{BAD}::test_a_command_of_an_operator_is_carried_out_when_the_store_is_back",
     ),
@@ -125,13 +125,13 @@ MUTANTS = [
         f"{ALARMS}::test_of_many_voters_a_sample_is_reported_and_more_if_they_are_few",
     ),
     mutant(
-        "F15", "a command that a store cannot carry out is sent for ever", ORDERS,
-        "            if order.tries == TRIES:",
+        "F15", "a command that a store cannot carry out is sent for ever", COMMANDS,
+        "            if pending.tries == TRIES:",
         "            if False:",
-        "tests/fleet/test_orders.py::test_a_command_that_a_store_cannot_carry_out_is_given_up",
+        "tests/fleet/test_operator_commands.py::test_a_command_that_a_store_cannot_carry_out_is_given_up",
     ),
     mutant(
-        "F16", "sessions that do not last are asked for every second", CATCH_UP,
+        "F16", "sessions that do not last are asked for every second", FOLLOWER,
         "                if joined and clock() - began >= STEADY_SECONDS:",
         "                if joined:",
         f"{TRIPS}::test_sessions_that_do_not_last_are_asked_for_less_and_less",

@@ -71,7 +71,7 @@ MUTANTS = [
     mutant(
         "O1",
         "a worker tells the others nothing of its recent numbers",
-        "fleet/catch_up.py",
+        "fleet/follower.py",
         "{**member.about, RECENT: recent}",
         "member.about",
         f"{NUMBERS}::test_no_number_jumps_between_workers",

@@ -52,8 +52,8 @@ MUTANTS = [
     ),
     mutant(
         "SL6", "a worker that ends keeps its slices", MEMBER,
-        "        words = [*self.give_back(), last,",
-        "        words = [last,",
+        "        commands = [*self.give_back(), last,",
+        "        commands = [last,",
         f"{SHARED}::test_a_worker_that_leaves_gives_back_what_it_has_not_spent",
     ),
     mutant(

@@ -12,7 +12,7 @@ from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
 from ranvier.asgi.status.admin import Admin
 from ranvier.asgi.status.circuits import MAX_ROWS, TooBusyError
 from ranvier.asgi.status.metrics import families, of_fleet, of_worker
-from ranvier.asgi.status.metrics.told import Told
+from ranvier.asgi.status.metrics.heartbeat import HeartbeatCounters
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
@@ -74,7 +74,7 @@ def status_app(
     report = Report(pipeline, stats, names)
     app = StatusApp(report, Admin(pipeline, report, token), tenant_metrics=tenant_metrics)
     pipeline.events.add(stats, verbose=True)
-    pipeline.lifecycle.joining.counters = Told(report)
+    pipeline.lifecycle.joining.counters = HeartbeatCounters(report)
     return app
 
 

@@ -19,22 +19,22 @@ class Leased(Slice):
         spent: What was, with what attempts in flight may cost.
         rest: What no worker held, as of the last reply.
         limit: The limit of the tenant, as of its last call.
-        heard: The number of the last command that was answered; 0 if none was.
-        heard_at: When that was, on the worker's clock.
+        answered: The number of the last command that was answered; 0 if none was.
+        answered_at: When that was, on the worker's clock.
         used_at: When something was spent or granted last.
         asking: The round trip that asks for more, while there is one.
     """
 
     # fmt: off
     __slots__ = (
-        "_active", "asking", "heard", "heard_at", "held", "limit", "rest", "spent", "tenant", "used_at",
+        "_active", "answered", "answered_at", "asking", "held", "limit", "rest", "spent", "tenant", "used_at",
     )
     # fmt: on
 
     def __init__(self, tenant: str, active: OrderedDict[str, Leased]) -> None:
         self.tenant, self._active = tenant, active
-        self.held = self.spent = self.rest = self.limit = self.heard = 0
-        self.heard_at = self.used_at = -inf
+        self.held = self.spent = self.rest = self.limit = self.answered = 0
+        self.answered_at = self.used_at = -inf
         self.asking: asyncio.Task[None] | None = None
 
     @property

@@ -1,7 +1,7 @@
 """Leases slices of a spend limit from the store: what is not leased to a worker, it does not spend.
 
-A worker says how much it has spent and how much more it wants, both as sums of the current window, so that
-nothing has to be made good after a loss: the next command says it all. For each tenant one question at a time
+A worker reports how much it has spent and how much more it wants, both as sums of the current window, so that
+nothing has to be made good after a loss: the next command has it all. For each tenant one question at a time
 is on its way, which the calls that wait share.
 """
 
@@ -14,10 +14,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ranvier.fleet.outbox import Heard
-from ranvier.fleet.sense import check
+from ranvier.fleet.outbox import OnReply
+from ranvier.fleet.port import MemberPort
 from ranvier.fleet.spending.leased import Leased, Slices
-from ranvier.fleet.voice import Voice
+from ranvier.fleet.validation import check_change
 from ranvier.pipeline.sharing.fleet import SpendLink
 from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.engine.limits import MAX_NUMBER
@@ -44,12 +44,14 @@ class StoreSpendLink(SpendLink):
     Args:
         name: What all workers call it.
         length: Of its windows, in milliseconds.
-        grain: The store counts in multiples of it.
+        unit: The store counts in multiples of it.
         window: The number of the current window by the time of day here, and when it ends.
     """
 
-    def __init__(self, member: Voice, name: str, length: int, grain: int, window: tuple[int, float]) -> None:
-        self._member, self._name, self._length, self._grain = member, name, length, grain
+    def __init__(
+        self, member: MemberPort, name: str, length: int, unit: int, window: tuple[int, float]
+    ) -> None:
+        self._member, self._name, self._length, self._unit = member, name, length, unit
         self._window, ends_in = window
         self._ends = member.clock() + ends_in
         self._slices = Slices()
@@ -78,11 +80,11 @@ class StoreSpendLink(SpendLink):
         leased = self._slices.get(tenant)
         return 0 if leased is None else leased.left
 
-    def hoped(self, tenant: str, limit: int) -> int:
+    def expected(self, tenant: str, limit: int) -> int:
         """What it might have left of `limit` once the store is asked, as far as known."""
         self._turn()
         leased = self._slices.get(tenant)
-        if leased is None or self._member.clock() - leased.heard_at >= FRESH_SECONDS:
+        if leased is None or self._member.clock() - leased.answered_at >= FRESH_SECONDS:
             return limit
         return leased.left + leased.rest
 
@@ -132,8 +134,8 @@ class StoreSpendLink(SpendLink):
             await asyncio.wait({task}, timeout=max(until - self._member.clock(), 0.0))
             if not task.done():
                 return False
-            answered = self._of(tenant).heard > joined
-            if self.left(tenant) >= amount or (answered and self.hoped(tenant, limit) < amount):
+            answered = self._of(tenant).answered > joined
+            if self.left(tenant) >= amount or (answered and self.expected(tenant, limit) < amount):
                 return True
         return answered
 
@@ -147,8 +149,8 @@ class StoreSpendLink(SpendLink):
         try:
             replies = await self._member.contact.execute([command])
             if replies:
-                self._heard(leased.tenant, command, replies[0])
-        except Exception as error:  # nonsense is in it
+                self._apply_reply(leased.tenant, command, replies[0])
+        except Exception as error:  # a reply that is not valid
             self._member.contact.lose(error)
         finally:
             leased.asking = None
@@ -164,23 +166,23 @@ class StoreSpendLink(SpendLink):
             spent=self._whole(leased.spent),
             least=self._whole(least),
             wanted=self._whole(wanted),
-            cap=min(leased.limit // self._grain, MAX_NUMBER),
-            anew=not leased.heard,
+            cap=min(leased.limit // self._unit, MAX_NUMBER),
+            anew=not leased.answered,
         )
 
     def _whole(self, amount: int) -> int:
         """`amount` as the store counts, rounded up."""
-        return min(-(-amount // self._grain), MAX_NUMBER)
+        return min(-(-amount // self._unit), MAX_NUMBER)
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- replies ---------------------------------------------------------------------------------
 
-    def _heard(self, tenant: str, command: TakeSlice, view: Any) -> None:
+    def _apply_reply(self, tenant: str, command: TakeSlice, view: Any) -> None:
         """The reply to a command.
 
         Raises:
-            StoreError: it is nonsense.
+            StoreError: it is not valid.
         """
-        check(view)  # that it is a `SliceView` with sense
+        check_change(view)  # that it is a valid `SliceView`
         self._turn()
         if view.window != self._window:
             if view.window == command.window:
@@ -189,11 +191,11 @@ class StoreSpendLink(SpendLink):
         now = self._member.clock()
         self._ends = now + min(view.ends_in, self._length) / 1000
         leased = self._of(tenant)
-        forgotten = view.window == command.window and not command.anew and not leased.heard
-        if forgotten or command.number <= leased.heard:
+        forgotten = view.window == command.window and not command.anew and not leased.answered
+        if forgotten or command.number <= leased.answered:
             return
-        leased.heard, leased.heard_at, leased.limit = command.number, now, command.cap * self._grain
-        leased.held, leased.rest = view.held * self._grain, view.left * self._grain
+        leased.answered, leased.answered_at, leased.limit = command.number, now, command.cap * self._unit
+        leased.held, leased.rest = view.held * self._unit, view.left * self._unit
         if leased.left:
             leased.use(now)
         if leased.spent <= leased.held:
@@ -221,12 +223,12 @@ class StoreSpendLink(SpendLink):
 
     # --- with each heartbeat ---------------------------------------------------------------------
 
-    def beats(self) -> Iterator[tuple[TakeSlice, Heard]]:
+    def beats(self) -> Iterator[tuple[TakeSlice, OnReply]]:
         """What the store does not know, and what is given back."""
         self._turn()
         for leased in list(islice(self._slices.unreported.values(), AT_ONCE)):
             if leased.asking is None:
-                yield self._said(leased, leased.left)  # the store may have lost what is left, too
+                yield self._report(leased, leased.left)  # the store may have lost what is left, too
         idle = self._member.clock() - IDLE_SECONDS
         for leased in list(islice(self._slices.active.values(), AT_ONCE)):
             if leased.used_at > idle:
@@ -236,20 +238,20 @@ class StoreSpendLink(SpendLink):
         for leased in list(islice(self._slices.scarce.values(), AT_ONCE)):
             yield from self._returned(leased)
 
-    def give_back(self) -> Iterator[tuple[TakeSlice, Heard]]:
+    def give_back(self) -> Iterator[tuple[TakeSlice, OnReply]]:
         """What is held when the pipeline closes; of many, those that were used last."""
         for leased in list(islice(reversed(self._slices.active.values()), AT_ONCE)):
             yield from self._returned(leased)
 
-    def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, Heard]]:
-        if leased.left >= self._grain and leased.asking is None:
-            returned = self._said(leased, 0)
+    def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, OnReply]]:
+        if leased.left >= self._unit and leased.asking is None:
+            returned = self._report(leased, 0)
             leased.held = leased.spent  # none of it may be spent any more
             yield returned
 
-    def _said(self, leased: Leased, more: int) -> tuple[TakeSlice, Heard]:
+    def _report(self, leased: Leased, more: int) -> tuple[TakeSlice, OnReply]:
         command = self._command(leased, more, more)
-        return command, partial(self._heard, leased.tenant, command)
+        return command, partial(self._apply_reply, leased.tenant, command)
 
     def forget(self) -> None:
         """The store may not have the data that it had: report everything again."""

@@ -12,8 +12,8 @@ from ranvier import clock
 from ranvier.facts.circuit import CLOSED, OPEN, CircuitState
 from ranvier.layers.breaker.announcements import emit_change, emit_to_all
 from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
-from ranvier.pipeline.sharing.alone import ALONE, NO_TENANT_LINKS
-from ranvier.pipeline.sharing.fleet import Fleet, TenantLinks, TenantsHearing
+from ranvier.pipeline.sharing.fleet import Fleet, TenantLinks, TenantsListener
+from ranvier.pipeline.sharing.single_worker import NO_TENANT_LINKS, SINGLE_WORKER
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.circuit import Circuit
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 
-class TenantsElsewhere(TenantsHearing):
-    """What the circuits of one registry say to other workers, and hear of them.
+class TenantsElsewhere(TenantsListener):
+    """Shares the circuits of one registry with the other workers.
 
     Attributes:
-        links: By these they speak.
+        links: The links to the other workers.
         successes: The tenants' latest successes, where shared circuits do not have them; only with a store.
     """
 
     def __init__(self, circuits: Circuits) -> None:
         self._circuits = circuits
-        self._fleet: Fleet = ALONE
+        self._fleet: Fleet = SINGLE_WORKER
         self.links: TenantLinks = NO_TENANT_LINKS
         self.successes: RecentSuccesses | None = None
 
@@ -44,7 +44,7 @@ class TenantsElsewhere(TenantsHearing):
         self.links = self._fleet.follow_tenants(self)
         self.successes = RecentSuccesses() if self._fleet.live and self._circuits.shared is None else None
 
-    # --- speaking --------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------
 
     def succeeded(self, key: Hashable, now: float) -> None:
         """A call of the tenant has succeeded."""
@@ -76,7 +76,7 @@ class TenantsElsewhere(TenantsHearing):
             self.links.closed(key)
         emit_change(call, before, circuit)
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
     def open_elsewhere(self, key: Hashable, seconds: float) -> None:
         """Another worker has opened the circuit, for so many more seconds."""

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from ranvier.layers.spend_limit.ledger import Ledger, Reserved
 from ranvier.layers.spend_limit.rates import UNIT
-from ranvier.pipeline.sharing.alone import NO_SPEND_LINK
 from ranvier.pipeline.sharing.fleet import Slice, SpendLink
+from ranvier.pipeline.sharing.single_worker import NO_SPEND_LINK
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 OnStoreLoss = Literal["allow", "reject"]
 
-GRAIN = UNIT // 10**6
+STORE_UNIT = UNIT // 10**6
 """The store counts money in millionths of its unit: it has exact numbers up to 2^53."""
 
 UNLIMITED = 1 << 100
@@ -58,8 +58,8 @@ class Fund:
         """A pipeline opens: the limit is shared by its fleet, unless it is by another one still."""
         if not self.link.live:
             window = self.ledger.window(now), self.ledger.ends_in(now)
-            grain = GRAIN if in_money else 1
-            self.link = pipeline.fleet.follow_spending(name, self.ledger.seconds, grain, window)
+            unit = STORE_UNIT if in_money else 1
+            self.link = pipeline.fleet.follow_spending(name, self.ledger.seconds, unit, window)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class Fund:
             left = max(left, self.ledger.left(tenant, limit // link.workers, now))
         return min(left, self.ledger.left(tenant, UNLIMITED, now))  # 0 if there are too many tenants
 
-    def hoped(self, tenant: str, amount: int, limit: int, now: float) -> int:
+    def expected(self, tenant: str, amount: int, limit: int, now: float) -> int:
         """What it may reserve. If that is less than `amount`: what it could if the store were asked."""
         link = self.link
         left = link.left(tenant)
@@ -81,7 +81,7 @@ class Fund:
             return left
         if not link.governs:
             return self.left(tenant, limit, now)
-        return min(link.hoped(tenant, limit), self.ledger.left(tenant, UNLIMITED, now))
+        return min(link.expected(tenant, limit), self.ledger.left(tenant, UNLIMITED, now))
 
     def ends_in(self, now: float) -> float:
         """Seconds until the window ends."""

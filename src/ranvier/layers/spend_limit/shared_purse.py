@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.layers.spend_limit.purse import Purse
-from ranvier.pipeline.sharing.words import PATIENCE
+from ranvier.pipeline.sharing.updates import PATIENCE
 
 if TYPE_CHECKING:
     from ranvier.layers.spend_limit.fund import Held
@@ -38,7 +38,7 @@ class SharedPurse(Purse):
         self._alone = None if answered else call
 
     def _left(self, call: Call, amount: int, now: float) -> int:
-        return self.layer.fund.hoped(call.tenant, amount, self.limit, now)
+        return self.layer.fund.expected(call.tenant, amount, self.limit, now)
 
     def _take(self, call: Call, amount: int, now: float) -> Held | int:
         alone, self._alone = self._alone is call, None

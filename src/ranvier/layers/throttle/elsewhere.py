@@ -9,9 +9,9 @@ from ranvier import clock
 from ranvier.layers.throttle.gate import Reason
 from ranvier.layers.throttle.keys import Key, keys_of
 from ranvier.pipeline.credentials import identity
-from ranvier.pipeline.sharing.alone import NO_GATE_LINKS
-from ranvier.pipeline.sharing.fleet import GateLinks, GatesHearing
-from ranvier.pipeline.sharing.words import GateWord
+from ranvier.pipeline.sharing.fleet import GateLinks, GatesListener
+from ranvier.pipeline.sharing.single_worker import NO_GATE_LINKS
+from ranvier.pipeline.sharing.updates import GateUpdate
 
 if TYPE_CHECKING:
     from ranvier.layers.throttle.registry import Gates
@@ -22,10 +22,10 @@ MAX_NAMES = 10_000
 """Gates whose names are remembered, and gates closed elsewhere that no call here has passed yet."""
 
 
-class GatesElsewhere(GatesHearing):
-    """What the gates of one throttle say to other workers, and hear of them.
+class GatesElsewhere(GatesListener):
+    """Shares the gates of one throttle with the other workers.
 
-    A worker hears the name of a gate, and cannot tell by it which key that is. So a gate closed elsewhere is
+    A worker receives the name of a gate, which does not show which key that is. So a gate closed elsewhere is
     kept until a call comes with that key.
 
     Attributes:
@@ -80,18 +80,18 @@ class GatesElsewhere(GatesHearing):
                 self._keys.pop(self._names.popitem(last=False)[1], None)
         return name
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
-    def hear(self, word: GateWord) -> None:
+    def apply(self, update: GateUpdate) -> None:
         """Another worker has closed a gate, or an operator has opened it there."""
-        key, now = self._keys.get(word.name), clock.now()
-        self.unseen.pop(word.name, None)
-        if key is None and word.closed_for:
-            self.unseen[word.name] = _reason(word.reason), now + word.closed_for
+        key, now = self._keys.get(update.name), clock.now()
+        self.unseen.pop(update.name, None)
+        if key is None and update.closed_for:
+            self.unseen[update.name] = _reason(update.reason), now + update.closed_for
             if len(self.unseen) > MAX_NAMES:
                 self.unseen.popitem(last=False)
-        elif key is not None and word.closed_for:
-            self._gates.close(key, _reason(word.reason), now + word.closed_for, now)
+        elif key is not None and update.closed_for:
+            self._gates.close(key, _reason(update.reason), now + update.closed_for, now)
         elif key is not None and key in self._gates.known:
             self._gates.known[key].reopen(now)
 

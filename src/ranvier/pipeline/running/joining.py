@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.pipeline.sharing.alone import ALONE
+from ranvier.pipeline.sharing.single_worker import SINGLE_WORKER
 from ranvier.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Joining:
         if self.store is not None:
             self.member = import_module(MEMBER).Member(self.store, pipeline)
             self.member.counters = lambda: self.counters()
-        pipeline.fleet = ALONE if self.member is None else self.member
+        pipeline.fleet = SINGLE_WORKER if self.member is None else self.member
 
     def join(self) -> None:
         """The pipeline is open."""

@@ -1,6 +1,6 @@
 """The other workers of a service, as the layers of a pipeline see them: ports without a store behind them.
 
-Nothing waits but `CircuitLink.ask`. What a layer says is sent soon, or not at all while the store cannot be
+Nothing waits but `CircuitLink.ask`. What a layer reports is sent soon, or not while the store cannot be
 reached; then `governs` is false, and the layer decides by itself.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
-from ranvier.pipeline.sharing.words import CircuitWord, GateWord
+from ranvier.pipeline.sharing.updates import CircuitUpdate, GateUpdate
 
 SharedKey = tuple[str, str | None, bool]
 """Which shared circuit: provider, model (`None`: of the whole endpoint), and true for tenants' own keys."""
 
 
 class CircuitLink(Protocol):
-    """What one worker says about one shared circuit."""
+    """Shares one circuit with the other workers."""
 
     @property
     def governs(self) -> bool:
-        """True while the store can be reached, so that its word decides."""
+        """True while the store can be reached and decides."""
 
     def bits(self, voter: Hashable) -> int:
         """A hash of `voter` that chooses the sample: the same in all workers."""
@@ -34,7 +34,7 @@ class CircuitLink(Protocol):
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
         """Whether `probe` may start, for `lease` seconds; `None` if that is not known within `seconds`.
 
-        When it returns, the circuit has heard the word that came with the answer. A lease that is granted
+        When it returns, the circuit has applied the update that came with the answer. A lease that is granted
         later, or to a call that was cancelled, is given back.
         """
 
@@ -103,25 +103,25 @@ class Linked(Protocol):
     def closed(self) -> bool:
         """True if it admits every call."""
 
-    def hear(self, word: CircuitWord) -> None:
-        """Follow the word of the store."""
+    def apply(self, update: CircuitUpdate) -> None:
+        """Follow the state in the store."""
 
 
-class CircuitsHearing(Protocol):
+class CircuitsListener(Protocol):
     """The shared circuits of one worker."""
 
     def know(self, key: SharedKey) -> None:
         """Make the circuit at `key`, if there is none: it is not closed for the service."""
 
-    def alone(self) -> None:
+    def store_lost(self) -> None:
         """The store cannot be reached: decide alone from now on."""
 
 
 class TenantLinks(Protocol):
-    """What one worker says about the circuits of single tenants, where their keys are tuples of texts."""
+    """Shares the circuits of single tenants, where their keys are tuples of texts."""
 
     def failed(self, key: Hashable) -> None:
-        """The first failure: hear whether the circuit is open elsewhere."""
+        """The first failure: ask whether the circuit is open elsewhere."""
 
     def opened(self, key: Hashable, seconds: float) -> None:
         """The circuit has opened for so many seconds."""
@@ -139,7 +139,7 @@ class TenantLinks(Protocol):
         """True if an operator has isolated the circuit, at whatever worker; for a new circuit."""
 
 
-class TenantsHearing(Protocol):
+class TenantsListener(Protocol):
     """The circuits of single tenants of one worker."""
 
     def open_elsewhere(self, key: Hashable, seconds: float) -> None:
@@ -153,7 +153,7 @@ class TenantsHearing(Protocol):
 
 
 class GateLinks(Protocol):
-    """What one worker says about the gates of keys that workers share."""
+    """Shares the gates of keys."""
 
     @property
     def live(self) -> bool:
@@ -169,10 +169,10 @@ class GateLinks(Protocol):
         """An operator has opened the gate."""
 
 
-class GatesHearing(Protocol):
+class GatesListener(Protocol):
     """The gates of one worker."""
 
-    def hear(self, word: GateWord) -> None:
+    def apply(self, update: GateUpdate) -> None:
         """Another worker has closed a gate, or an operator has opened it there."""
 
 
@@ -203,7 +203,7 @@ class SpendLink(Protocol):
     def left(self, tenant: str) -> int:
         """What `tenant` may spend at this worker now."""
 
-    def hoped(self, tenant: str, limit: int) -> int:
+    def expected(self, tenant: str, limit: int) -> int:
         """What it might have left of `limit` once the store is asked, as far as known."""
 
     def take(self, tenant: str, amount: int, limit: int) -> Slice:
@@ -232,18 +232,18 @@ class Fleet(Protocol):
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """The link of a shared circuit, whose votes are `ballot`."""
 
-    def follow_circuits(self, circuits: CircuitsHearing) -> None:
-        """Let `circuits` hear of the shared circuits."""
+    def follow_circuits(self, circuits: CircuitsListener) -> None:
+        """Notify `circuits` of changes of shared circuits."""
 
-    def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
-        """Let `tenants` hear of the circuits of single tenants."""
+    def follow_tenants(self, tenants: TenantsListener) -> TenantLinks:
+        """Notify `tenants` of changes of the circuits of single tenants."""
 
-    def follow_gates(self, gates: GatesHearing) -> GateLinks:
-        """Let `gates` hear of the gates."""
+    def follow_gates(self, gates: GatesListener) -> GateLinks:
+        """Notify `gates` of changes of gates."""
 
-    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+    def follow_spending(self, limit: str, seconds: float, unit: int, window: tuple[int, float]) -> SpendLink:
         """Share a spend limit, named `limit` by all workers.
 
         Its windows last `seconds`; `window` is the number of the current one by the time of day here, and the
-        seconds until its end. The store counts in multiples of `grain`.
+        seconds until its end. The store counts in multiples of `unit`.
         """

@@ -1,4 +1,4 @@
-"""What workers say to a store, what it replies, and what it pushes. Frozen records, without behaviour."""
+"""The commands of workers, the replies of a store, and what it pushes. Frozen records, without behaviour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GateCommand: TypeAlias = gates.CloseGate | gates.OpenGate
 WorkerCommand: TypeAlias = workers.Heartbeat | workers.Leave | workers.Look | workers.ReadFleet
 
 Command: TypeAlias = CircuitCommand | TenantCommand | GateCommand | WorkerCommand | spending.TakeSlice
-"""What a worker says."""
+"""Any command."""
 
 Reply: TypeAlias = (
     circuits.CircuitReply
@@ -39,7 +39,7 @@ Reply: TypeAlias = (
     | workers.Looked
     | workers.Fleet
 )
-"""What the store answers; their modules tell which one to which command."""
+"""Any reply; the modules of the commands say which one belongs to which."""
 
 Change: TypeAlias = circuits.CircuitView | tenants.TenantView | gates.GateView | workers.Missed
 """What is pushed to every worker."""

@@ -1,4 +1,4 @@
-"""What workers say about the gates of keys that they share."""
+"""The commands about the gates of keys that workers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers say about limits on what tenants spend. Amounts are whole numbers, at most 2^53."""
+"""The commands about limits on what tenants spend. Amounts are whole numbers, at most 2^53."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers say about the circuits of single tenants. Each worker keeps its own; the store hints."""
+"""The commands about the circuits of single tenants. Each worker keeps its own; the store hints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers say about themselves, and what operators see of all of them."""
+"""The commands of workers about themselves, and what operators see of all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
 
 RECENT = "recent"
-"""What a worker has counted lately, by this name in what it says about itself; the store does not read it."""
+"""What a worker has counted lately, by this name in its `about`; the store does not read it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Carries out what workers say about limits on what tenants spend."""
+"""Carries out the commands about limits on what tenants spend."""
 
 from __future__ import annotations
 

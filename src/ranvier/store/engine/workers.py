@@ -1,4 +1,4 @@
-"""Carries out what workers say of themselves: who lives, and the sums of all counters."""
+"""Carries out the commands of workers about themselves: who lives, and the sums of all counters."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ranvier.store.valkey.session import ValkeySession
 
 OLDEST_REDIS = 7
-"""Before that a server does not know what the first line of a script says of it."""
+"""Before that a server does not understand the first line of a script."""
 
 
 class ValkeyStore:

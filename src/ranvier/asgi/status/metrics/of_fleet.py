@@ -21,7 +21,7 @@ WORKERS = Family("ranvier_workers", GAUGE, "Workers that share the store and liv
 REACHABLE = Family("ranvier_store_reachable", GAUGE, "1 if the worker that answers can reach the store.")
 
 
-def told_sums(families: Iterable[Family]) -> dict[str, int]:
+def heartbeat_sums(families: Iterable[Family]) -> dict[str, int]:
     """What a worker tells the store of its counters and histograms."""
     return {
         series: round(value * MICRO) if SUM in series else int(value)
@@ -31,7 +31,7 @@ def told_sums(families: Iterable[Family]) -> dict[str, int]:
     }
 
 
-def told_gauges(families: Iterable[Family]) -> dict[str, int]:
+def heartbeat_gauges(families: Iterable[Family]) -> dict[str, int]:
     """What a worker tells the store of its gauges, in millionths."""
     return {
         series: round(value * MICRO)

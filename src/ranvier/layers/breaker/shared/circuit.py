@@ -7,8 +7,8 @@
 
 Opening, isolating and closing start a new generation: a probe of an earlier one closes nothing.
 
-Where several workers share a store, it has the votes of all of them, and its word opens the circuit; while it
-cannot be reached, each worker decides by its own votes.
+Where several workers share a store, it has the votes of all of them, and opens the circuit; while it cannot
+be reached, each worker decides by its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A shared circuit that follows the word of a store, as long as the store can be reached. Pure."""
+"""A shared circuit that follows a store, as long as that can be reached. Pure."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from typing import Protocol
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
 from ranvier.layers.breaker.shared.reported_votes import ReportedVotes
-from ranvier.pipeline.sharing.alone import NO_LINK
 from ranvier.pipeline.sharing.fleet import Fleet
-from ranvier.pipeline.sharing.words import CircuitWord
+from ranvier.pipeline.sharing.single_worker import NO_LINK
+from ranvier.pipeline.sharing.updates import CircuitUpdate
 
 
-class Hearing(Protocol):
-    """Hears on behalf of a circuit."""
+class UpdateHandler(Protocol):
+    """Receives the updates of a circuit."""
 
-    def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
-        """Let `circuit` follow the word of the store."""
+    def apply(self, circuit: FollowedCircuit, update: CircuitUpdate) -> None:
+        """Let `circuit` follow `update`."""
 
 
 class FollowedCircuit(SharedCircuit):
     """A shared circuit of a registry."""
 
-    __slots__ = ("_hearing",)
+    __slots__ = ("_handler",)
 
-    def join(self, fleet: Fleet, hearing: Hearing) -> None:
-        """Share the circuit with `fleet` from now on; votes that it has not heard are dropped.
+    def join(self, fleet: Fleet, handler: UpdateHandler) -> None:
+        """Share the circuit with `fleet` from now on; votes of before are dropped.
 
-        What it hears goes to `hearing`, which lets it follow that.
+        Updates go to `handler`, which lets the circuit follow them.
         """
-        self._hearing = hearing
+        self._handler = handler
         link, votes = self.link, ReportedVotes(self.rules.votes)
         votes.link = fleet.link(self, votes)
         if votes.link is not link or link is not NO_LINK:
             self.votes.clear()
             self.votes = votes
 
-    def hear(self, word: CircuitWord) -> None:
-        """Follow the word of the store."""
-        self._hearing.hear(self, word)
+    def apply(self, update: CircuitUpdate) -> None:
+        """Receive the state in the store."""
+        self._handler.apply(self, update)
 
-    def follow(self, word: CircuitWord, now: float) -> None:
+    def follow(self, update: CircuitUpdate, now: float) -> None:
         """Be as the store says."""
-        if word.state is CLOSED:
-            if self.state is not CLOSED or word.renewed:
+        if update.state is CLOSED:
+            if self.state is not CLOSED or update.renewed:
                 self._close(now)
-                if not word.keeps_votes:
+                if not update.keeps_votes:
                     self.votes.clear()
-        elif word.state is ISOLATED:
-            if self.state is not ISOLATED or word.renewed:
+        elif update.state is ISOLATED:
+            if self.state is not ISOLATED or update.renewed:
                 self.isolate(now)
         else:
-            if self.state in (CLOSED, ISOLATED) or word.renewed:
+            if self.state in (CLOSED, ISOLATED) or update.renewed:
                 self._open(now)
-            self.state = word.state
-            self._next_probe = now + word.retry_in
-            self._of_all = word.failing, word.active
+            self.state = update.state
+            self._next_probe = now + update.retry_in
+            self._of_all = update.failing, update.active
 
-    def alone(self) -> None:
+    def store_lost(self) -> None:
         """The store cannot be reached: go on alone from the last state that it had."""
         self._of_all = None
         if self.state is HALF_OPEN and not self._probes:
@@ -80,6 +80,6 @@ class FollowedCircuit(SharedCircuit):
         return self.generation
 
     def withdraw(self, who: object) -> None:
-        """The store lets no probe start now: `who` is none. The circuit has heard when one may."""
+        """The store lets no probe start now: `who` is none. The circuit knows when one may."""
         if self._probes.pop(who, None) is not None:
             self._started -= 1

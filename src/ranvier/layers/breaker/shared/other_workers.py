@@ -8,9 +8,9 @@ from ranvier import clock
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import rejection
-from ranvier.pipeline.sharing.alone import ALONE
-from ranvier.pipeline.sharing.fleet import CircuitsHearing, Fleet, SharedKey
-from ranvier.pipeline.sharing.words import PATIENCE, CircuitWord
+from ranvier.pipeline.sharing.fleet import CircuitsListener, Fleet, SharedKey
+from ranvier.pipeline.sharing.single_worker import SINGLE_WORKER
+from ranvier.pipeline.sharing.updates import PATIENCE, CircuitUpdate
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
@@ -24,12 +24,12 @@ MAX_CIRCUITS = 25_000
 """With so many circuits, none is made only because it is open for others."""
 
 
-class OtherWorkers(CircuitsHearing):
-    """What the circuits of one registry hear from a store."""
+class OtherWorkers(CircuitsListener):
+    """Applies what other workers report to the circuits of one registry."""
 
     def __init__(self, registry: SharedCircuitRegistry) -> None:
         self._registry = registry
-        self._fleet: Fleet = ALONE
+        self._fleet: Fleet = SINGLE_WORKER
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: its circuits are those of its fleet, unless they are of another one still."""
@@ -49,21 +49,21 @@ class OtherWorkers(CircuitsHearing):
         if len(self._registry) < MAX_CIRCUITS:
             self._registry.circuit(*key)
 
-    def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
-        """Let `circuit` follow the word of the store."""
+    def apply(self, circuit: FollowedCircuit, update: CircuitUpdate) -> None:
+        """Let `circuit` follow `update`."""
         before, now = circuit.state, clock.now()
         seen = circuit.seen_at(now)  # it forgets its votes when it closes
-        circuit.follow(word, now)
+        circuit.follow(update, now)
         if before is CLOSED and circuit.state not in (CLOSED, ISOLATED) and circuit.rules.mode != OBSERVED:
             self._registry.rescue(circuit)
         if circuit.state is not CLOSED:
             seen = circuit.seen_at(now)
         self._registry.emit_to_all(seen, before, circuit.state)
 
-    def alone(self) -> None:
+    def store_lost(self) -> None:
         """The store cannot be reached."""
         for circuit in self._registry.circuits():
-            circuit.alone()
+            circuit.store_lost()
 
 
 async def ask_all(permit: VotingPermit, target: SharedTarget, call: Call) -> tuple[int, int]:

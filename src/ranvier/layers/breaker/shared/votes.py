@@ -13,8 +13,8 @@ import math
 from collections.abc import Hashable
 
 from ranvier.layers.breaker.shared.silences import GONE, WAITING, Silence, Silences
-from ranvier.pipeline.sharing.alone import NO_LINK
 from ranvier.pipeline.sharing.fleet import CircuitLink
+from ranvier.pipeline.sharing.single_worker import NO_LINK
 
 HALF = 5.0
 """Seconds after which a half may end, if enough voters are in it."""

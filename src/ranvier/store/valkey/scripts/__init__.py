@@ -1,7 +1,7 @@
 """The scripts that the server carries out: what each needs, in one text.
 
 A script names the parts that it needs in its first line. All of them begin with the limits of
-`ranvier.store.engine.limits`, the time, and how to tell of changes.
+`ranvier.store.engine.limits`, the time, and how to publish changes.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ local function view_of_gate(name, closing)
   }
 end
 
--- The gate has changed: keep it, tell all workers, and answer.
+-- The gate has changed: keep it, push it to all workers, and answer.
 local function answer_gate(name, closing)
   local key = gate_key(name)
   changed('g:' .. name, closing.generation, closing.ends > ms)

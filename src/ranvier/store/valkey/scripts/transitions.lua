@@ -29,7 +29,7 @@ local function accepted(circuit)
   return cjson.encode({accepted = true, circuit = view_of(name, circuit)})
 end
 
--- The command changed the circuit: tell all workers.
+-- The command changed the circuit: push it to all workers.
 local function changes(circuit)
   circuit.step = circuit.step + 1
   circuit.by = worker

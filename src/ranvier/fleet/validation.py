@@ -1,4 +1,4 @@
-"""Tells sense from nonsense in what a store says, before anything of it is believed."""
+"""Checks what a store sends, before any of it is used."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ranvier.store.commands.tenants import TenantKey, TenantView
 from ranvier.store.errors import StoreError
 
 
-def check(change: Change | SliceView) -> None:
-    """Raise a `StoreError` if `change` is not what a store may say."""
+def check_change(change: Change | SliceView) -> None:
+    """Raise a `StoreError` if `change` is not valid."""
     if isinstance(change, CircuitView):
         numbers = change.generation, change.step, change.half, change.sample, change.failing, change.active
         sound = _is_circuit(change.circuit) and _whole(*numbers) and _waits(change.retry_after)
@@ -31,7 +31,7 @@ def check(change: Change | SliceView) -> None:
     else:
         sound = False
     if not sound:
-        raise StoreError("it says nonsense")
+        raise StoreError("it sent a change that is not valid")
 
 
 def _is_circuit(key: object) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ranvier.fleet.outbox import Heard
+from ranvier.fleet.outbox import OnReply
 from ranvier.store.commands import Command
 
-MAX_ORDERS = 1000
+MAX_PENDING = 1000
 """Commands that are kept until they are answered; of more, the oldest are forgotten."""
 
 TRIES = 3
@@ -18,44 +18,44 @@ TRIES = 3
 
 
 @dataclass(slots=True, eq=False)
-class Order:
+class Pending:
     """One command.
 
     Attributes:
-        heard: Receives the reply.
+        on_reply: Receives the reply.
         tries: How often it was sent.
         session: In which it was sent last; in that one it is not sent again.
     """
 
     command: Command
-    heard: Heard
+    on_reply: OnReply
     tries: int = 0
     session: object = None
 
 
-class Orders:
+class OperatorCommands:
     """Those that were not answered yet, by what they are about: a later one replaces an earlier one."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, Order] = {}
+        self._waiting: dict[Hashable, Pending] = {}
 
-    def add(self, about: Hashable, command: Command, heard: Heard) -> None:
+    def add(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
         """Keep a command until it is answered."""
         self._waiting.pop(about, None)
-        self._waiting[about] = Order(command, heard)
-        if len(self._waiting) > MAX_ORDERS:
+        self._waiting[about] = Pending(command, on_reply)
+        if len(self._waiting) > MAX_PENDING:
             del self._waiting[next(iter(self._waiting))]
 
-    def take(self, session: object) -> list[tuple[Command, Heard]]:
+    def take(self, session: object) -> list[tuple[Command, OnReply]]:
         """What is to be sent in `session`."""
-        due = [(about, order) for about, order in self._waiting.items() if order.session is not session]
-        for about, order in due:
-            order.session, order.tries = session, order.tries + 1
-            if order.tries == TRIES:
+        due = [(about, pending) for about, pending in self._waiting.items() if pending.session is not session]
+        for about, pending in due:
+            pending.session, pending.tries = session, pending.tries + 1
+            if pending.tries == TRIES:
                 del self._waiting[about]
-        return [(order.command, partial(self._answered, about, order)) for about, order in due]
+        return [(pending.command, partial(self._answered, about, pending)) for about, pending in due]
 
-    def _answered(self, about: Hashable, order: Order, reply: Any) -> None:
-        if self._waiting.get(about) is order:
+    def _answered(self, about: Hashable, pending: Pending, reply: Any) -> None:
+        if self._waiting.get(about) is pending:
             del self._waiting[about]
-        order.heard(reply)
+        pending.on_reply(reply)

@@ -1,4 +1,4 @@
-"""Passes what one worker hears from the store to its circuits and gates, and gathers what they report."""
+"""Passes changes in the store to the circuits and gates of one worker, and gathers what they report."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from ranvier.facts.circuit import CLOSED
 from ranvier.fleet.circuit_link import StoreLink
 from ranvier.fleet.gate_links import StoreGateLinks
-from ranvier.fleet.outbox import Heard, Outbox
-from ranvier.fleet.sense import check
+from ranvier.fleet.outbox import OnReply, Outbox
+from ranvier.fleet.port import MemberPort
 from ranvier.fleet.spending.spend_link import StoreSpendLink
 from ranvier.fleet.tenant_links import StoreTenantLinks
-from ranvier.fleet.voice import Voice
+from ranvier.fleet.validation import check_change
 from ranvier.pipeline.sharing.fleet import (
     Ballot,
     CircuitLink,
-    CircuitsHearing,
+    CircuitsListener,
     GateLinks,
-    GatesHearing,
+    GatesListener,
     Linked,
     SpendLink,
     TenantLinks,
-    TenantsHearing,
+    TenantsListener,
 )
 from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
@@ -37,8 +37,8 @@ MAX_UNSEEN = 1000
 """Circuits under suspicion that this worker has not used yet."""
 
 
-class Switchboard:
-    """The part of `Member` that has the links of one worker, and knows who hears by them."""
+class Links:
+    """The part of `Member` that has the links of one worker."""
 
     outbox: Outbox
     loop: asyncio.AbstractEventLoop
@@ -47,7 +47,7 @@ class Switchboard:
         self._links: WeakValueDictionary[CircuitKey, StoreLink] = WeakValueDictionary()
         self._unseen: dict[CircuitKey, CircuitView] = {}
         # Those of layers that a reload has removed end by themselves; the others are in the order of coming.
-        self._circuits: WeakKeyDictionary[CircuitsHearing, None] = WeakKeyDictionary()
+        self._circuits: WeakKeyDictionary[CircuitsListener, None] = WeakKeyDictionary()
         self._tenants: WeakKeyDictionary[StoreTenantLinks, None] = WeakKeyDictionary()
         self._gates: WeakKeyDictionary[StoreGateLinks, None] = WeakKeyDictionary()
         self._spending: WeakValueDictionary[str, StoreSpendLink] = WeakValueDictionary()
@@ -56,71 +56,71 @@ class Switchboard:
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """The link of a shared circuit; that of another circuit of the same name ends."""
-        link = StoreLink(cast(Voice, self), circuit, ballot)
+        link = StoreLink(cast(MemberPort, self), circuit, ballot)
         if (before := self._links.get(link.key)) is not None:
             before.retired = True
         self._links[link.key] = link
         view = self._unseen.pop(link.key, None) if before is None else before.view
         if view is not None:
-            self.loop.call_soon(self.hear, view)
+            self.loop.call_soon(self.apply, view)
         return link
 
-    def follow_circuits(self, circuits: CircuitsHearing) -> None:
-        """Let `circuits` hear of the shared circuits."""
+    def follow_circuits(self, circuits: CircuitsListener) -> None:
+        """Notify `circuits` of changes of shared circuits."""
         self._circuits[circuits] = None
 
-    def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
-        """Let `tenants` hear of the circuits of single tenants."""
-        links = StoreTenantLinks(cast(Voice, self), tenants)
+    def follow_tenants(self, tenants: TenantsListener) -> TenantLinks:
+        """Notify `tenants` of changes of the circuits of single tenants."""
+        links = StoreTenantLinks(cast(MemberPort, self), tenants)
         self._tenants[links] = None
         return links
 
-    def follow_gates(self, gates: GatesHearing) -> GateLinks:
-        """Let `gates` hear of the gates."""
-        links = StoreGateLinks(cast(Voice, self), gates)
+    def follow_gates(self, gates: GatesListener) -> GateLinks:
+        """Notify `gates` of changes of gates."""
+        links = StoreGateLinks(cast(MemberPort, self), gates)
         self._gates[links] = None
         return links
 
-    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+    def follow_spending(self, limit: str, seconds: float, unit: int, window: tuple[int, float]) -> SpendLink:
         """Share a spend limit, named `limit` by all workers; see `Fleet.follow_spending`."""
         length = max(round(min(seconds * 1000, MAX_NUMBER)), 1)
         name = f"{limit}-{length}"
-        link = self._spending[name] = StoreSpendLink(cast(Voice, self), name, length, grain, window)
+        link = self._spending[name] = StoreSpendLink(cast(MemberPort, self), name, length, unit, window)
         return link
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
-    def hear(self, change: Change, *, again: bool = False) -> None:
+    def apply(self, change: Change, *, again: bool = False) -> None:
         """Take the state in the store. `again`: the store was out of reach, or is a new one.
 
         Raises:
-            StoreError: it is nonsense.
+            StoreError: it is not valid.
         """
-        check(change)
+        check_change(change)
         if isinstance(change, CircuitView):
-            self._hear_circuit(change, again=again)
+            self._apply_circuit(change, again=again)
         elif isinstance(change, GateView):
             for gates in list(self._gates):
-                gates.hear(change)
+                gates.apply(change)
         elif isinstance(change, TenantView):
             for tenants in list(self._tenants):
-                tenants.hear(change)
+                tenants.apply(change)
 
     def is_overtaken(self, change: Change, version: int) -> bool:
-        """True if the circuit was not known in this version of the store, and is by now: a push said so."""
+        """True if the circuit was not known in this version of the store, and is by now, by a push."""
         if not isinstance(change, CircuitView) or change.generation:
             return False
         link = self._links.get(change.circuit)
         return link is not None and link.generation > version
 
-    def _hear_circuit(self, view: CircuitView, *, again: bool) -> None:
+    def _apply_circuit(self, view: CircuitView, *, again: bool) -> None:
         key = view.circuit
         if key not in self._links and view.state is not CLOSED:
             for circuits in list(self._circuits)[-1:]:
                 circuits.know(key)
         link = self._links.get(key)
         if link is not None:
-            link.hear(view, again=again)
+            link.apply(view, again=again)
         elif view.alarmed and len(self._unseen) < MAX_UNSEEN:
             self._unseen[key] = view
         else:
@@ -128,12 +128,12 @@ class Switchboard:
 
     # --- reporting -------------------------------------------------------------------------------
 
-    def news(self) -> list[tuple[Command, Heard]]:
+    def news(self) -> list[tuple[Command, OnReply]]:
         """The alarms that are to be raised, and the counts that have changed."""
         links = (link.reports for link in list(self._links.values()) if link.reports.has_news)
         return list(chain.from_iterable(reports.news() for reports in links))
 
-    def beats(self) -> Iterator[tuple[Command, Heard]]:
+    def beats(self) -> Iterator[tuple[Command, OnReply]]:
         """What is sent once a second: which probes are in flight, that halves may end, what was spent."""
         for link in list(self._links.values()):
             for beat in link.probes.beats():
@@ -162,15 +162,15 @@ class Switchboard:
 
     # --- losing the store ------------------------------------------------------------------------
 
-    def alone(self) -> None:
+    def store_lost(self) -> None:
         """The store cannot be reached."""
         for link in list(self._links.values()):
-            link.alone()
+            link.store_lost()
         for circuits in list(self._circuits):
-            circuits.alone()
+            circuits.store_lost()
 
     def forget(self) -> None:
-        """The store may not have the data that it had: its last words do not count."""
+        """The store may not have the data that it had: what it sent before does not count."""
         self._unseen.clear()
         for link in list(self._links.values()):
             link.forget_view()

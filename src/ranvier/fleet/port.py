@@ -1,4 +1,4 @@
-"""What the links of a worker need of it: who it is, and how it speaks and hears."""
+"""What the links of a worker need of it: who it is, and how to send and receive."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact
-from ranvier.fleet.outbox import Heard, Outbox
+from ranvier.fleet.outbox import OnReply, Outbox
 from ranvier.store.commands import Change, Command
 from ranvier.store.protocol import Worker
 
 
-class Voice(Protocol):
+class MemberPort(Protocol):
     """A `Member`, as its links see it; each method is documented there."""
 
     worker: Worker
@@ -28,10 +28,10 @@ class Voice(Protocol):
     def live(self) -> bool:
         """True from the opening of the pipeline until its closing."""
 
-    def say(self, command: Command, heard: Heard) -> None:
+    def send(self, command: Command, on_reply: OnReply) -> None:
         """Send `command` soon."""
 
-    def command(self, about: Hashable, command: Command, heard: Heard) -> None:
+    def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
         """Send the command of an operator, again if it is not answered, and later if need be."""
 
     def digest(self, name: str) -> str:
@@ -46,5 +46,5 @@ class Voice(Protocol):
     def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work`, which must not raise."""
 
-    def hear(self, change: Change, *, again: bool = False) -> None:
+    def apply(self, change: Change, *, again: bool = False) -> None:
         """Take the state in the store."""

@@ -7,15 +7,15 @@ from collections.abc import Hashable
 from ranvier.pipeline.sharing.fleet import (
     Ballot,
     CircuitLink,
-    CircuitsHearing,
+    CircuitsListener,
     Fleet,
     GateLinks,
-    GatesHearing,
+    GatesListener,
     Linked,
     Slice,
     SpendLink,
     TenantLinks,
-    TenantsHearing,
+    TenantsListener,
 )
 
 
@@ -107,7 +107,7 @@ class NoSpendLink(SpendLink):
         """There is no slice."""
         return 0
 
-    def hoped(self, tenant: str, limit: int) -> int:
+    def expected(self, tenant: str, limit: int) -> int:
         """There is no slice."""
         return 0
 
@@ -124,7 +124,7 @@ class NoSpendLink(SpendLink):
         return 0.0
 
 
-class Alone(Fleet):
+class SingleWorker(Fleet):
     """A fleet of one worker."""
 
     live = False
@@ -134,18 +134,18 @@ class Alone(Fleet):
         """A link that does nothing."""
         return NO_LINK
 
-    def follow_circuits(self, circuits: CircuitsHearing) -> None:
-        """Nothing is to be heard."""
+    def follow_circuits(self, circuits: CircuitsListener) -> None:
+        """Nothing will change."""
 
-    def follow_tenants(self, tenants: TenantsHearing) -> TenantLinks:
+    def follow_tenants(self, tenants: TenantsListener) -> TenantLinks:
         """Links that do nothing."""
         return NO_TENANT_LINKS
 
-    def follow_gates(self, gates: GatesHearing) -> GateLinks:
+    def follow_gates(self, gates: GatesListener) -> GateLinks:
         """Links that do nothing."""
         return NO_GATE_LINKS
 
-    def follow_spending(self, limit: str, seconds: float, grain: int, window: tuple[int, float]) -> SpendLink:
+    def follow_spending(self, limit: str, seconds: float, unit: int, window: tuple[int, float]) -> SpendLink:
         """A link that does nothing."""
         return NO_SPEND_LINK
 
@@ -154,4 +154,4 @@ NO_LINK = NoLink()
 NO_TENANT_LINKS = NoTenantLinks()
 NO_GATE_LINKS = NoGateLinks()
 NO_SPEND_LINK = NoSpendLink()
-ALONE = Alone()
+SINGLE_WORKER = SingleWorker()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact, logger
-from ranvier.fleet.outbox import MAX_BATCH, Heard
+from ranvier.fleet.outbox import MAX_BATCH, OnReply
 from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey
 from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed
@@ -38,7 +38,7 @@ MAX_KNOWN = 1000
 """Circuits named in one look."""
 
 
-class Following(Protocol):
+class FollowingMember(Protocol):
     """A `Member`, as far as it follows the store; each method is documented there."""
 
     worker: Worker
@@ -47,7 +47,7 @@ class Following(Protocol):
     about: dict[str, str]
     loop: asyncio.AbstractEventLoop
 
-    def hear(self, change: Change, *, again: bool = False) -> None:
+    def apply(self, change: Change, *, again: bool = False) -> None:
         """Take the state in the store."""
 
     def is_overtaken(self, change: Change, version: int) -> bool:
@@ -59,10 +59,10 @@ class Following(Protocol):
     def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
         """The sums and the gauges of the worker, and its recent numbers as text."""
 
-    def take_commands(self) -> list[tuple[Command, Heard]]:
+    def take_commands(self) -> list[tuple[Command, OnReply]]:
         """The commands of operators that were not sent in this session."""
 
-    def beats(self) -> Iterable[tuple[Command, Heard]]:
+    def beats(self) -> Iterable[tuple[Command, OnReply]]:
         """What is sent once a second."""
 
     def troubled(self) -> list[CircuitKey]:
@@ -84,10 +84,10 @@ class Following(Protocol):
         """End the session."""
 
 
-class CatchUp:
+class Follower:
     """Follows the store on behalf of one worker."""
 
-    def __init__(self, member: Following) -> None:
+    def __init__(self, member: FollowingMember) -> None:
         self._member = member
         self._missed = asyncio.Event()
         self._seen = 0  # the version of the last look
@@ -96,7 +96,7 @@ class CatchUp:
         self._report: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled; then say good-bye."""
+        """Follow until cancelled; then leave."""
         wait, clock = AGAIN_SECONDS[0], self._member.clock
         try:
             while True:
@@ -130,14 +130,14 @@ class CatchUp:
             pass
         self._missed.clear()
 
-    def hear(self, change: Change) -> None:
+    def receive(self, change: Change) -> None:
         """A push of the store."""
         try:
             if isinstance(change, Missed):
                 self._missed.set()
             else:
-                self._member.hear(change)
-        except Exception as error:  # nonsense is in it
+                self._member.apply(change)
+        except Exception as error:  # a reply that is not valid
             self._member.lose(error)
 
     # --- joining ---------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class CatchUp:
         """Connect, and learn what is known; false if that fails."""
         member = self._member
         before = member.contact.epoch
-        if not await member.contact.connect(self.hear):
+        if not await member.contact.connect(self.receive):
             return False
         epoch = member.contact.epoch
         assert epoch is not None
@@ -154,7 +154,7 @@ class CatchUp:
             member.forget()
             self._sums = {}
         if before is None or not epoch.same_secret:
-            _tell(epoch)
+            _log_epoch(epoch)
         self._seen = 0
         if not await self._beat(again=True):
             return False
@@ -175,7 +175,7 @@ class CatchUp:
         for _ in range(MAX_LOOKS):
             self._more = False
             look = Look(self._seen, tuple(_some(member.troubled())))
-            if not await self._say([*batch, (look, partial(self._looked, again=again))]):
+            if not await self._send([*batch, (look, partial(self._looked, again=again))]):
                 return False
             if not self._more:
                 break
@@ -184,23 +184,23 @@ class CatchUp:
         return True
 
     def _heartbeat(self) -> Heartbeat:
-        """What this worker says of itself now."""
+        """What this worker reports of itself now."""
         member = self._member
         sums, gauges, recent = member.read_counters()
         changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
         return Heartbeat(member.worker.id, {**member.about, RECENT: recent}, changed, gauges)
 
-    async def _say(self, batch: list[tuple[Command, Heard]]) -> bool:
-        """Say all of it, and hear the replies; false if the store is lost."""
+    async def _send(self, batch: list[tuple[Command, OnReply]]) -> bool:
+        """Send all of it, and pass the replies on; false if the store is lost."""
         contact = self._member.contact
         session = contact.session
         for start in range(0, len(batch), MAX_BATCH):
             part = batch[start : start + MAX_BATCH]
             replies = await contact.execute([command for command, _ in part])
             try:
-                for (_, heard), reply in zip(part, replies or (), strict=replies is not None):
-                    heard(reply)
-            except Exception as error:  # nonsense is in it
+                for (_, on_reply), reply in zip(part, replies or (), strict=replies is not None):
+                    on_reply(reply)
+            except Exception as error:  # a reply that is not valid
                 self._member.lose(error)
             if contact.session is None or contact.session is not session:
                 return False
@@ -215,7 +215,7 @@ class CatchUp:
         self._seen, self._more = looked.version, looked.more
         for change in looked.changes:
             if not self._member.is_overtaken(change, looked.version):
-                self._member.hear(change, again=again)
+                self._member.apply(change, again=again)
 
     def _check(self, key: str) -> None:
         epoch = self._member.contact.epoch
@@ -233,7 +233,7 @@ def _other(before: Epoch, epoch: Epoch) -> bool:
     return (before.key, before.run_id, before.role) != (epoch.key, epoch.run_id, epoch.role)
 
 
-def _tell(epoch: Epoch) -> None:
+def _log_epoch(epoch: Epoch) -> None:
     """Log once what an operator has to mend."""
     if not epoch.same_secret:
         logger.warning("another worker of this store names tenants with another secret: give all the same")

@@ -1,4 +1,4 @@
-"""What layers hear from the other workers of a service. Seconds are counted from when it is heard."""
+"""What layers receive from the other workers of a service. Seconds are counted from when it arrives."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PATIENCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitWord:
+class CircuitUpdate:
     """How a shared circuit is for the whole service.
 
     Attributes:
         state: closed, open, half_open or isolated.
-        renewed: It opened, closed or was isolated since the last word: probes of before decide nothing.
+        renewed: It opened, closed or was isolated since the last update: probes of before decide nothing.
         retry_in: Seconds until the next probe may start; 0 if it is closed or isolated.
         failing, active: The tenants that vote against the target, of how many.
         keeps_votes: The votes of this worker still count: the store was out of reach, or is a new one.
@@ -31,7 +31,7 @@ class CircuitWord:
 
 
 @dataclass(frozen=True, slots=True)
-class GateWord:
+class GateUpdate:
     """A gate that another worker has closed, or opened.
 
     Attributes:

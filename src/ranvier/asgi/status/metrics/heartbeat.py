@@ -1,4 +1,4 @@
-"""What a worker tells the store of itself each second, so that any worker can answer for all."""
+"""What a worker reports with each heartbeat, so that any worker can answer for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ranvier.asgi.status.recent.text import written
 from ranvier.asgi.status.report import Report
 
 
-class Told:
+class HeartbeatCounters:
     """The counters and gauges of one worker: those of its metrics, and its recent numbers; never a tenant."""
 
     def __init__(self, report: Report) -> None:
@@ -22,4 +22,4 @@ class Told:
         overview = Overview() if viewer is None else viewer.latest()
         families = of_worker.families(self._report, overview)
         recent = written(self._report.recents(overview))
-        return of_fleet.told_sums(families), of_fleet.told_gauges(families), recent
+        return of_fleet.heartbeat_sums(families), of_fleet.heartbeat_gauges(families), recent
