@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 
 import pytest
 
 from ranvier import Pipeline, RanvierError
 from ranvier.asgi import status_app
+from ranvier.asgi.status import service as of_service
 from ranvier.layers import Fallback
+from ranvier.store import MemoryStore
 from ranvier.testing import ScriptedProvider
 from support.asgi.serving import serving
 from support.asgi.workers import service, until_true
@@ -117,3 +121,35 @@ async def test_a_pipeline_without_a_store_shows_itself_alone() -> None:
         assert json.loads((await caller.answer())[1])["service"] is None
         caller.ask("/metrics")
         assert b"ranvier_workers" not in (await caller.answer())[1]
+
+
+async def test_an_event_loop_that_stands_still_does_not_stop_the_page_on_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page shows what its own process knows, and that the store was not asked."""
+    monkeypatch.setattr(of_service, "ANSWER_SECONDS", 0.2)
+    pipeline = Pipeline(Fallback(ScriptedProvider("openai", ["hello"])), store=MemoryStore(), listeners=())
+    opened, stands_still, goes_on = (threading.Event() for _ in range(3))
+
+    async def serve() -> None:
+        async with pipeline:
+            opened.set()
+            await asyncio.to_thread(stands_still.wait, 5)
+            goes_on.wait(5)  # blocks this event loop
+
+    app = status_app(pipeline)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        await asyncio.to_thread(opened.wait, 5)
+        async with serving(app) as served, served.caller() as caller:
+            caller.ask("/status.json")
+            assert json.loads((await caller.answer())[1])["service"]["reachable"]
+            stands_still.set()
+            await asyncio.sleep(0.6)  # until what the store has answered is not used again
+            caller.ask("/status.json")
+            assert not json.loads((await caller.answer())[1])["service"]["reachable"]
+    finally:
+        stands_still.set()
+        goes_on.set()
+        await asyncio.to_thread(thread.join)

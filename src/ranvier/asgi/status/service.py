@@ -30,6 +30,9 @@ MAX_WORKERS = 100
 MAX_TROUBLES = 100
 """Circuits, gates and tenants that are listed because they are not well."""
 
+ANSWER_SECONDS = 2.0
+"""If the page is served on another event loop than the pipeline's, it waits so long for that one."""
+
 ID = 8
 """Characters of a worker's id that are shown."""
 
@@ -70,12 +73,16 @@ class Service:
         It is `None` if the store cannot be reached.
         """
         member = self._joining.member
-        if member is None:
+        if member is None or not member.live:
             return None
         reading: Coroutine[Any, Any, Answer | None] = member.read()
         if member.loop is asyncio.get_running_loop():
             return await reading
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(reading, member.loop))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(reading, member.loop))
+        except TimeoutError:
+            return None
 
     async def _recent(self) -> Seen | None:
         """The same with its sums, half a second old, or older where there are hundreds of workers."""
