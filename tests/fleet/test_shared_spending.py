@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from ranvier import Pipeline, SpendLimitExceededError
+from ranvier.fleet.spending.spend_link import StoreSpendLink
 from ranvier.layers import Deadline, Fallback, SpendLimit
 from ranvier.pipeline import Price
 from ranvier.store import MemoryStore, StoreError
 from ranvier.store.commands.spending import SliceView, TakeSlice
-from ranvier.testing import ScriptedProvider, assert_settled
+from ranvier.testing import ScriptedProvider, VirtualTimeLoop, assert_settled
 from support.fleet.shop import BOUND, LEAVING, PROMPT, Shop
 from support.fleet.stores import TroubledStore, hangs, raises, slow
 
@@ -50,6 +51,31 @@ async def test_a_burst_at_one_worker_is_not_held_to_a_slice() -> None:
         shop.takes = 0.5
         outcomes = await asyncio.gather(*(shop.ask(0) for _ in range(120)))
         assert outcomes.count("ok") == 100
+
+
+async def test_what_calls_wait_for_is_not_given_back() -> None:
+    """A heartbeat comes after the grant, and before the calls have woken that asked for it."""
+    async with Shop(MemoryStore(), 1, calls=1) as shop:
+        link = shop.limits[0].fund.link
+        assert isinstance(link, StoreSpendLink)
+        asked = link._asked
+
+        async def asked_before_a_heartbeat(leased: Any, command: TakeSlice) -> None:
+            await asked(leased, command)
+            list(link.beats())
+
+        link._asked = asked_before_a_heartbeat  # type: ignore[method-assign]
+        assert await shop.ask(0) == "ok"
+
+
+async def test_an_event_loop_that_stood_still_has_its_grants() -> None:
+    """They have arrived, and only have not been read."""
+    loop = cast(VirtualTimeLoop, asyncio.get_running_loop())
+    store = TroubledStore()
+    async with Shop(store, calls=20, on_store_loss="reject") as shop:
+        store.trouble = slow(0.01)
+        loop.call_later(0.005, loop.jump, 0.6)
+        assert await asyncio.gather(*(shop.ask(number % 2) for number in range(10))) == ["ok"] * 10
 
 
 async def test_only_the_first_call_waits_for_the_store() -> None:

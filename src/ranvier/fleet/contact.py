@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ranvier.clock import Clock
+from ranvier.fleet.patience import PARTS, Patience
 from ranvier.pipeline.reporting.context import start_task
 from ranvier.store.commands import Change, Command, Reply
 from ranvier.store.commands.circuits import CircuitReply
@@ -31,14 +32,11 @@ T = TypeVar("T")
 ANSWER_SECONDS = 1.0
 """A store that takes longer for one round trip counts as lost."""
 
-PROMPT_SECONDS = 0.25
-"""While an answer takes longer than this, no probe and no spend limit waits for another one."""
+PROMPT_PARTS = PARTS // 4
+"""While an answer takes longer than so many parts of `ANSWER_SECONDS`, nothing waits for another one."""
 
 CONNECT_SECONDS = 3.0
 """The longest time for a connection."""
-
-PARTS = 4
-"""Into so many parts a limit is divided: an event loop that stood still uses up one of them."""
 
 MAX_HANGING = 4
 """Round trips that do not end although they were cancelled. With so many, no further one is begun."""
@@ -78,7 +76,7 @@ class Contact:
         self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._hanging: set[asyncio.Task[Any]] = set()  # those of them that were cancelled
-        self._asked: dict[object, float] = {}  # round trips in flight, and when they began
+        self._asked: dict[Patience, None] = {}  # round trips in flight, in their order
         self._trouble = ""  # what was logged last
         self.is_leaving = False
         self.session: Session | None = None
@@ -87,8 +85,8 @@ class Contact:
     @property
     def prompt(self) -> bool:
         """True if the store can be reached, and answers without delay."""
-        oldest = next(iter(self._asked.values()), None)
-        return self.session is not None and (oldest is None or self._clock() - oldest < PROMPT_SECONDS)
+        oldest = next(iter(self._asked), None)
+        return self.session is not None and (oldest is None or oldest.parts_left > PARTS - PROMPT_PARTS)
 
     # --- round trips -----------------------------------------------------------------------------
 
@@ -118,21 +116,23 @@ class Contact:
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
         """Carry out a batch; `None` if the store is lost."""
-        session, turn = self.session, object()
+        session, patience = self.session, Patience(ANSWER_SECONDS)
         if session is None:
             return None
-        self._asked[turn] = self._clock()
+        self._asked[patience] = None
         try:
-            replies = await self._within(ANSWER_SECONDS, _answered(session, commands))
+            replies = await self._within(ANSWER_SECONDS, _answered(session, commands), patience)
         except Exception as error:
             if self.session is session:
                 self.lose(error)
             return None
         finally:
-            self._asked.pop(turn, None)
+            del self._asked[patience]
         return replies
 
-    async def _within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    async def _within(
+        self, seconds: float, work: Coroutine[Any, Any, T], patience: Patience | None = None
+    ) -> T:
         """The result of `work`, which is cancelled if it takes longer.
 
         If the caller is cancelled it goes on, for as long: a round trip that is cut off ends its session.
@@ -146,10 +146,7 @@ class Contact:
         result: list[T] = []
         task = self._begin(_into(result, work))
         try:
-            for _ in range(PARTS):
-                await asyncio.wait({task}, timeout=seconds / PARTS)
-                if task.done():
-                    break
+            await (patience or Patience(seconds)).wait(task)
         except asyncio.CancelledError:
             self._loop.call_later(seconds, self._cut_off, task)
             raise

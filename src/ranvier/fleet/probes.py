@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ranvier.fleet.patience import Patience
 from ranvier.store.commands.circuits import Beat, CircuitReply, Probe, Release
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Asking:
         member = self._link.member
         task = member.background(self._ask())
         try:
-            await asyncio.wait({task}, timeout=seconds)
+            await Patience(seconds).wait(task)
         finally:  # also if the caller is cancelled
             self._awaited = False
             reply = self._reply

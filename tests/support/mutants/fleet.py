@@ -107,8 +107,8 @@ MUTANTS = [
         f"{TRIPS}::test_a_reader_that_vanishes_does_not_lose_the_store",
     ),
     mutant(
-        "F12", "an event loop that stood still has lost the store", CONTACT,
-        "PARTS = 4",
+        "F12", "an event loop that stood still has lost the store", "fleet/patience.py",
+        "PARTS = 8",
         "PARTS = 1",
         f"{TRIPS}::test_an_event_loop_that_stood_still_has_not_lost_the_store",
     ),

@@ -80,4 +80,16 @@ MUTANTS = [
         "        least = 0",
         f"{SHARED}::test_a_burst_at_one_worker_is_not_held_to_a_slice",
     ),
+    mutant(
+        "SL11", "a heartbeat gives back what calls wait for", LINK,
+        "leased.asking is not None or leased.tenant in self._needs",
+        "leased.asking is not None",
+        f"{SHARED}::test_what_calls_wait_for_is_not_given_back",
+    ),
+    mutant(
+        "SL12", "a worker that stood still counts the store as lost", "fleet/patience.py",
+        "PARTS = 8",
+        "PARTS = 1",
+        f"{SHARED}::test_an_event_loop_that_stood_still_has_its_grants",
+    ),
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from ranvier.fleet.outbox import OnReply
+from ranvier.fleet.patience import Patience
 from ranvier.fleet.port import MemberPort
 from ranvier.fleet.spending.leased import Leased, Slices
 from ranvier.fleet.validation import check_change
@@ -116,13 +117,13 @@ class StoreSpendLink(SpendLink):
         """Ask the store for `amount`; false if it has not answered in `seconds`."""
         self._needs[tenant] += amount
         try:
-            return await self._ask_again(tenant, amount, limit, self._member.clock() + seconds)
+            return await self._ask_again(tenant, amount, limit, Patience(seconds))
         finally:  # also if the caller is cancelled
             self._needs[tenant] -= amount
             if not self._needs[tenant]:
                 del self._needs[tenant]
 
-    async def _ask_again(self, tenant: str, amount: int, limit: int, until: float) -> bool:
+    async def _ask_again(self, tenant: str, amount: int, limit: int, patience: Patience) -> bool:
         joined = self._member.next_number()  # later questions know of this call
         answered = False
         for _ in range(ROUND_TRIPS):
@@ -131,8 +132,7 @@ class StoreSpendLink(SpendLink):
             leased = self._of(tenant)
             leased.limit = limit
             task = leased.asking or self._ask(leased, limit // SLICES)
-            await asyncio.wait({task}, timeout=max(until - self._member.clock(), 0.0))
-            if not task.done():
+            if not await patience.wait(task):
                 return False
             answered = self._of(tenant).answered > joined
             if self.left(tenant) >= amount or (answered and self.expected(tenant, limit) < amount):
@@ -244,7 +244,8 @@ class StoreSpendLink(SpendLink):
             yield from self._returned(leased)
 
     def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, OnReply]]:
-        if leased.left >= self._unit and leased.asking is None:
+        awaited = leased.asking is not None or leased.tenant in self._needs  # by calls still asleep
+        if leased.left >= self._unit and not awaited:
             returned = self._report(leased, 0)
             leased.held = leased.spent  # none of it may be spent any more
             yield returned
