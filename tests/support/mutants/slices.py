@@ -40,8 +40,8 @@ MUTANTS = [
     ),
     mutant(
         "SL4", "what was granted after the caller had gone is kept", LINK,
-        "        if leased.left:\n            leased.use(now)\n",
-        "",
+        "        if leased.left >= self._unit or leased.unsure:",
+        "        if False:",
         f"{SHARED}::test_a_call_cancelled_at_any_moment_holds_nothing",
     ),
     mutant(
@@ -79,5 +79,11 @@ MUTANTS = [
         "        least = self._needs[leased.tenant]",
         "        least = 0",
         f"{SHARED}::test_a_burst_at_one_worker_is_not_held_to_a_slice",
+    ),
+    mutant(
+        "SL11", "what a question is granted when its worker ends is lost", LINK,
+        "            if leased.unsure or leased.spent != leased.held:",
+        "            if leased.left:",
+        "tests/fleet/test_spending_given_back.py",
     ),
 ]  # fmt: skip
