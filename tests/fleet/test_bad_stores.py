@@ -292,3 +292,15 @@ async def test_a_store_lost_while_a_worker_joins_is_joined_again() -> None:
         store.trouble = None
         await asyncio.sleep(5)
         assert all(member.governs for member in service.members())
+
+
+@pytest.mark.parametrize("lost", [raises(StoreError("down")), slow(1.5)])
+async def test_a_session_that_is_lost_while_the_pipeline_closes_is_ended(lost: Any) -> None:
+    """The last words of a worker cannot be sent; its connection is closed nevertheless."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        store.trouble = lost
+        await service.workers[0].aclose()
+        store.trouble = None
+        await asyncio.sleep(2)
+        assert repr(store.memory) == "MemoryStore(1 workers)"

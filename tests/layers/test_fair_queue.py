@@ -56,6 +56,11 @@ class FairQueueMachine(RuleBasedStateMachine):
                 self.enqueue(call)
             self.step()
 
+    @rule()
+    def set_the_same_rules(self) -> None:
+        self.queue.cap(self.per_tenant, self.now)
+        self.step()
+
     def enqueue(self, call: Asked) -> None:
         self.entries[call.who], removed = self.queue.wait(
             call.who,
@@ -199,6 +204,25 @@ def test_an_idle_tenant_saves_up_nothing() -> None:
         order.append(entry.who)
     assert order.count("idle") == 10
     assert all(one != other for one, other in pairwise(order))
+
+
+def test_new_settings_leave_idle_tenants_that_are_ahead_alone() -> None:
+    """They are in another ranking than those that wait, and are forgotten when nobody waits any more."""
+    queue: FairQueue[str] = FairQueue(1)
+    place = queue.try_pass("first", "quiet")
+    assert place is not None
+    entries = {name: queue.wait(name, name, 0.0, cost=100.0)[0] for name in ("served", "one", "two")}
+    queue.leave(place, 0.0)
+    assert [each.who for each in queue.advance(0.0)] == ["served"]
+    queue.leave(entries["served"], 0.0, 100.0)
+    before = queue.ahead_of("new", 1.0)
+    for _ in range(3):
+        queue.cap(None, 0.0)
+        assert queue.ahead_of("new", 1.0) == before == 2
+    for name in ("one", "two"):
+        assert [each.who for each in queue.advance(0.0)] == [name]
+        queue.leave(entries[name], 0.0, 100.0)
+    assert list(queue) == []
 
 
 def test_what_was_charged_for_a_passed_call_is_not_returned() -> None:

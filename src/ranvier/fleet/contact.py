@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from ranvier.clock import Clock
@@ -75,6 +76,7 @@ class Contact:
         self._lost = lost  # called when the store is lost
         self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
         self._in_flight: set[asyncio.Task[Any]] = set()
+        self._closing: set[asyncio.Task[Any]] = set()  # those of them that end lost sessions
         self._hanging: set[asyncio.Task[Any]] = set()  # those of them that were cancelled
         self._asked: dict[Patience, None] = {}  # round trips in flight, in their order
         self._trouble = ""  # what was logged last
@@ -94,7 +96,7 @@ class Contact:
         """Start a session; false if that fails. `receive` gets each change of that session."""
         turn = self._turn = object()
         try:
-            await self._within(CONNECT_SECONDS, self._connect(receive, turn))
+            await self._within(CONNECT_SECONDS, partial(self._connect, receive, turn))
         except Exception as error:
             self.lose(error)
             return False
@@ -121,7 +123,7 @@ class Contact:
             return None
         self._asked[patience] = None
         try:
-            replies = await self._within(ANSWER_SECONDS, _answered(session, commands), patience)
+            replies = await self._within(ANSWER_SECONDS, partial(_answered, session, commands), patience)
         except Exception as error:
             if self.session is session:
                 self.lose(error)
@@ -131,9 +133,9 @@ class Contact:
         return replies
 
     async def _within(
-        self, seconds: float, work: Coroutine[Any, Any, T], patience: Patience | None = None
+        self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]], patience: Patience | None = None
     ) -> T:
-        """The result of `work`, which is cancelled if it takes longer.
+        """The result of `work()`, which is cancelled if it takes longer.
 
         If the caller is cancelled it goes on, for as long: a round trip that is cut off ends its session.
 
@@ -141,7 +143,6 @@ class Contact:
             StoreError: it takes longer, or too many have not ended although they were cancelled.
         """
         if len(self._hanging) >= MAX_HANGING:
-            work.close()
             raise StoreError(f"{MAX_HANGING} round trips have not ended")
         result: list[T] = []
         task = self._begin(_into(result, work))
@@ -167,6 +168,7 @@ class Contact:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
+        self._closing.discard(task)
         self._hanging.discard(task)
         if not task.cancelled():
             task.exception()
@@ -186,7 +188,9 @@ class Contact:
             return
         self._lost()
         if len(self._hanging) < MAX_HANGING:
-            self._loop.call_later(ANSWER_SECONDS, self._cut_off, self._begin(_close(session)))
+            task = self._begin(_close(session))
+            self._closing.add(task)
+            self._loop.call_later(ANSWER_SECONDS, self._cut_off, task)
 
     def found(self) -> None:
         """The store does what it should, from now on."""
@@ -206,8 +210,8 @@ class Contact:
         session, self.session, self._turn = self.session, None, None
         if session is not None:
             with contextlib.suppress(StoreError):
-                await self._within(ANSWER_SECONDS, _close(session))
-        for task in self._in_flight:
+                await self._within(ANSWER_SECONDS, partial(_close, session))
+        for task in self._in_flight - self._closing:  # those end sessions, which the store would keep
             task.cancel()
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=ANSWER_SECONDS)
@@ -221,8 +225,9 @@ async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply
     return replies
 
 
-async def _into(result: list[T], work: Coroutine[Any, Any, T]) -> None:
-    result.append(await work)
+async def _into(result: list[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    """A coroutine that is made here is awaited, also if the task is cancelled before it begins."""
+    result.append(await work())
 
 
 async def _close(session: Session) -> None:

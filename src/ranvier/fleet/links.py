@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import chain
 from typing import cast
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from ranvier.facts.circuit import CLOSED
 from ranvier.fleet.circuit_link import StoreLink
@@ -20,6 +20,7 @@ from ranvier.pipeline.sharing.fleet import (
     Ballot,
     CircuitLink,
     CircuitsListener,
+    FleetUser,
     GateLinks,
     GatesListener,
     Linked,
@@ -50,9 +51,14 @@ class Links:
         self._circuits: WeakKeyDictionary[CircuitsListener, None] = WeakKeyDictionary()
         self._tenants: WeakKeyDictionary[StoreTenantLinks, None] = WeakKeyDictionary()
         self._gates: WeakKeyDictionary[StoreGateLinks, None] = WeakKeyDictionary()
+        self._users: WeakSet[FleetUser] = WeakSet()
         self._spending: WeakValueDictionary[str, StoreSpendLink] = WeakValueDictionary()
 
     # --- for layers ------------------------------------------------------------------------------
+
+    def tell_end(self, user: FleetUser) -> None:
+        """Notify `user` when the pipeline closes."""
+        self._users.add(user)
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """The link of a shared circuit; that of another circuit of the same name ends."""
@@ -160,7 +166,7 @@ class Links:
             link.reports.again()
         self.outbox.wake()
 
-    # --- losing the store ------------------------------------------------------------------------
+    # --- losing the store, and ending ------------------------------------------------------------
 
     def store_lost(self) -> None:
         """The store cannot be reached."""
@@ -178,3 +184,8 @@ class Links:
             gates.forget()
         for limit in list(self._spending.values()):
             limit.forget()
+
+    def ended(self) -> None:
+        """The pipeline is closed: other fleets may go on with its layers."""
+        for user in list(self._users):
+            user.fleet_ended()

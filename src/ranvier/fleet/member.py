@@ -102,6 +102,7 @@ class Member(Links, Fleet):
             self._closed = True
             self._lost()
             self.divide(1)
+            self.ended()
 
     @property
     def live(self) -> bool:

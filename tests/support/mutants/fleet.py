@@ -136,4 +136,16 @@ MUTANTS = [
         "                if joined:",
         f"{TRIPS}::test_sessions_that_do_not_last_are_asked_for_less_and_less",
     ),
+    mutant(
+        "F17", "layers of two pipelines leave the service with the first", MEMBER,
+        "            self.ended()\n",
+        "",
+        "tests/fleet/test_layers_of_two_pipelines.py::test_votes_are_still_counted_together",
+    ),
+    mutant(
+        "F18", "a session that is lost while the pipeline closes stays open", CONTACT,
+        "            self._closing.add(task)\n",
+        "",
+        f"{BAD}::test_a_session_that_is_lost_while_the_pipeline_closes_is_ended",
+    ),
 ]  # fmt: skip  # because: a row is read as a sentence, then what stands there, then what is put there

@@ -151,4 +151,12 @@ MUTANTS = [
         f"{ORDERED}::test_calls_that_are_admitted_without_a_free_place_keep_their_order",
         f"{FAIR}::TestFairQueue",
     ),
+    mutant(
+        "B11",
+        "new settings take idle tenants out of the wrong ranking",
+        "pipeline/queueing/fair_queue.py",
+        "            if tenant.waiting or tenant.in_flight:  #",
+        "            if True:  #",
+        f"{FAIR}::test_new_settings_leave_idle_tenants_that_are_ahead_alone",
+    ),
 ]

@@ -40,8 +40,8 @@ MUTANTS = [
     ),
     mutant(
         "SL4", "what was granted after the caller had gone is kept", LINK,
-        "        if leased.left:\n            leased.use(now)\n",
-        "",
+        "        if leased.left >= self._unit or leased.unsure:",
+        "        if False:",
         f"{SHARED}::test_a_call_cancelled_at_any_moment_holds_nothing",
     ),
     mutant(
@@ -82,8 +82,8 @@ MUTANTS = [
     ),
     mutant(
         "SL11", "a heartbeat gives back what calls wait for", LINK,
-        "leased.asking is not None or leased.tenant in self._needs",
-        "leased.asking is not None",
+        "each.asking is None and each.tenant not in self._needs",
+        "each.asking is None",
         f"{SHARED}::test_what_calls_wait_for_is_not_given_back",
     ),
     mutant(
@@ -91,5 +91,11 @@ MUTANTS = [
         "PARTS = 8",
         "PARTS = 1",
         f"{SHARED}::test_an_event_loop_that_stood_still_has_its_grants",
+    ),
+    mutant(
+        "SL13", "what a question is granted when its worker ends is lost", LINK,
+        "            if leased.unsure or leased.spent != leased.held:",
+        "            if leased.left:",
+        "tests/fleet/test_spending_given_back.py",
     ),
 ]  # fmt: skip

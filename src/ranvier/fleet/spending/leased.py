@@ -21,13 +21,15 @@ class Leased(Slice):
         limit: The limit of the tenant, as of its last call.
         answered: The number of the last command that was answered; 0 if none was.
         answered_at: When that was, on the worker's clock.
-        used_at: When something was spent or granted last.
+        used_at: When something was spent, asked for or granted last.
         asking: The round trip that asks for more, while there is one.
+        unsure: The answer to the last question has not come: the store may have granted more than is known.
     """
 
     # fmt: off
     __slots__ = (
-        "_active", "answered", "answered_at", "asking", "held", "limit", "rest", "spent", "tenant", "used_at",
+        "_active", "answered", "answered_at", "asking", "held", "limit", "rest", "spent", "tenant", "unsure",
+        "used_at",
     )
     # fmt: on
 
@@ -36,6 +38,7 @@ class Leased(Slice):
         self.held = self.spent = self.rest = self.limit = self.answered = 0
         self.answered_at = self.used_at = -inf
         self.asking: asyncio.Task[None] | None = None
+        self.unsure = False
 
     @property
     def left(self) -> int:
@@ -43,7 +46,7 @@ class Leased(Slice):
         return max(self.held - self.spent, 0)
 
     def use(self, now: float) -> None:
-        """Something was spent or granted: what is left is given back some time later."""
+        """Something was spent, asked for or granted: what is left is given back some time later."""
         self.used_at = now
         self._active[self.tenant] = self
         self._active.move_to_end(self.tenant)

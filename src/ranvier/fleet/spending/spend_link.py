@@ -53,8 +53,7 @@ class StoreSpendLink(SpendLink):
         self, member: MemberPort, name: str, length: int, unit: int, window: tuple[int, float]
     ) -> None:
         self._member, self._name, self._length, self._unit = member, name, length, unit
-        self._window, ends_in = window
-        self._ends = member.clock() + ends_in
+        self._window, self._ends = window[0], member.clock() + window[1]
         self._slices = Slices()
         self._needs: Counter[str] = Counter()  # what waiting calls need, by tenant
 
@@ -125,7 +124,6 @@ class StoreSpendLink(SpendLink):
 
     async def _ask_again(self, tenant: str, amount: int, limit: int, patience: Patience) -> bool:
         joined = self._member.next_number()  # later questions know of this call
-        answered = False
         for _ in range(ROUND_TRIPS):
             if not self.governs:
                 return False
@@ -143,6 +141,8 @@ class StoreSpendLink(SpendLink):
         least = self._needs[leased.tenant]
         command = self._command(leased, least, max(usual, least))
         task = leased.asking = self._member.background(self._asked(leased, command))
+        leased.unsure = True
+        leased.use(self._member.clock())
         return task
 
     async def _asked(self, leased: Leased, command: TakeSlice) -> None:
@@ -184,9 +184,9 @@ class StoreSpendLink(SpendLink):
         """
         check_change(view)  # that it is a valid `SliceView`
         self._turn()
+        if view.window == command.window != self._window:
+            return  # it is late: that window is over here
         if view.window != self._window:
-            if view.window == command.window:
-                return  # it is late: that window is over here
             self._begin(view.window)
         now = self._member.clock()
         self._ends = now + min(view.ends_in, self._length) / 1000
@@ -194,6 +194,7 @@ class StoreSpendLink(SpendLink):
         forgotten = view.window == command.window and not command.anew and not leased.answered
         if forgotten or command.number <= leased.answered:
             return
+        leased.unsure = False
         leased.answered, leased.answered_at, leased.limit = command.number, now, command.cap * self._unit
         leased.held, leased.rest = view.held * self._unit, view.left * self._unit
         if leased.left:
@@ -226,29 +227,29 @@ class StoreSpendLink(SpendLink):
     def beats(self) -> Iterator[tuple[TakeSlice, OnReply]]:
         """What the store does not know, and what is given back."""
         self._turn()
-        for leased in list(islice(self._slices.unreported.values(), AT_ONCE)):
-            if leased.asking is None:
-                yield self._report(leased, leased.left)  # the store may have lost what is left, too
+        unreported = islice(self._slices.unreported.values(), AT_ONCE)
+        for leased in [each for each in unreported if each.asking is None]:
+            yield self._report(leased, leased.left)  # the store may have lost what is left, too
         idle = self._member.clock() - IDLE_SECONDS
         for leased in list(islice(self._slices.active.values(), AT_ONCE)):
             if leased.used_at > idle:
                 break
             del self._slices.active[leased.tenant]
             yield from self._returned(leased)
-        for leased in list(islice(self._slices.scarce.values(), AT_ONCE)):
+        scarce = islice(self._slices.scarce.values(), AT_ONCE)
+        for leased in [each for each in scarce if each.asking is None and each.tenant not in self._needs]:
             yield from self._returned(leased)
 
     def give_back(self) -> Iterator[tuple[TakeSlice, OnReply]]:
-        """What is held when the pipeline closes; of many, those that were used last."""
+        """What is held or not yet known when the pipeline closes; of many, those that were used last."""
         for leased in list(islice(reversed(self._slices.active.values()), AT_ONCE)):
-            yield from self._returned(leased)
+            if leased.unsure or leased.spent != leased.held:
+                yield self._report(leased, 0)
 
     def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, OnReply]]:
-        awaited = leased.asking is not None or leased.tenant in self._needs  # by calls still asleep
-        if leased.left >= self._unit and not awaited:
-            returned = self._report(leased, 0)
+        if leased.left >= self._unit or leased.unsure:
             leased.held = leased.spent  # none of it may be spent any more
-            yield returned
+            yield self._report(leased, 0)
 
     def _report(self, leased: Leased, more: int) -> tuple[TakeSlice, OnReply]:
         command = self._command(leased, more, more)

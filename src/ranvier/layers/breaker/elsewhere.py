@@ -12,8 +12,9 @@ from ranvier import clock
 from ranvier.facts.circuit import CLOSED, OPEN, CircuitState
 from ranvier.layers.breaker.announcements import emit_change, emit_to_all
 from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
-from ranvier.pipeline.sharing.fleet import Fleet, TenantLinks, TenantsListener
-from ranvier.pipeline.sharing.single_worker import NO_TENANT_LINKS, SINGLE_WORKER
+from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsListener
+from ranvier.pipeline.sharing.fleets import Fleets
+from ranvier.pipeline.sharing.single_worker import NO_TENANT_LINKS
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.circuit import Circuit
@@ -32,17 +33,17 @@ class TenantsElsewhere(TenantsListener):
 
     def __init__(self, circuits: Circuits) -> None:
         self._circuits = circuits
-        self._fleet: Fleet = SINGLE_WORKER
+        self._fleets = Fleets(self._join)
         self.links: TenantLinks = NO_TENANT_LINKS
         self.successes: RecentSuccesses | None = None
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: its circuits are those of its fleet, unless they are of another one still."""
-        if self._fleet.live or pipeline.fleet is self._fleet:
-            return
-        self._fleet = pipeline.fleet
-        self.links = self._fleet.follow_tenants(self)
-        self.successes = RecentSuccesses() if self._fleet.live and self._circuits.shared is None else None
+        """A pipeline opens: the circuits are those of its fleet, unless they are of another one still."""
+        self._fleets.opened(pipeline)
+
+    def _join(self, pipeline: Runtime) -> None:
+        self.links = pipeline.fleet.follow_tenants(self)
+        self.successes = RecentSuccesses() if pipeline.fleet.live and self._circuits.shared is None else None
 
     # --- sending ---------------------------------------------------------------------------------
 
@@ -57,7 +58,7 @@ class TenantsElsewhere(TenantsListener):
 
     def failed(self, key: Hashable, call: Call) -> None:
         """The first failure: whether it is open elsewhere counts, unless the tenant was served just now."""
-        if not self._fleet.live:
+        if not self._fleets.current.live:
             return
         now, shared = call.pipeline.clock(), self._circuits.shared
         if self.successes is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 from ranvier.layers.spend_limit.ledger import Ledger, Reserved
 from ranvier.layers.spend_limit.rates import UNIT
 from ranvier.pipeline.sharing.fleet import Slice, SpendLink
+from ranvier.pipeline.sharing.fleets import Fleets
 from ranvier.pipeline.sharing.single_worker import NO_SPEND_LINK
 
 if TYPE_CHECKING:
@@ -53,13 +55,19 @@ class Fund:
         self.ledger = ledger
         self.goes_on = goes_on
         self.link: SpendLink = NO_SPEND_LINK
+        self._fleets = Fleets(self._join)
+        self._names: WeakKeyDictionary[Runtime, tuple[str, int, float]] = WeakKeyDictionary()
 
     def follow(self, pipeline: Runtime, name: str, *, in_money: bool, now: float) -> None:
         """A pipeline opens: the limit is shared by its fleet, unless it is by another one still."""
-        if not self.link.live:
-            window = self.ledger.window(now), self.ledger.ends_in(now)
-            unit = STORE_UNIT if in_money else 1
-            self.link = pipeline.fleet.follow_spending(name, self.ledger.seconds, unit, window)
+        self._names[pipeline] = name, STORE_UNIT if in_money else 1, now - pipeline.clock()
+        self._fleets.opened(pipeline)
+
+    def _join(self, pipeline: Runtime) -> None:
+        name, unit, offset = self._names[pipeline]
+        now = pipeline.clock() + offset
+        window = self.ledger.window(now), self.ledger.ends_in(now)
+        self.link = pipeline.fleet.follow_spending(name, self.ledger.seconds, unit, window)
 
     # --- reading ---------------------------------------------------------------------------------
 

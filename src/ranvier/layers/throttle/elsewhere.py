@@ -10,6 +10,7 @@ from ranvier.layers.throttle.gate import Reason
 from ranvier.layers.throttle.keys import Key, keys_of
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.sharing.fleet import GateLinks, GatesListener
+from ranvier.pipeline.sharing.fleets import Fleets
 from ranvier.pipeline.sharing.single_worker import NO_GATE_LINKS
 from ranvier.pipeline.sharing.updates import GateUpdate
 
@@ -34,18 +35,21 @@ class GatesElsewhere(GatesListener):
 
     def __init__(self, gates: Gates) -> None:
         self._gates = gates
+        self._fleets = Fleets(self._join)
         self._links: GateLinks = NO_GATE_LINKS
         self._names: OrderedDict[Key, str] = OrderedDict()
         self._keys: dict[str, Key] = {}
         self.unseen: OrderedDict[str, tuple[Reason, float]] = OrderedDict()
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: its gates are those of its fleet, unless they are of another one still."""
-        if not self._links.live:
-            self._names.clear()
-            self._keys.clear()
-            self.unseen.clear()
-            self._links = pipeline.fleet.follow_gates(self)
+        """A pipeline opens: the gates are those of its fleet, unless they are of another one still."""
+        self._fleets.opened(pipeline)
+
+    def _join(self, pipeline: Runtime) -> None:
+        self._names.clear()
+        self._keys.clear()
+        self.unseen.clear()
+        self._links = pipeline.fleet.follow_gates(self)
 
     # --- for the throttle ------------------------------------------------------------------------
 

@@ -166,7 +166,8 @@ class FairQueue(Generic[Who]):
         """Change how many calls of one tenant have a place."""
         self.per_tenant = per_tenant
         for tenant in self._tenants.values():
-            self._refresh(tenant, now)
+            if tenant.waiting or tenant.in_flight:  # the others are in the ranking of those that are ahead
+                self._refresh(tenant, now)
 
     def advance(self, now: float) -> list[Entry[Who]]:
         """The waiting calls that have a place from now on, in order."""

@@ -219,6 +219,13 @@ class SpendLink(Protocol):
         """Seconds until the window ends, by the clock of the store."""
 
 
+class FleetUser(Protocol):
+    """What uses a fleet, and may go on in another one."""
+
+    def fleet_ended(self) -> None:
+        """The pipeline of the fleet has closed."""
+
+
 class Fleet(Protocol):
     """The workers of a service, this one included."""
 
@@ -228,6 +235,9 @@ class Fleet(Protocol):
 
     workers: int
     """How many live, as far as known; at least 1."""
+
+    def tell_end(self, user: FleetUser) -> None:
+        """Notify `user` when the pipeline closes."""
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """The link of a shared circuit, whose votes are `ballot`."""

@@ -9,6 +9,7 @@ from ranvier.pipeline.sharing.fleet import (
     CircuitLink,
     CircuitsListener,
     Fleet,
+    FleetUser,
     GateLinks,
     GatesListener,
     Linked,
@@ -129,6 +130,9 @@ class SingleWorker(Fleet):
 
     live = False
     workers = 1
+
+    def tell_end(self, user: FleetUser) -> None:
+        """Nothing is shared, so that nothing ends."""
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """A link that does nothing."""

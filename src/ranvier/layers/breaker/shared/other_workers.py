@@ -8,8 +8,8 @@ from ranvier import clock
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import rejection
-from ranvier.pipeline.sharing.fleet import CircuitsListener, Fleet, SharedKey
-from ranvier.pipeline.sharing.single_worker import SINGLE_WORKER
+from ranvier.pipeline.sharing.fleet import CircuitsListener, SharedKey
+from ranvier.pipeline.sharing.fleets import Fleets
 from ranvier.pipeline.sharing.updates import PATIENCE, CircuitUpdate
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ class OtherWorkers(CircuitsListener):
 
     def __init__(self, registry: SharedCircuitRegistry) -> None:
         self._registry = registry
-        self._fleet: Fleet = SINGLE_WORKER
+        self._fleets = Fleets(self._join_all)
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: its circuits are those of its fleet, unless they are of another one still."""
-        if self._fleet.live or pipeline.fleet is self._fleet:
-            return
-        self._fleet = pipeline.fleet
+        """A pipeline opens: the circuits are those of its fleet, unless they are of another one still."""
+        self._fleets.opened(pipeline)
+
+    def _join_all(self, pipeline: Runtime) -> None:
         for circuit in self._registry.circuits():
             self.join(circuit)
-        self._fleet.follow_circuits(self)
+        pipeline.fleet.follow_circuits(self)
 
     def join(self, circuit: FollowedCircuit) -> None:
         """Share `circuit` with the other workers, if there are any."""
-        circuit.join(self._fleet, self)
+        circuit.join(self._fleets.current, self)
 
     def know(self, key: SharedKey) -> None:
         """Make the circuit at `key`, if there is none: it is not closed for the service."""

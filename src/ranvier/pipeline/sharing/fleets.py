@@ -1,0 +1,52 @@
+"""The fleets of the open pipelines that use one layer, of which it belongs to one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ranvier.pipeline.sharing.fleet import Fleet, FleetUser
+from ranvier.pipeline.sharing.single_worker import SINGLE_WORKER
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.runtime import Runtime
+
+
+class Fleets(FleetUser):
+    """Keeps one layer in a fleet as long as a pipeline that uses it is open.
+
+    Args:
+        join: Called with the pipeline to whose fleet the layer belongs from now on.
+
+    Attributes:
+        current: The fleet to which it belongs.
+    """
+
+    def __init__(self, join: Callable[[Runtime], None]) -> None:
+        self._join = join
+        self._pipelines: WeakKeyDictionary[Runtime, None] = WeakKeyDictionary()
+        self.current: Fleet = SINGLE_WORKER
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: the layer belongs to its fleet, unless it is of another one still."""
+        self._pipelines[pipeline] = None
+        if not self.current.live and pipeline.fleet is not self.current:
+            self.current = pipeline.fleet
+            self._join(pipeline)
+            self.current.tell_end(self)
+
+    def fleet_ended(self) -> None:
+        """The pipeline of the fleet has closed: go on in that of another one, on its event loop."""
+        for pipeline in reversed(list(self._pipelines)):
+            if pipeline.fleet.live:
+                with contextlib.suppress(RuntimeError):  # its loop was closed just now
+                    pipeline.loop.call_soon_threadsafe(self._go_on, pipeline)
+                    return
+
+    def _go_on(self, pipeline: Runtime) -> None:
+        if pipeline.fleet.live:
+            self.opened(pipeline)
+        elif not self.current.live:
+            self.fleet_ended()
