@@ -88,7 +88,7 @@ def read(body: Mapping[str, Any] | str) -> ErrorBody:
 
 def says_error(body: Mapping[str, Any]) -> bool:
     """True for a body that calls itself an error, nested or at the top level, whatever the HTTP status is."""
-    if is_told(body.get("error")) or not _NAMES_OF_ERRORS.isdisjoint((body.get("type"), body.get("object"))):
+    if is_told(body.get("error")) or body.get("type") in _ERROR or body.get("object") in _ERROR:
         return True
     if body.get("success") is False or body.get("errors") or body.get("__type"):  # GLM, Cloudflare, AWS
         return True
@@ -103,7 +103,7 @@ def is_told(error: object) -> bool:
     return any(error.values()) if isinstance(error, Mapping) else bool(error)
 
 
-_NAMES_OF_ERRORS: Final = frozenset(("error", "response.error"))
+_ERROR: Final = ("error", "response.error")
 
 _ALONE: Final = frozenset(("detail", "message", "request_id", "requestId"))
 """The fields of a body that holds only words: FastAPI's, or those of a gateway."""
