@@ -17,16 +17,12 @@ def whole_characters(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return joined_bytes(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _BYTES.sub(_character, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
-def joined_bytes(text: str) -> str:
-    """`text` with the bytes of a whole character, as `surrogateescape` has them, as that character."""
-    return text if text.isascii() else _BYTES.sub(_character, text)
-
-
 _BYTES: Final = re.compile(r"(?<![\ud800-\udbff])[\udcc2-\udcf4][\udc80-\udcbf]{1,3}")
+"""What may be the bytes of one character, as `surrogateescape` has them."""
 
 
 def _character(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ranvier.messages.characters import joined_bytes, mended, whole_characters
+from ranvier.messages.characters import mended, whole_characters
 from ranvier.messages.collector import Step
 from ranvier.messages.native import Native
 from ranvier.messages.response import StreamEvent, ToolCallDelta
@@ -65,7 +65,7 @@ class Halves:
     def _text(self, key: str | int, text: str, last: bool) -> str:
         if not text:
             return text
-        text = joined_bytes(self._held.pop(key, "") + text)
+        text = self._held.pop(key, "") + text
         if not last and (begun := _BEGUN.search(text)) is not None:
             self._held[key] = begun[0]
             text = text[: begun.start()]
