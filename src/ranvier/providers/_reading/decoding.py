@@ -19,7 +19,7 @@ MAX_PIECE: Final = 64 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
 _PLAIN = frozenset(("", "identity", "none", "binary", "8bit", "utf-8", "utf8", "aws-chunked"))
-"""No encoding, and what servers put in the header that is none."""
+"""No encoding, and what servers write there though it names no encoding."""
 
 
 _TEXT = (b"{", b"[", b"d", b"e", b":", b"<")
