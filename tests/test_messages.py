@@ -124,7 +124,7 @@ def test_a_tool_needs_a_name_and_a_schema(tool: dict[str, Any]) -> None:
         ("  \n", {}, None),
         ('{"at": "i', {}, '{"at": "i'),
         ("[1]", {}, "[1]"),
-        ("null", {}, "null"),
+        ("null", {}, None),
         ("7", {}, "7"),
         ("[" * 100_000, {}, "[" * 100_000),
     ],

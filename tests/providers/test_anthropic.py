@@ -293,7 +293,8 @@ async def test_a_refusal_without_an_answer_is_a_content_filter_error(ask: Any, s
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"content": None}, {"content": "x"}, {"content": [7]}, {"content": [{"type": "text", "text": 7}]},
+    [{}, {"content": None}, {"content": {"text": "x"}}, {"content": [7]},
+     {"content": [{"type": "text", "text": 7}]},
      {"content": [{"type": "tool_use", "name": "f", "input": "x"}]},
      {"content": [], "stop_reason": 7}, {"choices": [{"message": {"content": "x"}}]}],
 )  # fmt: skip

@@ -151,11 +151,23 @@ async def test_a_body_that_is_not_what_its_headers_say_is_no_answer(loopback: An
     """Bytes that claim to be compressed and are not are an invalid response."""
 
     async def script(visit: Any) -> None:
-        await visit.answer(ANSWER, "content-encoding: gzip")
+        await visit.answer("no gzip at all", "content-encoding: gzip")
 
     async with loopback(script) as server, over(OpenAI, server) as asked:
         with pytest.raises(InvalidResponseError):
             await asked.complete()
+
+
+async def test_an_answer_that_a_proxy_has_decompressed_is_read(loopback: Any, over: Any) -> None:
+    """Some leave the header; JSON and events show that they are not compressed."""
+
+    async def script(visit: Any) -> None:
+        whole = '"stream":true' not in visit.body
+        await visit.answer(ANSWER.encode() if whole else b"".join(EVENTS), "content-encoding: gzip")
+
+    async with loopback(script) as server, over(OpenAI, server) as asked:
+        assert (await asked.complete()).text == "Hello."
+        assert "".join(event.text for event in await asked.stream()) == "Hello."
 
 
 async def test_a_body_above_the_limit_is_no_answer(

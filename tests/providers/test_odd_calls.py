@@ -64,6 +64,7 @@ ODD_ARGUMENTS: dict[str, Any] = {
     "an object": {"at": "it"},
     "a text": '{"at": "it"}',
     "a text in a text": json.dumps('{"at": "it"}'),
+    "an empty object before it": '{}{"at": "it"}',
     "a trailing tag": '{"at": "it"}\n</tool_call>',
     "a byte order mark": '\ufeff{"at": "it"}',
 }
@@ -78,7 +79,7 @@ async def test_arguments_are_read_in_whatever_type_they_come(ask: Any, name: str
 
 
 @each_wire
-@pytest.mark.parametrize("nothing", [None, {}, [], "", "{}", "[]"], ids=repr)
+@pytest.mark.parametrize("nothing", [None, {}, [], "", "{}", "[]", "null"], ids=repr)
 async def test_arguments_that_hold_nothing_are_none(ask: Any, name: str, nothing: Any) -> None:
     """Also as the list that PHP makes of an empty object."""
     for answer in await answers(ask, name, "", (("a", "look", nothing),)):

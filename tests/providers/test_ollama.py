@@ -269,10 +269,10 @@ async def test_a_status_is_an_error(ask: Any, status: int, message: str, expecte
     "body",
     [
         {},
-        {"message": "x"},
+        {"message": 7},
         {"message": {"content": 7}},
         {"message": {"content": "x"}, "done": False},
-        {"message": {"content": "x", "tool_calls": {}}, "done": True},
+        {"message": {"content": "x", "tool_calls": {"a": 1}}, "done": True},
         {"message": {"content": "x"}, "done_reason": 1},
     ],
 )

@@ -131,8 +131,8 @@ class Collector:
 
     def _add_usage(self, usage: Usage) -> None:
         """Keep the last report; a malformed one without counts makes the previous one incomplete."""
-        if self.usage is not None and not (usage.complete or usage.total):
-            usage = replace(self.usage, complete=False)
+        if self.usage is not None and not usage.total:
+            usage = replace(self.usage, complete=self.usage.complete and usage.complete)
         self.usage = usage
 
     def _add_text(self, text: str) -> None:

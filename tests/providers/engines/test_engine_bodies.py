@@ -38,11 +38,14 @@ def flushed(chunks: list[bytes]) -> list[bytes]:
         ("GZIP", gzip.compress(TEXT)),
         ("deflate", zlib.compress(TEXT)),
         ("identity", TEXT),
+        ("utf-8", TEXT),
+        ("aws-chunked, identity", TEXT),
+        ("identity, gzip", gzip.compress(TEXT)),
         ("gzip", gzip.compress(TEXT[:1000]) + gzip.compress(b"") + gzip.compress(TEXT[1000:])),
     ],
 )
 async def test_a_body_is_decoded(loopback: Any, client: HttpClient, encoding: str, body: bytes) -> None:
-    """Gzip, in however many parts, and deflate; `identity` is none."""
+    """Gzip, in however many parts, and deflate; what is no encoding is passed on as it is."""
 
     async def script(visit: Visit) -> None:
         await visit.answer(body, f"content-encoding: {encoding}")

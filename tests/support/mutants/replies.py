@@ -11,7 +11,22 @@ DETAILS = "tests/providers/test_details.py"
 PASSED_ON = "tests/pipeline/test_details_passed_on.py"
 SAVED = "tests/messages/test_saved_messages.py"
 
+BYTES = "tests/providers/test_odd_bytes.py"
+VALUES = "tests/providers/test_odd_values.py"
+
 MUTANTS = [
+    mutant(
+        "RP", "a character that was cut by its bytes is lost", "messages/characters.py",
+        "_BYTES.sub(_character, text).encode(",
+        "text.encode(",
+        f"{BYTES}::test_only_the_beginning_of_a_character_is_held",
+    ),
+    mutant(
+        "RP", "a count of zero at the end replaces the real one", "providers/anthropic/events.py",
+        "if value or name not in self._usage",
+        "if value is not None",
+        f"{VALUES}::test_a_count_of_zero_replaces_no_other",
+    ),
     mutant(
         "RP", "headers with secrets are kept", RECEIVED,
         "        if name is not None:",

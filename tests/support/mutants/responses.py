@@ -13,9 +13,21 @@ OPENAI = "providers/chat_completions/openai.py"
 
 READ = "tests/providers/test_responses.py"
 SENT = "tests/providers/test_responses_sent.py"
+UNPIECED = "tests/providers/test_responses_without_pieces.py"
 FILLED = f"{READ}::test_what_did_not_come_in_pieces_is_filled_in"
 
 MUTANTS = [
+    mutant(
+        "W1", "a text that ends without pieces is lost", EVENTS,
+        "            if not (item.pieces or item.ended):\n                self._add_words",
+        "            if item.ended:\n                self._add_words",
+        f"{UNPIECED}::test_a_text_without_pieces_is_kept",
+    ),
+    mutant(
+        "W1", "arguments that are written anew are an error", ITEM,
+        "arguments == arguments_in(whole)", "came == whole",
+        f"{UNPIECED}::test_arguments_that_are_written_anew_are_the_same",
+    ),
     # --- reading
     mutant(
         "W1", "a response that is still queued is an answer", ANSWER,

@@ -48,8 +48,8 @@ def arguments_in(text: str) -> dict[str, Any] | None:
     """The arguments of a tool call as an object; `None` if they are unreadable or ambiguous.
 
     It accepts an empty text, raw control characters in strings, a byte order mark, a fence, tags before and
-    after, an object encoded as a string, an empty list, the same object repeated, and an object after `{}`,
-    which some gateways send at the beginning of every call.
+    after, an object encoded as a string, an empty list, `null`, the same object repeated, and an object after
+    `{}`, which some gateways send at the beginning of every call.
     """
     try:
         for _ in range(MAX_LAYERS):
@@ -82,8 +82,8 @@ def _one_value(text: str) -> Any:
     return found
 
 
-_EMPTY: Final[tuple[Any, ...]] = ({}, [], "")
-"""Values that mean no arguments. PHP writes an empty object as an empty list."""
+_EMPTY: Final[tuple[Any, ...]] = ({}, [], "", None)
+"""Values that mean no arguments. PHP writes an empty object as an empty list, other servers write `null`."""
 
 
 def _after_decoration(text: str, position: int) -> int:

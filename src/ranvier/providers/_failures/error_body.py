@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ranvier.providers._failures.shown import MAX_CODE
 
@@ -88,20 +88,36 @@ def read(body: Mapping[str, Any] | str) -> ErrorBody:
 
 def says_error(body: Mapping[str, Any]) -> bool:
     """True for a body that calls itself an error, nested or at the top level, whatever the HTTP status is."""
-    if body.get("error") or "error" in (body.get("type"), body.get("object")):
+    if is_told(body.get("error")) or body.get("type") in _ERROR or body.get("object") in _ERROR:
         return True
     if body.get("success") is False or body.get("errors") or body.get("__type"):  # GLM, Cloudflare, AWS
+        return True
+    if (body.keys() <= _ALONE and _message(body)) or any(body.get(name) for name in _OF_ERRORS):
         return True
     failed = any(_as_status(body.get(key)) for key in ("code", "status", "status_code"))
     return (failed and bool(_message(body))) or bool(_result(body))
 
+
+def is_told(error: object) -> bool:
+    """True for the value of a field `error` that says something: not for an object of nulls."""
+    return any(error.values()) if isinstance(error, Mapping) else bool(error)
+
+
+_ERROR: Final = ("error", "response.error")
+
+_ALONE: Final = frozenset(("detail", "message", "request_id", "requestId"))
+"""The fields of a body that holds only words: FastAPI's, or those of a gateway."""
+
+_OF_ERRORS: Final = ("error_msg", "error_message", "errorMessage", "fault")
+"""Fields that only errors have: those of Baidu, gateways, AWS Lambda and Apigee."""
 
 # --- the objects in a body -----------------------------------------------------------------------
 
 
 def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects in a body that may hold message and codes: the error, its upstream's error, its details."""
-    error = _mapping(body.get("error")) or body  # xAI, Ollama, Cloudflare: at the top level
+    error = _mapping(body.get("error")) or _mapping(body.get("fault"))  # Apigee
+    error = _mapping(error.get("error")) or error or body  # gateways wrap; xAI, Ollama: at the top level
     metadata = _mapping(error.get("metadata"))
     upstream = parse(metadata.get("raw"))  # OpenRouter: text, or JSON inside JSON
     upstream = {"message": upstream} if isinstance(upstream, str) else upstream
@@ -165,8 +181,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _message(one: Mapping[str, Any]) -> str:
-    keys = ("message", "Message", "error", "detail", "error_description", "msg", "title")
+    keys = ("message", "Message", "error", "detail", "error_description", "msg", "title", *_WORDS)
     return next((value for key in keys if isinstance(value := one.get(key), str) and value), "")
+
+
+_WORDS: Final = ("error_msg", "error_message", "errorMessage", "faultstring")
 
 
 def _is_word(value: object) -> bool:

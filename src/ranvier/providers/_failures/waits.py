@@ -26,7 +26,8 @@ class Wait(NamedTuple):
 
 _NUMBER = re.compile(r"[0-9]{1,13}(?:\.[0-9]{0,12})?")
 _ANNOUNCED = re.compile(
-    r"\b(?:again|retry|retrying|wait|resets?|available)(?: again)?(?:[ _-](?:in|after|for))?:? ?"
+    r"\b(?:again|retry|retrying|wait|resets?|available)(?: again| (?:your|the) request)?"
+    r"(?:[ _-](?:in|after|for))?:? ?"
     r"(?:about |around |approximately |at least |up to |~ ?)?(?=[0-9])"
 )
 _STEP = re.compile(  # a number and its unit, as in 1.5s, 12ms, 6m0s, 1 seconds, 2 hours and 5 minutes
@@ -34,6 +35,8 @@ _STEP = re.compile(  # a number and its unit, as in 1.5s, 12ms, 6m0s, 1 seconds,
     r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_AFTER = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,12})?) ?(秒|分钟|小时|天)(?:之|以)?后")
+_CHINESE = {"秒": "s", "分钟": "m", "小时": "h", "天": "d"}
 _UNTIL = re.compile(  # a time with a zone: without one, it may be in the vendor's zone
     r"\b(?:at|on|after|until|by) ([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at |[ t])([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
     r"(?:\.[0-9]{1,9})? ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})(?![0-9a-z])"
@@ -43,11 +46,15 @@ _ISO = re.compile(
     r" ?([Zz]|UTC|utc|GMT|gmt|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _MONTHS = ("", *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
+_REPEATED = re.compile(r'[\s"+]*([0-9]{1,13}(?:\.[0-9]{0,12})?)"?\s*(?:[,;][0-9.,;\s"]*)?')
 AGES = (1.4e9, 4.1e9)
 """The range in which a number is a time in seconds since the epoch, and not a wait."""
 
-_IN_MILLISECONDS = ("retry-after-ms", "retry_after_ms")
-_IN_SECONDS = ("retry-after", "retry_after", "retry_after_seconds", "resets_in_seconds")
+_IN_MILLISECONDS = ("retry-after-ms", "retry_after_ms", "retryAfterMs")
+_IN_SECONDS = (
+    *("retry-after", "retry_after", "retry_after_seconds", "resets_in_seconds"),
+    *("retryAfter", "retryAfterSeconds"),
+)
 _MOMENTS = ("resets_at", "reset_at", "resetsAt")
 _REPORTED = ("x-ratelimit-reset", "anthropic-ratelimit-unified-reset")
 
@@ -79,14 +86,15 @@ def retry_after(headers: Mapping[str, str], body: object) -> float | None:
 
 def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterator[Wait]:
     yield _milliseconds(headers.get("retry-after-ms"))
-    yield _requested(headers.get("retry-after"))
+    yield _requested(_first(headers.get("retry-after")))
     for one in objects(body) if isinstance(body, Mapping) else ():
-        yield Wait(_duration(str(one.get("retryDelay", ""))[:40]))  # google.rpc.RetryInfo
+        yield _delay(one.get("retryDelay"))
         yield from (_milliseconds(one.get(key)) for key in _IN_MILLISECONDS)
         yield from (_requested(one.get(key)) for key in _IN_SECONDS)
         yield from (Wait(resets_at=moment(one.get(key))) for key in _MOMENTS)
     text = read(body).text
     yield from (Wait(_duration(text, announced.end())) for announced in _ANNOUNCED.finditer(text))
+    yield from (Wait(float(after[1]) * _UNITS[_CHINESE[after[2]]]) for after in _AFTER.finditer(text))
     for until in _UNTIL.finditer(text):
         yield Wait(resets_at=moment("{}T{}{}".format(*until.groups())))
 
@@ -106,6 +114,20 @@ def _requested(value: object) -> Wait:
     if isinstance(value, str) and seconds is None:
         seconds = _duration(value.strip().lower()[:40])
     return Wait(resets_at=moment(value)) if seconds is None or seconds >= AGES[0] else Wait(seconds)
+
+
+def _first(header: str | None) -> str | None:
+    """The first of several numbers: proxies send the header twice, join the two, or write quotes."""
+    if header is None or (found := _REPEATED.fullmatch(header)) is None:
+        return header
+    return found[1]
+
+
+def _delay(value: object) -> Wait:
+    """The delay of a `google.rpc.RetryInfo`: a duration, or an object with seconds."""
+    if isinstance(value, Mapping):
+        return Wait(number(value.get("seconds")))
+    return Wait(_duration(str(value or "")[:40]))
 
 
 def _milliseconds(value: object) -> Wait:

@@ -52,7 +52,10 @@ DECISIVE = _by_word(
     (errors.ContentFilterError, """content_policy_violation content_filter responsibleaipolicyviolation
         bio_policy misalignment_policy_violation image_content_policy_violation
         refusal 1301 data_inspection_failed datainspectionfailed moderation_blocked
-        contentpolicyviolationerror"""),
+        contentpolicyviolationerror cyber_policy_violation cyber_policy guardrail_violation
+        sensitivecontentdetected sensitivecontentdetected.severeviolation
+        inputtextsensitivecontentdetected outputtextsensitivecontentdetected
+        inputimagesensitivecontentdetected"""),  # Volcengine
     # Bedrock; some of these have a status that says less
     (errors.AuthenticationError, """expiredtokenexception unrecognizedclientexception
         invalidsignatureexception incompletesignatureexception missingauthenticationtokenexception
@@ -130,7 +133,9 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"(?:credits?|balance|funds|budget|usage)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
         "please (?:recharge|top up)", "(?:usage|credit) limit", "spend(?:ing)? (?:limit|cap)",
         "enable billing", "check your billing", "add (?:more |some )?(?:credits|funds|a payment method)",
-        "free-models-per-day", "too many tokens per day", "budget (?:has been |was |is |limit )*exceeded",
+        "free-models-per-day", "too many tokens per day", "used all available credits", "today's quota",
+        "(?:daily|weekly|monthly) quota (?:has been |is |was )?(?:exceeded|reached|exhausted)",
+        "daily request limit", "budget (?:has been |was |is |limit )*exceeded",
         r"(?:exceed|reach)\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
         "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
         "extra usage", r"\bkey limit exceeded",
@@ -154,7 +159,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "input token count", "number of tokens allowed", "input token length too long", "input is too long",
         "token limit reached", "reduce the length of the messages", "maximum prompt length",
         "range of input length", "input length .{0,40}exceeds", "exceeds max length",
-        "maximum sequence length",
+        "maximum sequence length", "must have less than .{1,20} tokens",
         r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
         r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
     # Bedrock, which sends it with a 403
@@ -172,7 +177,11 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "(?:inappropriate|sensitive|prohibited|harmful|unsafe) content",
         r"violat\w* .{0,40}\b(?:usage|content|our|safety|use)\b.{0,20}\b(?:polic(?:y|ies)|guidelines)",
         r"\bsafety (?:system|filter|polic|check|guideline)",
-        "blocked by .{0,12}(?:content|safety|moderation|usage)", "敏感内容")),
+        "blocked by .{0,12}(?:content|safety|moderation|usage)", "敏感内容",
+        "sensitive (?:information|words?)", "(?:triggered|failed) (?:the )?moderation",  # Volcengine, Baidu
+        # gateways, Bedrock, Vertex
+        r"\bguardrails?\b.{0,30}\b(?:block|violat|interven|trigger)",
+        r"\b(?:block|violat|reject|interven|trigger)\w*.{0,30}\b(?:guardrail|model armor)")),
     (errors.ContentFilterError, (errors.ServerError,), ("new_sensitive",)),  # MiniMax
     # Gemini; Anthropic and Groq, about an account
     (errors.PermissionDeniedError, (errors.InvalidRequestError,), (
@@ -199,7 +208,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "no (?:healthy |available )?(?:deployments?|endpoints?|providers?|channels?) "
         "(?:were |was )?(?:available|found|for)(?! that support)",
         "not found for account", "llm provider not provided", "not supported model",
-        "model identifier is invalid")),
+        "model identifier is invalid", "on-demand throughput is", "marked by provider as legacy")),
     # Ollama, OpenAI, Anthropic, Kimi; OpenRouter sends it with a 404
     (errors.UnsupportedRequestError, REJECTIONS, (
         "does not support", "doesn't support", "not supported with this", "not supported by this",

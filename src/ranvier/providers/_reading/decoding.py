@@ -17,7 +17,13 @@ MAX_PIECE: Final = 64 * 1024
 """Maximum number of bytes decoded at once."""
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_PLAIN, _COMPRESSED = ("", "identity"), ("gzip", "x-gzip", "deflate")
+_COMPRESSED = ("gzip", "x-gzip", "deflate")
+_PLAIN = frozenset(("", "identity", "none", "binary", "8bit", "utf-8", "utf8", "aws-chunked"))
+"""No encoding, and what servers write there though it names no encoding."""
+
+
+_TEXT = (b"{", b"[", b"d", b"e", b":", b"<")
+"""How JSON, events and pages begin, after white space; compressed data never does."""
 
 
 class DecodingError(ValueError):
@@ -25,11 +31,15 @@ class DecodingError(ValueError):
 
 
 class Decompressor:
-    """Decompresses gzip, of one member or of several in a row."""
+    """Decompresses gzip, of one member or of several in a row.
+
+    A body that begins like text is passed on as it is: some proxies decompress it and leave the header.
+    """
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._within = False  # inside a gzip member
+        self._plain: bool | None = None  # not compressed; `None` until the first byte
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """The decompressed data of one more chunk, in bounded pieces; none is empty.
@@ -37,6 +47,11 @@ class Decompressor:
         Raises:
             DecodingError: it is not gzip.
         """
+        if self._plain is None and chunk:
+            self._plain = chunk[:64].lstrip()[:1] in _TEXT
+        if self._plain:
+            yield from (chunk[begin : begin + MAX_PIECE] for begin in range(0, len(chunk), MAX_PIECE))
+            return
         while True:
             try:
                 piece = self._zlib.decompress(chunk, MAX_PIECE)
@@ -67,8 +82,11 @@ def decompressor(encoding: str | None) -> Decompressor | None:
     Raises:
         DecodingError: requests do not accept that encoding.
     """
-    if encoding is None or (encoding := encoding.strip().lower()) in _PLAIN:
+    if encoding is None:
         return None
-    if encoding in _COMPRESSED:
+    names = [name for each in encoding.split(",") if (name := each.strip().lower()) not in _PLAIN]
+    if not names:
+        return None
+    if len(names) == 1 and names[0] in _COMPRESSED:
         return Decompressor()
     raise DecodingError(f"unexpected content-encoding: {encoding}")

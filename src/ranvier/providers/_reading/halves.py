@@ -1,9 +1,11 @@
-"""Joins the halves of a surrogate pair that arrive in two pieces of a stream."""
+"""Joins a character whose halves, or whose bytes, arrive in two pieces of a stream."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from ranvier.messages.characters import mended, whole_characters
 from ranvier.messages.collector import Step
@@ -15,6 +17,7 @@ from ranvier.providers._reading.reading import NoAnswerError
 class Halves:
     """Holds the first half of a surrogate pair until the second arrives; a lone half becomes U+FFFD.
 
+    The first bytes of a character that was cut within UTF-8 are held as well, as `surrogateescape` has them.
     Text, reasoning and the arguments of each tool call are joined separately. A half that is still held when
     the model stops is emitted before the finish reason.
     """
@@ -63,9 +66,9 @@ class Halves:
         if not text:
             return text
         text = self._held.pop(key, "") + text
-        if "\ud800" <= text[-1] <= "\udbff" and not last:
-            self._held[key] = text[-1]
-            text = text[:-1]
+        if not last and (begun := _BEGUN.search(text)) is not None:
+            self._held[key] = begun[0]
+            text = text[: begun.start()]
         return whole_characters(text)
 
     def rest(self) -> Iterable[StreamEvent]:
@@ -78,6 +81,12 @@ class Halves:
                 yield StreamEvent(reasoning="\ufffd")
             elif isinstance(key, int):
                 yield StreamEvent(tool_call=ToolCallDelta(key, arguments="\ufffd"))
+
+
+_BEGUN: Final = re.compile(
+    r"(?:[\ud800-\udbff]|[\udcc2-\udcdf]|[\udce0-\udcef][\udc80-\udcbf]?|[\udcf0-\udcf4][\udc80-\udcbf]{0,2})$"
+)
+"""The first half of a pair, or the first bytes of a character of two, three or four, at the end of a text."""
 
 
 def may_be_halved(event: StreamEvent) -> bool:

@@ -1,7 +1,8 @@
 """Writes and reads JSON, by orjson if it is installed, else by the standard library, with the same result.
 
 orjson rejects much that the library accepts: half of a surrogate pair, numbers beyond 64 bits, encodings
-other than UTF-8, `NaN`. The library handles what orjson rejects, and what orjson would read differently.
+other than UTF-8, `NaN`, raw tabs and line breaks in a string. The library handles what orjson rejects, and
+what orjson would read differently.
 """
 
 from __future__ import annotations
@@ -56,13 +57,17 @@ _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 def read(content: bytes, on_halves: Callable[[Any], Any] | None = None) -> Any:
     """The value of the JSON in `content`, in any Unicode encoding.
 
+    Gateways write tabs and line breaks unescaped, and cut a character between two events; neither makes a
+    value ambiguous.
+
     `NaN` and numbers beyond a float become a list with their text: no field accepts such a list, and the
     parts of an answer that are kept for the history can be written as JSON again.
 
     Args:
         content: The JSON.
-        on_halves: Called with the value if a string in it may hold half of a surrogate pair; returns the
-            value to use instead.
+        on_halves: Called with the value if a string in it may hold half of a surrogate pair, or bytes that
+            are no UTF-8, as `surrogateescape` has them; returns the value to use instead. Without it, such
+            bytes are an error.
 
     Raises:
         ValueError, RecursionError: it is truncated, broken, or not JSON.
@@ -72,11 +77,21 @@ def read(content: bytes, on_halves: Callable[[Any], Any] | None = None) -> Any:
             return orjson.loads(content)
         except ValueError:
             pass
-    text = content.decode(json.detect_encoding(content), "surrogatepass")
+    text = _text(content, escaped=on_halves is not None)
     value = _DECODER.decode(text)
     if on_halves is not None and ("\\u" in text or not text.isascii()) and _HALF.search(text):
         return on_halves(value)
     return value
+
+
+def _text(content: bytes, *, escaped: bool) -> str:
+    encoding = json.detect_encoding(content)
+    try:
+        return content.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError:
+        if not escaped or not encoding.startswith("utf-8"):
+            raise
+        return content.decode(encoding, "surrogateescape")
 
 
 def _library(fields: object, *, ensure_ascii: bool) -> bytes:
@@ -104,4 +119,4 @@ def _number(word: str) -> float | list[str]:
     return value if math.isfinite(value) else _no_number(word)
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_number)
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_number, strict=False)

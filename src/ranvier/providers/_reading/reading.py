@@ -12,7 +12,7 @@ from typing import Any, Final
 from ranvier.errors.provider import AttemptTimeoutError, InvalidResponseError, ProviderError
 from ranvier.messages.characters import mended
 from ranvier.providers._failures.classify import classify
-from ranvier.providers._failures.error_body import as_text, says_error, title
+from ranvier.providers._failures.error_body import as_text, is_told, says_error, title
 from ranvier.providers._failures.shown import MAX_PREVIEW, MAX_WORDS
 from ranvier.providers._http.port import HttpReply
 from ranvier.providers._reading import json
@@ -49,30 +49,39 @@ class NoAnswerError(Exception):
 
 
 def text(value: object, what: str) -> str:
-    """`value` as a str; `null` is empty."""
+    """`value` as a str; `null` is empty, and so are an empty list and the like."""
     if isinstance(value, str):
         return value
-    if value is not None:
+    if not _is_nothing(value):
         raise NoAnswerError(f"{what} is {_article(value)}, not a string")
     return ""
 
 
 def entry(value: object, what: str) -> Json:
-    """`value` as an object; `null` is an empty one."""
+    """`value` as an object; `null` is an empty one, and so is the empty list that PHP writes."""
     if isinstance(value, dict):
         return value
-    if value is not None:
+    if not _is_nothing(value):
         raise NoAnswerError(f"{what} is {_article(value)}, not an object")
     return {}
 
 
 def entries(value: object, what: str) -> list[Json]:
-    """`value` as a list of objects; `null` is an empty one."""
-    if value is None:
+    """`value` as a list of objects, without those that are `null`; `null` is an empty list."""
+    if _is_nothing(value):
         return []
-    if not isinstance(value, list) or not _OBJECTS.issuperset(map(type, value)):  # in one pass, and in C
-        raise NoAnswerError(f"{what} is {_article(value)}, not a list of objects")
-    return value
+    if isinstance(value, list):
+        if _OBJECTS.issuperset(map(type, value)):  # in one pass, and in C
+            return value
+        present = [each for each in value if each is not None]
+        if _OBJECTS.issuperset(map(type, present)):
+            return present
+    raise NoAnswerError(f"{what} is {_article(value)}, not a list of objects")
+
+
+def _is_nothing(value: object) -> bool:
+    """True for what servers write where there is no value: `null`, and what is empty, of any type."""
+    return value is None or value == "" or value == [] or value == {}
 
 
 def count(value: object, what: str) -> int:
@@ -135,9 +144,9 @@ def is_page(content: bytes) -> bool:
 def is_error(body: Mapping[str, Any]) -> bool:
     """True for a body that is an error, whatever its status, wrapped in `error` or bare."""
     if body.get("choices"):  # every chunk of an answer is checked here: the commonest case comes first
-        return bool(body.get("error"))
+        return "error" in body and is_told(body["error"])
     if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body or _OF_CONVERSE in body:
-        return bool(body.get("error"))
+        return "error" in body and is_told(body["error"])
     return says_error(body)
 
 

@@ -46,7 +46,8 @@ def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: boo
         raise NoAnswerError(f"stopped by the content filter{reason}", ContentFilterError)
     if raw == "tool_use" and not calls_tools:  # no call has a name
         return FinishReason.STOP
-    return STOP_REASONS.get(raw, FinishReason.OTHER)
+    reason = STOP_REASONS.get(raw, FinishReason.OTHER)
+    return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason
 
 
 def read_usage(usage: object, *, complete: bool = True) -> Usage:
@@ -72,9 +73,7 @@ def read_usage(usage: object, *, complete: bool = True) -> Usage:
 
 def read_message(body: Json) -> Response:
     """Read a complete message."""
-    if not isinstance(body.get("content"), list):
-        raise NoAnswerError("the answer has no content")
-    blocks = entries(body["content"], "content")
+    blocks = _blocks(body)
     parts = tuple(part for part in map(_read_block, blocks) if part is not None)
     answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
@@ -98,6 +97,16 @@ def read_message(body: Json) -> Response:
         parts=tuple(part for part in parts if part != Text("")),
         details=details,
     )
+
+
+def _blocks(body: Json) -> list[Json]:
+    """The blocks of a message; some gateways send plain text, or null if the model refuses."""
+    content = body.get("content")
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list) and (content is not None or body.get("stop_reason") != "refusal"):
+        raise NoAnswerError("the answer has no content")
+    return entries(content, "content")
 
 
 def citations_of(block: Json, passage: object) -> list[Citation]:
@@ -124,7 +133,7 @@ def note_end(details: Details, usage: object, stop_details: object) -> None:
 
 def _read_block(block: Json) -> Part | None:
     kind = text(block.get("type"), "type")
-    if kind == "text":
+    if kind == "text" or (not kind and "text" in block):
         return Text(text(block.get("text"), "text"))
     if kind == "tool_use":
         name, arguments = tool_name(text(block.get("name"), "name")), read_input(block.get("input"), "input")

@@ -12,7 +12,7 @@ from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.anthropic.answer import citations_of, finish_reason, note_end, read_message, read_usage
-from ranvier.providers.chat_completions.fragments import read_input, tool_name
+from ranvier.providers.chat_completions.fragments import read_arguments, read_input, tool_name
 
 
 class EventReader(AnswerReader):
@@ -20,7 +20,7 @@ class EventReader(AnswerReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._usage: Json = {}  # the last value of each field counts
+        self._usage: Json = {}  # the last value of each field counts, except for 0 and null
         self._usage_known = False  # the final values have arrived
         self._blocks: dict[int, _Block] = {}  # open blocks, by their index
         self._calls = 0  # blocks that call a tool
@@ -90,7 +90,9 @@ class EventReader(AnswerReader):
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):
-            self._usage.update((name, value) for name, value in usage.items() if value is not None)
+            self._usage.update(
+                (name, value) for name, value in usage.items() if value or name not in self._usage
+            )
             self._usage_known = complete and usage.get("output_tokens") is not None
         elif usage is not None:  # malformed: the final values are missing
             self._usage_known = False
@@ -125,11 +127,17 @@ class EventReader(AnswerReader):
             self.add_text(words := text(delta.get("text"), "text"))
             if block is not None and block.citations is not None:
                 block.passage.append(words)
-        elif block is None:
+        elif block is not None:
+            self._add_to(block, kind, delta)
+        elif kind == "thinking_delta":  # as with text, the start of the block may have been omitted
+            self._begin({"index": body.get("index"), "content_block": {"type": "thinking", "thinking": ""}})
+            self._add(body)
+        elif kind in ("input_json_delta", "signature_delta"):
             raise NoAnswerError("the answer continues a block that has not begun")
-        elif kind == "thinking_delta":
-            thinking = block.add("thinking", delta)
-            if thinking:
+
+    def _add_to(self, block: _Block, kind: object, delta: Json) -> None:
+        if kind == "thinking_delta":
+            if thinking := block.add("thinking", delta):
                 self.events.append(StreamEvent(reasoning=thinking))
         elif kind == "signature_delta":
             block.add("signature", delta)
@@ -169,7 +177,7 @@ class _Block:
         self.passage: list[str] = []  # the text, if it cites something
 
     def add(self, field: str, delta: Json) -> str:
-        piece = text(delta.get(field), field)
+        piece = read_arguments(delta.get(field)) if field == "partial_json" else text(delta.get(field), field)
         self.pieces.setdefault(field, []).append(piece)
         return piece
 

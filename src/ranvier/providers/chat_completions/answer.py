@@ -10,6 +10,7 @@ from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
+from ranvier.providers._failures.error_body import is_told
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.details import citations_in, found, logprobs_in, words
 from ranvier.providers._reading.reading import (
@@ -35,12 +36,23 @@ FINISH_REASONS = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
-    # Gateways forward the stop reasons of Anthropic and Gemini.
+    # Gateways forward the stop reasons of Anthropic, Gemini and Bedrock.
     **dict.fromkeys(("end_turn", "stop_sequence"), FinishReason.STOP),
     "max_tokens": FinishReason.LENGTH,
     "tool_use": FinishReason.TOOL_CALLS,
-    "safety": FinishReason.CONTENT_FILTER,
+    **dict.fromkeys(
+        (
+            *("safety", "prohibited_content", "recitation", "blocklist", "spii"),
+            *("refusal", "guardrail_intervened", "content_filtered"),
+        ),
+        FinishReason.CONTENT_FILTER,
+    ),
 }
+
+
+def known_reason(raw: str) -> FinishReason:
+    """The meaning of the provider's finish reason; Google adds its own: `content_filter: SAFETY`."""
+    return FINISH_REASONS.get(raw.lower().partition(":")[0].strip(), FinishReason.OTHER)
 
 
 def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
@@ -50,7 +62,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
         NoAnswerError: the reason means that the answer was cut off.
     """
     check_finish(raw)
-    reason = FINISH_REASONS.get(raw.lower(), FinishReason.OTHER)
+    reason = known_reason(raw)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
     if reason is FinishReason.TOOL_CALLS and not calls_tools:  # no call has a name
@@ -61,7 +73,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
 def failed(choice: Json) -> NoAnswerError | None:
     """The failure of a choice that holds an error of its own (OpenRouter)."""
     error = choice.get("error")
-    if not isinstance(error, dict) or not error:
+    if not isinstance(error, dict) or not is_told(error):
         return None
     return NoAnswerError("the provider's answer failed", provider_error=error)
 
@@ -79,7 +91,7 @@ MEDIA = ("images", "audio")
 def read_content(message: Json) -> tuple[str, str]:
     """The text of a message (or of a delta), and the text of its reasoning."""
     content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-    reasoning = text(thought, "the reasoning") if thought else ""  # empty means none, whatever its type
+    reasoning = thought if isinstance(thought, str) else _thoughts_in(thought)
     if isinstance(content, str):
         return content, reasoning
     if not isinstance(content, list):
@@ -91,6 +103,18 @@ def read_content(message: Json) -> tuple[str, str]:
     return joined, reasoning
 
 
+def _thoughts_in(thought: object) -> str:
+    """The text in reasoning that is no text: a part, or a list of parts; of other types nothing is read."""
+    parts = thought if isinstance(thought, list) else [thought]
+    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    return "".join(each for each in texts if isinstance(each, str))
+
+
+def first(choices: list[Json]) -> Json:
+    """The only choice that was requested; some servers give it no index."""
+    return next((choice for choice in choices if not choice.get("index")), {})
+
+
 # --- complete answers ----------------------------------------------------------------------------
 
 
@@ -99,11 +123,11 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     choices = entries(body.get("choices"), "choices")
     if not choices:
         raise NoAnswerError("the answer has no choices")
-    choice = choices[0]
+    choice = first(choices) or choices[0]
     if failure := failed(choice):
         raise failure
     raw = stop_word(choice.get("finish_reason"), "finish_reason")
-    filtered = FINISH_REASONS.get(raw.lower()) is FinishReason.CONTENT_FILTER
+    filtered = known_reason(raw) is FinishReason.CONTENT_FILTER
     if choice.get("message") is None and "text" not in choice and not filtered:
         raise NoAnswerError("the answer's choice has no message")
     message = message_of(choice)

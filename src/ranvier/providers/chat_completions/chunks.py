@@ -19,6 +19,7 @@ from ranvier.providers.chat_completions.answer import (
     content_filtered,
     failed,
     finish_reason,
+    first,
     message_of,
     note,
     read_content,
@@ -56,7 +57,7 @@ class ChunkReader(AnswerReader):
         if not self._introduced and (body.get("id") or body.get("model")):
             self._introduced = True
             self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
-        choice = _first(entries(body.get("choices"), "choices"))
+        choice = first(entries(body.get("choices"), "choices"))
         reported = body.get("usage") or choice.get("usage")  # Kimi: in the choice
         usage = None if reported is None else read_chat_usage(reported)
         known = len(self.events)
@@ -172,11 +173,3 @@ def _sound(pieces: list[Json]) -> Json:
         if grown:
             whole[name] = "".join(grown)
     return whole
-
-
-def _first(choices: list[Json]) -> Json:
-    """The only choice that was requested; some servers give it no index."""
-    for choice in choices:
-        if not choice.get("index"):
-            return choice
-    return {}

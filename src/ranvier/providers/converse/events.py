@@ -7,7 +7,7 @@ from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
 from ranvier.providers._wire.endings import AnswerReader
-from ranvier.providers.chat_completions.fragments import tool_name
+from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.converse.answer import finish_reason, is_of_server, read_response, read_usage, tier_of
 from ranvier.providers.converse.block import Block
 from ranvier.providers.converse.citations import Passage
@@ -122,7 +122,7 @@ class EventReader(AnswerReader):
             block = self._blocks[index] = Block({})
             self._has_blocks = True
         if block.is_call:
-            arguments = text(entry(delta.get("toolUse"), "toolUse").get("input"), "input")
+            arguments = read_arguments(entry(delta.get("toolUse"), "toolUse").get("input"))
             if block.number is not None and arguments:
                 self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
         elif thoughts := block.add(delta):

@@ -208,4 +208,4 @@ class PartReader(AnswerReader):
 def _blocked(body: Json) -> str:
     """The reason if the prompt was blocked, else empty; a blocked prompt has no candidates."""
     reason = entry(body.get("promptFeedback"), "promptFeedback").get("blockReason")
-    return f"{BLOCKED}{reason}" if reason else ""
+    return f"{BLOCKED}{reason}" if reason and reason != "BLOCK_REASON_UNSPECIFIED" else ""

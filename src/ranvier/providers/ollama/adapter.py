@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Any other reason, or none as from old servers, carries no information."""
 
+ONLY_LOADED = ("load", "unload")
+"""The server has loaded the model, or removed it, and has not asked it."""
+
 TOP_LEVEL = ("think",)
 """Settings that are top-level fields instead of `options`."""
 
@@ -222,8 +225,8 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
     raw = stop_word(body.get("done_reason"), "done_reason")
     reading.check_finish(raw)
-    if not raw and not answered:
-        raise NoAnswerError("the answer is empty and has no done_reason")
+    if raw in ("", *ONLY_LOADED) and not answered:
+        raise NoAnswerError(f"the answer is empty: its done_reason is {raw or 'missing'}")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)
     return FinishReason.TOOL_CALLS if calls_tools and reason is not FinishReason.LENGTH else reason
 

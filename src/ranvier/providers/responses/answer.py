@@ -10,6 +10,7 @@ from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import RESPONSES, Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
+from ranvier.providers._failures.error_body import is_told
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.details import citations_in, logprobs_in, words
 from ranvier.providers._reading.reading import (
@@ -51,7 +52,7 @@ def finish_reason(
     """
     if status in UNFINISHED:
         raise NoAnswerError(f"the answer is not finished: its status is {status}")
-    if error := response.get("error"):
+    if is_told(error := response.get("error")):
         told = error if isinstance(error, dict) else {"message": error}
         raise NoAnswerError("the provider's answer failed", provider_error=told)
     check_finish(status)
@@ -91,15 +92,19 @@ def read_usage(value: object) -> Usage:
 # --- the items of an answer ----------------------------------------------------------------------
 
 
-def words_of(item: Json, kind: str = "output_text", field: str = "text") -> str:
+OF_TEXT: Final = ("output_text", "text")
+"""The types of the parts of a message that hold text; the second is that of some servers."""
+
+
+def words_of(item: Json, kinds: tuple[str, ...] = OF_TEXT, field: str = "text") -> str:
     """The text of a message; with other arguments its refusal."""
     content = entries(item.get("content"), "content")
-    return "".join(text(part.get(field), field) for part in content if part.get("type") == kind)
+    return "".join(text(part.get(field), field) for part in content if part.get("type") in kinds)
 
 
 def refusal_of(item: Json) -> str:
     """The refusal in a message; empty if there is none."""
-    return words_of(item, "refusal", "refusal")
+    return words_of(item, ("refusal",), "refusal")
 
 
 def thoughts_of(item: Json) -> list[str]:

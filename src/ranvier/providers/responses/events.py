@@ -22,6 +22,7 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.responses.answer import (
     BETWEEN_THOUGHTS,
+    OF_TEXT,
     UNFINISHED,
     call_id_of,
     finish_reason,
@@ -40,6 +41,7 @@ LAST: Final = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
+    "response.done": "completed",  # gateways; its response has the status
 }
 """The events that end a response, and the status that each stands for."""
 
@@ -179,7 +181,7 @@ class EventReader(AnswerReader):
                 self._refusal.append(refusal_of(whole))
             note_message(self.details, whole)
         elif item.kind == "function_call":
-            self._add_arguments(item, item.rest(read_arguments(whole.get("arguments"))))
+            self._add_arguments(item, item.rest_of_arguments(read_arguments(whole.get("arguments"))))
         elif item.kind:
             if item.kind == "reasoning" and not item.pieces:
                 for number, thought in enumerate(thoughts_of(whole)):
@@ -207,6 +209,20 @@ class EventReader(AnswerReader):
         if item.number is not None and arguments:
             self.events.append(StreamEvent(tool_call=ToolCallDelta(item.number, arguments=arguments)))
 
+    def _whole_words(self, body: Json) -> None:
+        """Read the end of a text, or of a part, from a server that has sent no pieces of it."""
+        part = entry(body.get("part"), "part") or body
+        if part.get("type") in (*OF_TEXT, "response.output_text.done"):
+            item = self._item(body, "message")
+            if not (item.pieces or item.ended):
+                self._add_words(item, text(part.get("text"), "text"))
+
+    def _whole_arguments(self, body: Json) -> None:
+        """Read the end of arguments, which may come without pieces, and without the end of the item."""
+        item = self._item(body, "function_call")
+        if not (item.pieces or item.ended):
+            self._add_arguments(item, read_arguments(body.get("arguments")))
+
     def _thought(self, body: Json) -> None:
         item, thought = self._item(body, "reasoning"), text(body.get("delta"), "delta")
         item.pieces.append(thought)
@@ -224,6 +240,9 @@ _READERS: Final[dict[str, Callable[[EventReader, Json], None]]] = {
     "response.output_text.delta": EventReader._words,
     "response.refusal.delta": EventReader._refuses,
     "response.function_call_arguments.delta": EventReader._arguments,
+    "response.output_text.done": EventReader._whole_words,
+    "response.content_part.done": EventReader._whole_words,
+    "response.function_call_arguments.done": EventReader._whole_arguments,
     "response.reasoning_summary_text.delta": EventReader._thought,
     "response.reasoning_text.delta": EventReader._thought,
     "response.output_item.added": EventReader._added,

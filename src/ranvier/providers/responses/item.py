@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ranvier.messages.characters import whole_characters
+from ranvier.messages.schema.lenient import arguments_in
 from ranvier.providers._reading.reading import NoAnswerError
 
 
@@ -26,6 +27,17 @@ class Item:
         self.given = ""
         self.pieces: list[str] = []
         self.begun = self.ended = self.refused = False
+
+    def rest_of_arguments(self, whole: str) -> str:
+        """The end of arguments; gateways write the whole anew, with other spaces or escapes.
+
+        Raises:
+            NoAnswerError: the pieces are another object than the whole.
+        """
+        came = "".join(self.pieces)
+        if came and (arguments := arguments_in(came)) is not None and arguments == arguments_in(whole):
+            return ""
+        return self.rest(whole)
 
     def rest(self, whole: str) -> str:
         """The end of the whole text that has not come in pieces.

@@ -1,0 +1,114 @@
+"""The Responses API where a server sends only some of its events: nothing is lost, nothing comes twice."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from ranvier.errors import InvalidResponseError, RateLimitError
+from support.providers.five_wires import as_sse
+from support.providers.openai_apis import Responses
+from support.providers.seven import collected
+
+CREATED = {"type": "response.created", "response": {"id": "r1", "model": "m", "status": "in_progress"}}
+PLACE = {"output_index": 0}
+
+
+def completed(*output: Any, kind: str = "response.completed", **more: Any) -> dict[str, Any]:
+    """The last event."""
+    return {"type": kind, "response": {"id": "r1", "status": "completed", "output": list(output), **more}}
+
+
+def call(arguments: Any) -> dict[str, Any]:
+    """A call of a tool."""
+    return {"type": "function_call", "call_id": "c1", "name": "look", "arguments": arguments}
+
+
+def added(item: Any) -> dict[str, Any]:
+    """The event that begins an item."""
+    return {"type": "response.output_item.added", **PLACE, "item": item}
+
+
+ARGUMENTS_DONE = {"type": "response.function_call_arguments.done", **PLACE, "arguments": '{"at":"it"}'}
+TEXT_DONE = {"type": "response.output_text.done", **PLACE, "text": "hello"}
+PART_DONE = {"type": "response.content_part.done", **PLACE, "part": {"type": "output_text", "text": "hello"}}
+
+
+@pytest.mark.parametrize(
+    "whole", [call('{"at":"it"}'), call(""), None], ids=["told again", "empty", "missing"]
+)
+async def test_arguments_without_pieces_are_kept(ask: Any, streamed: Any, whole: Any) -> None:
+    """They stand in the event that ends them, whatever the end of the item repeats."""
+    ends = [{"type": "response.output_item.done", **PLACE, "item": whole}] if whole else []
+    events = [CREATED, added(call("")), ARGUMENTS_DONE, *ends, completed()]
+    async with ask(Responses, streamed(as_sse(events))) as server:
+        (asked,) = collected(await server.stream()).tool_calls
+    assert asked.arguments == {"at": "it"}
+
+
+@pytest.mark.parametrize("whole", ['{ "at": "it" }', {"at": "it"}], ids=["other spaces", "an object"])
+async def test_arguments_that_are_written_anew_are_the_same(ask: Any, streamed: Any, whole: Any) -> None:
+    """Gateways parse them, and write them in their own way at the end."""
+    piece = {"type": "response.function_call_arguments.delta", **PLACE, "delta": '{"at":"it"}'}
+    done = {"type": "response.output_item.done", **PLACE, "item": call(whole)}
+    async with ask(
+        Responses, streamed(as_sse([CREATED, added(call("")), piece, done, completed()]))
+    ) as server:
+        (asked,) = collected(await server.stream()).tool_calls
+    assert asked.arguments == {"at": "it"}
+
+
+async def test_other_arguments_than_the_pieces_are_an_error(ask: Any, streamed: Any) -> None:
+    """A piece was lost then."""
+    piece = {"type": "response.function_call_arguments.delta", **PLACE, "delta": '{"at":"that"}'}
+    done = {"type": "response.output_item.done", **PLACE, "item": call('{"at":"it"}')}
+    async with ask(
+        Responses, streamed(as_sse([CREATED, added(call("")), piece, done, completed()]))
+    ) as server:
+        with pytest.raises(InvalidResponseError, match="lost"):
+            await server.stream()
+
+
+@pytest.mark.parametrize(
+    "ends", [(TEXT_DONE,), (PART_DONE,), (TEXT_DONE, PART_DONE)], ids=["text", "part", "both"]
+)
+@pytest.mark.parametrize("pieces", [0, 2])
+async def test_a_text_without_pieces_is_kept(ask: Any, streamed: Any, ends: Any, pieces: int) -> None:
+    """It stands in the events that end it, which add nothing to pieces that have come."""
+    came = [{"type": "response.output_text.delta", **PLACE, "delta": each} for each in ("hel", "lo")[:pieces]]
+    async with ask(Responses, streamed(as_sse([CREATED, *came, *ends, completed()]))) as server:
+        assert collected(await server.stream()).text == "hello"
+
+
+async def test_parts_of_type_text_are_text(ask: Any) -> None:
+    """As some servers call them."""
+    message = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "hello"}]}
+    body = {"object": "response", "status": "completed", "output": [message]}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        assert (await server.complete()).text == "hello"
+
+
+async def test_response_done_ends_a_response(ask: Any, streamed: Any) -> None:
+    """Its response has the status."""
+    piece = {"type": "response.output_text.delta", **PLACE, "delta": "hello"}
+    events = [CREATED, piece, completed(kind="response.done", usage={"input_tokens": 1, "output_tokens": 2})]
+    async with ask(Responses, streamed(as_sse(events))) as server:
+        answer = collected(await server.stream())
+    assert (answer.text, answer.usage.output) == ("hello", 2)
+
+
+async def test_an_error_of_nulls_is_none(ask: Any) -> None:
+    """Gateways write all fields of an object that is null."""
+    message = {"type": "message", "content": [{"type": "output_text", "text": "hello"}]}
+    error = {"code": None, "message": None}
+    body = {"object": "response", "status": "completed", "error": error, "output": [message]}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        assert (await server.complete()).text == "hello"
+
+
+async def test_an_error_event_of_a_gateway_is_an_error(ask: Any, streamed: Any) -> None:
+    """Under another name, with its fields at the top."""
+    event = {"type": "response.error", "code": "rate_limit_exceeded", "message": "slow down"}
+    async with ask(Responses, streamed(as_sse([CREATED, event]))) as server:
+        with pytest.raises(RateLimitError):
+            await server.stream()
