@@ -56,7 +56,7 @@ class Links:
 
     # --- for layers ------------------------------------------------------------------------------
 
-    def tell_end(self, user: FleetUser) -> None:
+    def notify_at_end(self, user: FleetUser) -> None:
         """Notify `user` when the pipeline closes."""
         self._users.add(user)
 

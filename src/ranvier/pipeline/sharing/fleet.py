@@ -236,7 +236,7 @@ class Fleet(Protocol):
     workers: int
     """How many live, as far as known; at least 1."""
 
-    def tell_end(self, user: FleetUser) -> None:
+    def notify_at_end(self, user: FleetUser) -> None:
         """Notify `user` when the pipeline closes."""
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:

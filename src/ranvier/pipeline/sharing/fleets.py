@@ -35,7 +35,7 @@ class Fleets(FleetUser):
         if not self.current.live and pipeline.fleet is not self.current:
             self.current = pipeline.fleet
             self._join(pipeline)
-            self.current.tell_end(self)
+            self.current.notify_at_end(self)
 
     def fleet_ended(self) -> None:
         """The pipeline of the fleet has closed: go on in that of another one, on its event loop."""

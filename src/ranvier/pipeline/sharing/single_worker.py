@@ -131,7 +131,7 @@ class SingleWorker(Fleet):
     live = False
     workers = 1
 
-    def tell_end(self, user: FleetUser) -> None:
+    def notify_at_end(self, user: FleetUser) -> None:
         """Nothing is shared, so that nothing ends."""
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
