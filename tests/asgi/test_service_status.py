@@ -127,14 +127,16 @@ async def test_an_event_loop_that_stands_still_does_not_stop_the_page_on_another
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The page shows what its own process knows, and that the store was not asked."""
-    monkeypatch.setattr(of_service, "ANSWER_SECONDS", 0.2)
+    for name, value in (("ANSWER_SECONDS", 0.2), ("FRESH", 0.0), ("SHARE", 0)):
+        monkeypatch.setattr(of_service, name, value)
     pipeline = Pipeline(Fallback(ScriptedProvider("openai", ["hello"])), store=MemoryStore(), listeners=())
-    opened, stands_still, goes_on = (threading.Event() for _ in range(3))
+    opened, asked, stands_still, goes_on = (threading.Event() for _ in range(4))
 
     async def serve() -> None:
         async with pipeline:
             opened.set()
-            await asyncio.to_thread(stands_still.wait, 5)
+            await asyncio.to_thread(asked.wait, 5)
+            stands_still.set()
             goes_on.wait(5)  # blocks this event loop
 
     app = status_app(pipeline)
@@ -145,11 +147,11 @@ async def test_an_event_loop_that_stands_still_does_not_stop_the_page_on_another
         async with serving(app) as served, served.caller() as caller:
             caller.ask("/status.json")
             assert json.loads((await caller.answer())[1])["service"]["reachable"]
-            stands_still.set()
-            await asyncio.sleep(0.6)  # until what the store has answered is not used again
+            asked.set()
+            await asyncio.to_thread(stands_still.wait, 5)
             caller.ask("/status.json")
             assert not json.loads((await caller.answer())[1])["service"]["reachable"]
     finally:
-        stands_still.set()
+        asked.set()
         goes_on.set()
         await asyncio.to_thread(thread.join)

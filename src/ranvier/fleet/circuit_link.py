@@ -50,7 +50,7 @@ class StoreLink(CircuitLink):
 
     @property
     def governs(self) -> bool:
-        """True while the store can be reached and decides."""
+        """True while the store can be reached: then it decides."""
         return self.member.governs and not self.retired
 
     @property

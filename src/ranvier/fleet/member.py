@@ -34,7 +34,7 @@ MAX_DIGESTS = 8192
 """Voters whose digests are remembered; with more, all are forgotten."""
 
 MAX_WORKERS = 1_000_000
-"""A larger number of workers is not believed."""
+"""More workers than this are not counted."""
 
 Counters = tuple[Mapping[str, int], Mapping[str, int], str]
 """The sums of a worker since it began, and its gauges: whole numbers by name; its recent numbers as text."""
@@ -48,7 +48,7 @@ class Member(Links, Fleet):
     Attributes:
         worker: Who it is: random, so that forks of one process differ.
         contact, outbox: How it speaks to the store.
-        governs: True while the store can be reached and decides.
+        governs: True while the store can be reached: then it decides.
         workers: How many workers live, as far as known.
         counters: Returns what operators see of this worker; it is asked once a second.
     """
@@ -170,7 +170,7 @@ class Member(Links, Fleet):
     # --- the state of the contact ----------------------------------------------------------------
 
     def joined(self) -> None:
-        """This worker knows what the store knows, which decides from now on."""
+        """This worker knows the state in the store, which decides from now on."""
         self.governs = not self._closed and self.contact.session is not None
 
     def _lost(self) -> None:

@@ -1,7 +1,7 @@
-"""Waits for a store, by seconds in which the event loop runs.
+"""Bounds waits for a store by the time in which the event loop runs.
 
-An event loop that stood still, for a garbage collection or code that blocks, may have the answer already: it
-only has not read it. So a wait is divided into parts, and a standstill uses up one of them.
+After a garbage collection or blocking code, the answer may have arrived without having been read. So a wait
+is divided into parts, and a standstill of the event loop uses up one of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Patience:
     """The time for one or several waits, one after the other.
 
     Attributes:
-        parts_left: Of the time; 0 if it is over.
+        parts_left: The parts that are left; 0 when the time is over.
     """
 
     __slots__ = ("_part", "parts_left")

@@ -20,7 +20,7 @@ class CircuitLink(Protocol):
 
     @property
     def governs(self) -> bool:
-        """True while the store can be reached and decides."""
+        """True while the store can be reached: then it decides."""
 
     def bits(self, voter: Hashable) -> int:
         """A hash of `voter` that chooses the sample: the same in all workers."""
@@ -220,7 +220,7 @@ class SpendLink(Protocol):
 
 
 class FleetUser(Protocol):
-    """What uses a fleet, and may go on in another one."""
+    """Shares its state through a fleet, and moves to another fleet when that one ends."""
 
     def fleet_ended(self) -> None:
         """The pipeline of the fleet has closed."""

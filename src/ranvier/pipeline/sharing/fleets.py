@@ -1,4 +1,4 @@
-"""The fleets of the open pipelines that use one layer, of which it belongs to one at a time."""
+"""Keeps a layer that several pipelines use in the fleet of one open pipeline at a time."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def read_content(message: Json) -> tuple[str, str]:
 
 
 def _thoughts_in(thought: object) -> str:
-    """The text in reasoning that is no text: a part, or a list of parts; of other types nothing is read."""
+    """The text of reasoning sent as a part or as a list of parts; other types are ignored."""
     parts = thought if isinstance(thought, list) else [thought]
     texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
     return "".join(each for each in texts if isinstance(each, str))

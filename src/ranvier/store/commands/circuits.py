@@ -1,4 +1,4 @@
-"""The commands about shared circuits. All times are whole milliseconds, and remaining ones.
+"""The commands about shared circuits. All times are whole milliseconds from now.
 
     closed --- Alarm, then Counts with enough votes ---> open --- Probe granted ---> half_open
     half_open --- Release of the last probe ---> open        open, half_open --- Prove ---> closed

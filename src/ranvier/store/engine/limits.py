@@ -1,7 +1,7 @@
 """The limits of a store, in milliseconds and in numbers. The scripts on a server get the same ones."""
 
 DAY = 86_400_000
-"""Nothing that a worker reports lasts longer, but for isolations."""
+"""Nothing that a worker reports lasts longer, except isolations."""
 
 LEASE_LIVES = 3_000
 """A lease is over so long after the last heartbeat of its holder, and a worker counts as gone."""

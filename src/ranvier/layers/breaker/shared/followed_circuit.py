@@ -25,7 +25,7 @@ class FollowedCircuit(SharedCircuit):
     __slots__ = ("_handler",)
 
     def join(self, fleet: Fleet, handler: UpdateHandler) -> None:
-        """Share the circuit with `fleet` from now on; votes of before are dropped.
+        """Share the circuit with `fleet` from now on; earlier votes are dropped.
 
         Updates go to `handler`, which lets the circuit follow them.
         """
