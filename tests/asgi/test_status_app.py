@@ -322,7 +322,7 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
 def test_a_request_that_fails_everywhere_is_no_trouble_of_a_provider() -> None:
     """Nor are four attempts enough to say that a part of them fails."""
     quiet = {"name": "first", "circuits": {}, "refused": 0, "throttled": 0, "succeeded": 1}
-    quiet |= {"probes_due": 0, "series": SILENT}
+    quiet |= {"probes_due": 0, "failed": 0, "series": SILENT}
     assert of_provider({**quiet, "failures": {"context_length": 50}}) == []
     assert of_provider({**quiet, "failures": {"overloaded": 3}}) == []
     assert of_provider({**quiet, "failures": {"overloaded": 4}})[0][0] == "trouble"
@@ -360,6 +360,8 @@ async def test_an_outage_that_is_over_is_no_trouble() -> None:
         assert told["level"] == "strained"
         assert all("none in the last 10 s" in each["text"] for each in told["findings"])
         outage = True
+        told = await asking(1)  # the second in which it failed is not over
+        assert not any("none in the last" in each["text"] for each in told["findings"])
         assert (await asking(3))["level"] == "trouble"
         outage = False
         await asyncio.sleep(90)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ranvier.asgi.status.recent.numbers import WINDOW
+
 LEVELS = ("well", "strained", "trouble")
 """From good to bad. Strained: failures are being handled. Trouble: users notice failures, or soon will."""
 
@@ -83,7 +85,9 @@ def of_calls(facts: Mapping[str, Any]) -> list[Finding]:
 def _is_over(facts: Mapping[str, Any]) -> bool:
     """True if there were successes and no failures in the last `QUIET` seconds."""
     succeeded, failed = facts["series"]["succeeded"], facts["series"]["failed"]
-    return any(succeeded[-QUIET:]) and not any(failed[-QUIET:])
+    # The series have whole seconds only: what failed in the current one is in the sum of the window alone.
+    failed_now = facts["failed"] - sum(failed[-WINDOW + 1 :])
+    return any(succeeded[-QUIET:]) and not any(failed[-QUIET:]) and failed_now <= 0
 
 
 def _number(number: int, what: str) -> str:
