@@ -10,6 +10,8 @@ PROBES = "fleet/probes.py"
 MEMBER = "fleet/member.py"
 FOLLOWER = "fleet/follower.py"
 VALIDATION = "fleet/validation.py"
+LOOPS = "pipeline/running/loops.py"
+LIFECYCLE = "pipeline/running/lifecycle.py"
 CIRCUIT = "layers/breaker/shared/circuit.py"
 FOLLOWED = "layers/breaker/shared/followed_circuit.py"
 ELSEWHERE = "layers/breaker/elsewhere.py"
@@ -20,6 +22,7 @@ BAD = "tests/fleet/test_bad_stores.py"
 VOTES = "tests/fleet/test_reported_votes.py"
 TRIPS = "tests/fleet/test_round_trips.py"
 ALARMS = "tests/fleet/test_alarms.py"
+THREADS = "tests/fleet/test_layers_on_two_loops.py"
 
 MUTANTS = [
     mutant(
@@ -147,5 +150,23 @@ MUTANTS = [
         "            self._closing.add(task)\n",
         "",
         f"{BAD}::test_a_session_that_is_lost_while_the_pipeline_closes_is_ended",
+    ),
+    mutant(
+        "F19", "of two threads that open at once none sees the other", LIFECYCLE,
+        '        self.state = "opening"\n',
+        "",
+        f"{THREADS}::test_of_two_threads_that_open_at_once_one_is_refused",
+    ),
+    mutant(
+        "F19", "a pipeline that could not be opened keeps the layers of others", LIFECYCLE,
+        "            self.joining.leave()\n            self._undoing",
+        "            self._undoing",
+        f"{THREADS}::test_a_pipeline_that_could_not_be_opened_holds_no_layer_of_another",
+    ),
+    mutant(
+        "F19", "a worker is asked on the loop of another one", LOOPS,
+        "not (self._several and alone)",
+        "not self._several",
+        f"{THREADS}::test_with_a_store_every_layer_is_of_one_loop",
     ),
 ]  # fmt: skip  # because: a row is read as a sentence, then what stands there, then what is put there

@@ -54,7 +54,7 @@ class Gates:
     def __init__(self, max_gates: int, create: Callable[[], Gate[Waiter | None]]) -> None:
         self._max_gates = max_gates
         self._create = create
-        self._loops = Loops()
+        self._loops = Loops("Throttle")
         self.elsewhere = GatesElsewhere(self)
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
@@ -98,8 +98,8 @@ class Gates:
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, drop the calls that waited on it."""
+        shift = self._loops.enter(pipeline)
         self.elsewhere.opened(pipeline)
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
         for key, queue in list(self.known.items()):
