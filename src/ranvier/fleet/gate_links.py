@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ranvier.fleet.port import MemberPort
+from ranvier.fleet.port import MemberPort, milliseconds
 from ranvier.pipeline.sharing.fleet import GateLinks, GatesListener
 from ranvier.pipeline.sharing.updates import GateUpdate
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
@@ -44,8 +44,7 @@ class StoreGateLinks(GateLinks):
             return
         self._closings[name] = reason, until
         _shorten(self._closings)
-        milliseconds = round(min(seconds, LONGEST) * 1000)
-        command = CloseGate(name, self._member.worker.id, milliseconds, reason, final)
+        command = CloseGate(name, self._member.worker.id, milliseconds(seconds), reason, final)
         self._member.send(command, self._member.apply)
 
     def opened(self, name: str) -> None:

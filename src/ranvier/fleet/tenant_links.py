@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
-from ranvier.fleet.port import MemberPort
+from ranvier.fleet.port import MemberPort, milliseconds
 from ranvier.fleet.validation import check_change
 from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsListener
 from ranvier.store.commands.tenants import (
@@ -52,7 +52,7 @@ class StoreTenantLinks(TenantLinks):
         """The circuit has opened for so many seconds."""
         if (named := self._named(key)) is not None:
             _remember(self._open, key, 0)
-            command = TenantOpened(named, self._member.worker.id, round(max(seconds, 0.0) * 1000))
+            command = TenantOpened(named, self._member.worker.id, milliseconds(seconds))
             self._member.send(command, _ignored)
 
     def closed(self, key: Hashable) -> None:
