@@ -197,4 +197,20 @@ MUTANTS = [
         "        pass",
         f"{OF_SESSIONS}::test_a_session_with_tls_leaves_nothing_when_its_event_loop_closes",
     ),
+    mutant(
+        "ST10",
+        "commands behind an unknown script are carried out before it",
+        SESSION,
+        "            answers[unknown:] = await self._asked(_with_texts(calls[unknown:]))",
+        "            answers[unknown] = (await self._asked(_with_texts(calls[unknown : unknown + 1])))[0]",
+        "tests/store/test_lost_scripts.py::test_commands_are_carried_out_in_their_order",
+    ),
+    mutant(
+        "ST10",
+        "a loop that stands still gathers changes without an end",
+        "store/memory.py",
+        "        if len(self._pushed) >= MAX_PUSHED:",
+        "        if False:",
+        "tests/store/test_memory_store.py::test_a_worker_whose_loop_stands_still_is_told_that_it_missed_changes",
+    ),
 ]
