@@ -31,8 +31,8 @@ MUTANTS = [
     # --- 2: a first open that fails
     mutant(
         "L2", "a pipeline is open though its providers are not", LIFECYCLE,
-        "        opened: list[Provider] = []\n        try:",
-        "        opened: list[Provider] = []\n        self.state = 'open'\n        try:",
+        '            self.state = "new"\n',
+        '            self.state = "open"\n',
         f"{OPENING}::test_a_first_open_that_fails_is_tried_again_at_the_next_call",
     ),
     mutant(

@@ -105,8 +105,8 @@ MUTANTS = [
         "ST5",
         "what a server has no script for is not sent again",
         SESSION,
-        "        await self._load(answers, calls)\n",
-        "",
+        "        if unknown is not None:",
+        "        if False:",
         f"{OF_SESSIONS}::test_scripts_are_sent_again_after_a_flush",
     ),
     mutant(
