@@ -1,9 +1,7 @@
 """Layers belong to one event loop at a time: pipelines in two threads have layers of their own."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from ranvier.pipeline import Place
 from ranvier.pipeline.runtime import Runtime
 from ranvier.store import MemoryStore
 from ranvier.testing import ScriptedProvider
+from support.fleet.threads import two_threads
 
 DOWN = ServerError("internal error", provider="p", status=500)
 
@@ -34,39 +33,6 @@ WAITING: list[Callable[[], Layer]] = [
     lambda: SpendLimit(1e6, 60),
     lambda: Breaker(shared=SharedCircuits()),
 ]
-
-
-class Thread:
-    """An event loop in a thread of its own, which complains when another thread touches it."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.loop.set_debug(True)
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """What `work` returns there."""
-        return self.begin(work).result(10)
-
-    def begin(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Begin `work` there."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
-
-    def end(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
-        self.loop.close()
-
-
-@contextmanager
-def two_threads() -> Iterator[tuple[Thread, Thread]]:
-    threads = Thread(), Thread()
-    try:
-        yield threads
-    finally:
-        for each in threads:
-            each.end()
 
 
 def with_layer(layer: Layer, *, reply: Any = "fine", store: Any = None) -> Pipeline:
