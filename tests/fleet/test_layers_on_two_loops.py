@@ -1,6 +1,7 @@
 """Layers belong to one event loop at a time: pipelines in two threads have layers of their own."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -129,6 +130,20 @@ async def test_a_pipeline_that_could_not_be_opened_holds_no_layer_of_another() -
         assert shared.state("p", "m") == "open"
 
 
+def test_a_worker_that_is_dropped_with_its_loop_makes_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    """The loop is closed, and the pipeline is not: the store forgets the worker by itself."""
+    pipeline = with_layer(Breaker(shared=SharedCircuits()), store=MemoryStore())
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(ask(pipeline))
+    loop.run_until_complete(all_met(pipeline, 1))
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # because: it is left on purpose
+    loop.close()
+    del pipeline, loop, task
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records] == []
+
+
 # --- on the loop of a pipeline -------------------------------------------------------------------
 
 
@@ -141,11 +156,11 @@ async def ask(pipeline: Pipeline, tenant: str = "acme") -> str:
     return "ok"
 
 
-async def all_met(pipeline: Pipeline) -> None:
-    """Both workers know of each other, and follow the store."""
+async def all_met(pipeline: Pipeline, workers: int = 2) -> None:
+    """All workers know of each other, and follow the store."""
     member: Any = pipeline.lifecycle.joining.member
     async with asyncio.timeout(10):
-        while member.workers < 2 or not member.governs:  # noqa: ASYNC110  # because: it notifies nobody
+        while member.workers < workers or not member.governs:  # noqa: ASYNC110  # because: it notifies nobody
             await asyncio.sleep(0.01)
 
 

@@ -111,7 +111,8 @@ class Follower:
         finally:
             if self._report is not None:
                 self._report.cancel()
-            await self._member.leave(self._heartbeat())
+            if not self._member.loop.is_closed():  # otherwise it was dropped with its loop
+                await self._member.leave(self._heartbeat())
 
     async def _safely(self, step: Coroutine[Any, Any, bool]) -> bool:
         """Whether `step` succeeds: a mistake in it loses the store, and must not end this task."""
