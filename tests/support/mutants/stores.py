@@ -213,4 +213,20 @@ MUTANTS = [
         "        if False:",
         "tests/store/test_memory_store.py::test_a_worker_whose_loop_stands_still_is_told_that_it_missed_changes",
     ),
+    mutant(
+        "ST11",
+        "an observed circuit stays open for as long as the clock was set back",
+        CIRCUIT,
+        "            self.next_probe = min(self.next_probe, ms + self.waits)",
+        "            pass",
+        f"{OF_CIRCUITS}::test_a_clock_that_was_set_back_delays_no_outcome_of_an_observed_circuit",
+    ),
+    mutant(
+        "ST11",
+        "the script lets a cooldown begin anew with each look",
+        f"{SCRIPTS}/circuit.lua",
+        "    circuit.next_probe = latest\n    save_circuit(name, circuit)\n",
+        "    circuit.next_probe = latest\n",
+        OF_BOTH,
+    ),
 ]

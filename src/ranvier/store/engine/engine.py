@@ -85,7 +85,7 @@ class Engine:
     def _view(self, which: Trouble, now: Moment) -> tuple[CircuitView | GateView | TenantView, bool]:
         """How it is now, and whether there is a record of it."""
         if isinstance(which, CircuitKey):
-            record = self.circuits.records.get(which, now.ms)
+            record = self.circuits.at(which, now.ms)
             return circuit.view(which, record, now.ms), record is not None
         if isinstance(which, TenantKey):
             known = self.tenants.at(which, now.ms)
