@@ -7,7 +7,7 @@ import pytest
 
 from ranvier.errors import ContentFilterError, InvalidResponseError
 from ranvier.messages import FinishReason
-from ranvier.providers import Anthropic, Gemini, Ollama
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from support.providers.five_wires import as_chat, as_sse, chat_chunk, chat_whole
 from support.providers.openai_apis import Chat
 from support.providers.seven import collected
@@ -56,6 +56,32 @@ async def test_reasoning_in_parts_is_read(ask: Any, thought: Any) -> None:
     async with ask(Chat, httpx.Response(200, content=as_chat(chunks))) as server:
         streamed = collected(await server.stream())
     assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
+
+
+DETAILS = {
+    "text": [{"type": "reasoning.text", "text": "h", "index": 0}, {"type": "reasoning.text", "text": "m"}],
+    "a summary": [{"type": "reasoning.summary", "summary": "hm"}],
+    "beside a secret": [
+        {"type": "reasoning.summary", "summary": "hm"},
+        {"type": "reasoning.encrypted", "data": "x"},
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", [Chat, OpenRouter], ids=["openai", "openrouter"])
+@pytest.mark.parametrize("details", DETAILS.values(), ids=DETAILS)
+async def test_details_of_reasoning_alone_are_reasoning(ask: Any, kind: Any, details: Any) -> None:
+    """Where nothing stands beside them: whole and streamed; what is told beside them is not told twice."""
+    for beside in ({}, {"reasoning": None}, {"reasoning": "hm"}):
+        whole = chat_whole("hello")
+        whole["choices"][0]["message"] |= {"reasoning_details": details, **beside}
+        async with ask(kind, httpx.Response(200, json=whole)) as server:
+            answer = await server.complete(model="m")
+        thought = {"reasoning_details": details, **beside}
+        chunks = [chat_chunk(thought), chat_chunk({"content": "hello", "reasoning_details": []}, "stop")]
+        async with ask(kind, httpx.Response(200, content=as_chat(chunks))) as server:
+            streamed = collected(await server.stream(model="m"))
+        assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
 
 
 async def test_the_choice_that_counts_is_the_first_by_its_index(ask: Any) -> None:

@@ -88,6 +88,38 @@ async def test_parts_of_type_text_are_text(ask: Any) -> None:
         assert (await server.complete()).text == "hello"
 
 
+EMPTY = {"type": "message", "role": "assistant", "content": []}
+THOUGHT = {"type": "reasoning", "id": "rs1", "summary": [{"type": "summary_text", "text": "hm"}]}
+
+
+@pytest.mark.parametrize(
+    "output", [None, [], [EMPTY], [THOUGHT]], ids=["none", "empty", "without text", "thought"]
+)
+async def test_words_beside_the_items_are_the_answer(ask: Any, streamed: Any, output: Any) -> None:
+    """Where no item has any: whole, and at the end of a stream."""
+    body = {"object": "response", "status": "completed", "output": output, "output_text": "hello"}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        whole = await server.complete()
+    end = {"type": "response.completed", "response": body}
+    async with ask(Responses, streamed(as_sse([CREATED, end]))) as server:
+        pieces = collected(await server.stream())
+    assert (whole.text, pieces.text) == ("hello", "hello")
+    assert whole.reasoning == pieces.reasoning == ("hm" if output == [THOUGHT] else "")
+
+
+async def test_words_beside_the_items_are_not_told_twice(ask: Any, streamed: Any) -> None:
+    """SDKs write them beside the items that hold them."""
+    message = {**EMPTY, "content": [{"type": "output_text", "text": "hello"}]}
+    asked = {"object": "response", "status": "completed", "output_text": "hello"}
+    for output in ([message], [message, call("{}")]):
+        async with ask(Responses, httpx.Response(200, json={**asked, "output": output})) as server:
+            assert (await server.complete()).text == "hello"
+    piece = {"type": "response.output_text.delta", **PLACE, "delta": "hello"}
+    end = {"type": "response.completed", "response": {**asked, "output": []}}
+    async with ask(Responses, streamed(as_sse([CREATED, piece, end]))) as server:
+        assert collected(await server.stream()).text == "hello"
+
+
 async def test_response_done_ends_a_response(ask: Any, streamed: Any) -> None:
     """Its response has the status."""
     piece = {"type": "response.output_text.delta", **PLACE, "delta": "hello"}

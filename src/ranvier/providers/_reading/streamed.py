@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ranvier.errors.provider import AttemptTimeoutError, ContextLengthError, ProviderError
@@ -14,6 +15,7 @@ from ranvier.providers._reading.halves import Halves
 from ranvier.providers._reading.reading import (
     PREVIEW_BYTES,
     ErrorFactory,
+    Json,
     NoAnswerError,
     is_error,
     is_page,
@@ -22,6 +24,7 @@ from ranvier.providers._reading.reading import (
 )
 from ranvier.providers._reading.received import raw_of
 from ranvier.providers._reading.sse import Decoder, OversizedEventError
+from ranvier.providers._reading.wrapped import parse_within, wrapper_of
 from ranvier.providers._wire.endings import AnswerReader
 
 
@@ -36,6 +39,7 @@ class StreamedBody:
         self.error: ProviderError | AttemptTimeoutError | None = None
         self._form = AnyForm(decoder)
         self._decoder: Decoder = self._form  # until the first object has shown the format of the body
+        self._parse: Callable[[bytes, Callable[[Any], Any]], Json | None] = parse_object
         self._reader = reader
         self._errors = errors
         self._size = 0  # bytes received so far
@@ -97,10 +101,12 @@ class StreamedBody:
         if data.startswith(b"[DONE]"):
             reader.done()
             return
-        body, first = parse_object(data, self._with_halves), False
+        body, first = self._parse(data, self._with_halves), False
         if not self._understood and body is not None:
             self._understood = first = True
             self._decoder = self._form.chosen or self._decoder
+            if (wrapper := wrapper_of(body)) is not None:
+                self._parse, body = partial(parse_within, wrapper), body[wrapper]
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)
             self.error = None if self._is_ignorable(error) else error

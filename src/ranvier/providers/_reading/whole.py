@@ -18,6 +18,7 @@ from ranvier.providers._reading.reading import (
     parse_object,
 )
 from ranvier.providers._reading.streamed import StreamedBody
+from ranvier.providers._reading.wrapped import unwrapped
 
 
 def read_whole(
@@ -39,6 +40,7 @@ def read_whole(
         body = parse_object(content)
         if body is None:
             raise no_object(content)
+        body = unwrapped(body)
         return ErrorFactory(reply).from_body(body) if is_error(body) else read(body)
     except NoAnswerError as reason:
         streamed = (

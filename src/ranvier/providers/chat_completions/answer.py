@@ -90,7 +90,8 @@ MEDIA = ("images", "audio")
 
 def read_content(message: Json) -> tuple[str, str]:
     """The text of a message (or of a delta), and the text of its reasoning."""
-    content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+    content = message.get("content")
+    thought = message.get("reasoning_content") or message.get("reasoning") or message.get("reasoning_details")
     reasoning = thought if isinstance(thought, str) else _thoughts_in(thought)
     if isinstance(content, str):
         return content, reasoning
@@ -106,7 +107,7 @@ def read_content(message: Json) -> tuple[str, str]:
 def _thoughts_in(thought: object) -> str:
     """The text of reasoning sent as a part or as a list of parts; other types are ignored."""
     parts = thought if isinstance(thought, list) else [thought]
-    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    texts = (part.get("text") or part.get("summary") if isinstance(part, dict) else part for part in parts)
     return "".join(each for each in texts if isinstance(each, str))
 
 

@@ -141,13 +141,26 @@ def phase_of(item: Json) -> Json | None:
     return {"phase": phase} if (phase := label(item.get("phase"))) else None
 
 
+def output_of(response: Json, *, answered: bool = False) -> list[Json]:
+    """The items of a whole response; some servers give its words only as `output_text`."""
+    output, words = entries(response.get("output"), "output"), response.get("output_text")
+    if isinstance(words, str) and words and not (answered or any(map(_answers, output))):
+        return [*output, {"type": "message", "content": [{"type": "output_text", "text": words}]}]
+    return output
+
+
+def _answers(item: Json) -> bool:
+    kind = item.get("type")
+    return kind == "function_call" or (kind == "message" and bool(words_of(item) or refusal_of(item)))
+
+
 # --- complete answers ----------------------------------------------------------------------------
 
 
 def read_response(body: Json) -> Response:
     """Read a complete response."""
     status = stop_word(body.get("status"), "status")
-    output = entries(body.get("output"), "output")
+    output = output_of(body)
     messages = [item for item in output if item.get("type") == "message"]
     parts = tuple(_parts(output))
     answer = "".join(part.text for part in parts if isinstance(part, Text))
@@ -160,7 +173,7 @@ def read_response(body: Json) -> Response:
         calls_tools=bool(calls),
         refusal=refusal,
     )
-    if not isinstance(body.get("output"), list):
+    if not (output or isinstance(body.get("output"), list)):
         raise NoAnswerError("the answer has no output")
     details = Details()
     for message in messages:

@@ -12,7 +12,6 @@ from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
     count,
-    entries,
     entry,
     label,
     stop_word,
@@ -28,6 +27,7 @@ from ranvier.providers.responses.answer import (
     finish_reason,
     note_end,
     note_message,
+    output_of,
     phase_of,
     read_response,
     read_usage,
@@ -93,7 +93,7 @@ class EventReader(AnswerReader):
         response = entry(body.get("response"), "response")
         status = _status(body["type"], response)
         if status != "failed":
-            self._fill_in(entries(response.get("output"), "output"))
+            self._fill_in(output_of(response, answered=self.answered))
         refusal = "".join(self._refusal)
         reason, raw = finish_reason(
             response,
