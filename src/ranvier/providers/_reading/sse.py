@@ -30,11 +30,13 @@ class Decoder(ABC):
 
     Attributes:
         is_binary: True if the events are not lines of text.
+        lenient: True once it has read something that a reader by the specification would not.
     """
 
     is_binary: ClassVar[bool] = False
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
+        self.lenient = False
         self._limit = limit
         self._begun = bytearray()  # the unfinished line
         self._size = 0  # bytes of the unfinished event, without that line
@@ -91,6 +93,7 @@ class Decoder(ABC):
         self._begun.clear()
         if self._at_start:
             self._at_start = False
+            self.lenient = self.lenient or line.startswith(BYTE_ORDER_MARK)  # which SDKs take for a letter
             line = line.removeprefix(BYTE_ORDER_MARK)
         return line
 
@@ -144,7 +147,7 @@ class SseDecoder(Decoder):
             self._add(data)
             return before
         if self._bare or (self._data is None and line.startswith((b"{", b"["))):
-            self._bare = True
+            self._bare = self.lenient = True
             self._add(line)
         elif line.startswith(b"event:"):
             self._name, self._named_late = line[6:].strip().decode("utf-8", "replace"), self._data is not None
@@ -154,6 +157,7 @@ class SseDecoder(Decoder):
         """The event that ends because `data` begins another; `None` if `data` continues it."""
         if not self._bare and not (data.startswith((b"{", b"[DONE]")) and is_object(self._data or b"")):
             return None
+        self.lenient = True
         if not self._named_late:
             return self._rest()
         name, self._name = self._name, ""

@@ -10,7 +10,7 @@ from ranvier.errors.provider import AttemptTimeoutError, ContextLengthError, Pro
 from ranvier.messages.collector import Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
-from ranvier.providers._reading.forms import AnyForm
+from ranvier.providers._reading.forms import AnyForm, parse_within, wrapper_of
 from ranvier.providers._reading.halves import Halves
 from ranvier.providers._reading.reading import (
     PREVIEW_BYTES,
@@ -24,7 +24,6 @@ from ranvier.providers._reading.reading import (
 )
 from ranvier.providers._reading.received import raw_of
 from ranvier.providers._reading.sse import Decoder, OversizedEventError
-from ranvier.providers._reading.wrapped import parse_within, wrapper_of
 from ranvier.providers._wire.endings import AnswerReader
 
 
@@ -51,6 +50,11 @@ class StreamedBody:
     def understood(self) -> bool:
         """True once an object of the wire has arrived."""
         return self._understood
+
+    @property
+    def lenient(self) -> bool:
+        """True once something was read that other readers of the wire would not read."""
+        return self._decoder.lenient or self._reader.lenient
 
     @property
     def finished(self) -> bool:
@@ -107,6 +111,7 @@ class StreamedBody:
             self._decoder = self._form.chosen or self._decoder
             if (wrapper := wrapper_of(body)) is not None:
                 self._parse, body = partial(parse_within, wrapper), body[wrapper]
+                self._decoder.lenient = True
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)
             self.error = None if self._is_ignorable(error) else error

@@ -8,7 +8,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import Response
 from ranvier.providers._http.port import HttpReply
-from ranvier.providers._reading.forms import is_sse
+from ranvier.providers._reading.forms import is_sse, unwrapped
 from ranvier.providers._reading.reading import (
     ErrorFactory,
     Json,
@@ -18,7 +18,6 @@ from ranvier.providers._reading.reading import (
     parse_object,
 )
 from ranvier.providers._reading.streamed import StreamedBody
-from ranvier.providers._reading.wrapped import unwrapped
 
 
 def read_whole(
