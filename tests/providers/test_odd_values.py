@@ -84,6 +84,27 @@ async def test_details_of_reasoning_alone_are_reasoning(ask: Any, kind: Any, det
         assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
 
 
+@pytest.mark.parametrize(
+    ("field", "thought"),
+    [
+        ("reasoning_text", "hm"),
+        ("thinking", "hm"),
+        ("thinking_blocks", [{"type": "thinking", "thinking": "hm", "signature": "s"}]),
+    ],
+)
+async def test_reasoning_under_another_name_is_read(ask: Any, field: str, thought: Any) -> None:
+    """As gateways write it: whole and streamed; and only once beside the usual name."""
+    for beside in ({}, {"reasoning_content": "hm"}):
+        whole = chat_whole("hello")
+        whole["choices"][0]["message"] |= {field: thought, **beside}
+        async with ask(Chat, httpx.Response(200, json=whole)) as server:
+            answer = await server.complete()
+        chunks = [chat_chunk({field: thought, **beside}), chat_chunk({"content": "hello"}, "stop")]
+        async with ask(Chat, httpx.Response(200, content=as_chat(chunks))) as server:
+            streamed = collected(await server.stream())
+        assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
+
+
 async def test_the_choice_that_counts_is_the_first_by_its_index(ask: Any) -> None:
     """As in a stream, where they come in any order."""
     whole = chat_whole("hello")

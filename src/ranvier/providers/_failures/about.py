@@ -142,6 +142,8 @@ _ONLY_HERE = re.compile(
     # a limit on the input or on the output
     r"|too (?:long|large|many|big)\b|\bat most\b|exceed|above (?:the )?max|(?:larger|longer) than\b"
     r"|more than \d\d|\bmaxlength\b"
+    # something on the web that this server cannot load
+    r"|(?:cannot|can't|could not|unable to|failed to|error while) (?:fetch|download)"
     r"|up to \d|less than or equal|maximum (?:\w+ ){0,3}(?:is|of|length|number|size|value|tokens?|allowed)"
     r"|上限|超过"
 )

@@ -139,6 +139,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "please (?:recharge|top up)", "(?:usage|credit) limit", "spend(?:ing)? (?:limit|cap)",
         "enable billing", "check your billing", "add (?:more |some )?(?:credits|funds|a payment method)",
         "free-models-per-day", "too many tokens per day", "used all available credits", "today's quota",
+        "out of call volume quota",  # Azure's API Management
         "(?:daily|weekly|monthly) quota (?:has been |is |was )?(?:exceeded|reached|exhausted)",
         "daily request limit", "budget (?:has been |was |is |limit )*exceeded",
         r"(?:exceed|reach)\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
@@ -165,7 +166,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "token limit reached", "reduce the length of the messages", "maximum prompt length",
         "range of input length", "input length .{0,40}exceeds", "exceeds max length",
         "number of input tokens exceeds", "maximum sequence length", "must have less than .{1,20} tokens",
-        r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
+        r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens(?!, please wait)",
         r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
     # Bedrock, which sends it with a 403
     (errors.AuthenticationError, (errors.PermissionDeniedError,), (
@@ -200,7 +201,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"\bmodel\b.{0,60}\b(?:failed to load|is (?:still |currently )*loading|could not be loaded"
         "|not (?:been )?loaded|unloaded|crashed)",
         "no models? (?:is |are )?loaded", "model loading failed",
-        "upstream (?:request failed|error|connect)", "temporarily unavailable")),
+        "upstream (?:request failed|error|connect)", "temporarily un(?:available|able to)",
+        "bad response status code 5", "(?:try again|retry) (?:later|in a few)")),
     # OpenRouter, servers compatible with OpenAI, DeepSeek, GLM, litellm, NVIDIA, Groq
     (errors.ModelNotFoundError, (errors.InvalidRequestError,), (
         "not a valid model", "models? (?:name )?(?:does )?not (?:be )?(?:found|exist)", "模型不存在",
@@ -221,12 +223,13 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
     (errors.UnsupportedRequestError, (errors.ServerError,), (  # llama.cpp
         "(?:image|audio) input is not supported", "requires? --jinja", "not (?:a )?multimodal",
         "unsupported content", "does not support (?:tool|image|vision|audio|thinking|function)")),
-    # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too
-    (errors.OverloadedError, (errors.RateLimitError, errors.ServerError), (
+    # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too; gateways with a 400
+    (errors.OverloadedError, (errors.RateLimitError, errors.ServerError, errors.InvalidRequestError), (
         "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
     # MiniMax, Bedrock: without a matching status or code
     (errors.RateLimitError, (errors.InvalidRequestError,), (
-        "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl")),
+        "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl",
+        "wait before trying again", "bad response status code 429")),
 )  # fmt: skip
 PHRASES = tuple([(meaning, refines, re.compile("|".join(texts))) for meaning, refines, texts in _PHRASES])
 

@@ -88,10 +88,16 @@ MEDIA = ("images", "audio")
 """Fields of a message with output other than text (OpenRouter, OpenAI): kept unchanged."""
 
 
+OTHER_REASONING = frozenset(("reasoning_details", "reasoning_text", "thinking_blocks", "thinking"))
+"""Fields that hold reasoning on some servers: OpenRouter, GitHub Copilot, LiteLLM and others."""
+
+
 def read_content(message: Json) -> tuple[str, str]:
     """The text of a message (or of a delta), and the text of its reasoning."""
     content = message.get("content")
-    thought = message.get("reasoning_content") or message.get("reasoning") or message.get("reasoning_details")
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if not (thought or OTHER_REASONING.isdisjoint(message)):
+        thought = next(filter(None, map(message.get, OTHER_REASONING)), None)
     reasoning = thought if isinstance(thought, str) else _thoughts_in(thought)
     if isinstance(content, str):
         return content, reasoning
@@ -107,8 +113,12 @@ def read_content(message: Json) -> tuple[str, str]:
 def _thoughts_in(thought: object) -> str:
     """The text of reasoning sent as a part or as a list of parts; other types are ignored."""
     parts = thought if isinstance(thought, list) else [thought]
-    texts = (part.get("text") or part.get("summary") if isinstance(part, dict) else part for part in parts)
+    texts = (_thought_in(part) if isinstance(part, dict) else part for part in parts)
     return "".join(each for each in texts if isinstance(each, str))
+
+
+def _thought_in(part: Json) -> object:
+    return part.get("text") or part.get("summary") or part.get("thinking")
 
 
 def first(choices: list[Json]) -> Json:

@@ -195,6 +195,10 @@ class PartReader(AnswerReader):
 
     def _read_call(self, part: Json, call: Json) -> None:
         name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        if call.get("partialArgs") or call.get("willContinue"):
+            raise NoAnswerError(
+                "the arguments of a call come in pieces: leave streamFunctionCallArguments out"
+            )
         if name is None:
             return
         self._read_signature(part)
