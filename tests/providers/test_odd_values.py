@@ -105,6 +105,24 @@ async def test_reasoning_under_another_name_is_read(ask: Any, field: str, though
         assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
 
 
+async def test_a_chunk_in_place_of_a_whole_answer_is_read(ask: Any) -> None:
+    """Its message is called a delta."""
+    async with ask(Chat, httpx.Response(200, json=chat_chunk({"content": "hello"}, "stop"))) as server:
+        assert (await server.complete()).text == "hello"
+
+
+async def test_calls_in_the_message_at_the_end_are_read(ask: Any) -> None:
+    """Where the deltas had only the text; where they had the calls, these come once."""
+    call = {"index": 0, "id": "a", "function": {"name": "look", "arguments": "{}"}}
+    last = chat_chunk({}, "tool_calls")
+    last["choices"][0]["message"] = {"content": "hello", "tool_calls": [call]}
+    for delta in ({"content": "hello"}, {"content": "hello", "tool_calls": [call]}):
+        async with ask(Chat, httpx.Response(200, content=as_chat([chat_chunk(delta), last]))) as server:
+            answer = collected(await server.stream())
+        assert (answer.text, [each.id for each in answer.tool_calls]) == ("hello", ["a"])
+        assert answer.finish_reason is FinishReason.TOOL_CALLS
+
+
 async def test_the_choice_that_counts_is_the_first_by_its_index(ask: Any) -> None:
     """As in a stream, where they come in any order."""
     whole = chat_whole("hello")
@@ -136,6 +154,16 @@ async def test_a_prompt_that_was_not_blocked_is_answered(ask: Any) -> None:
     body = {"candidates": [candidate], "promptFeedback": feedback}
     async with ask(Gemini, httpx.Response(200, json=body)) as server:
         assert (await server.complete()).text == "hello"
+
+
+async def test_a_call_under_the_name_of_python_is_a_call(ask: Any) -> None:
+    """Proxies that are written with Google's SDK send it so."""
+    parts = [{"function_call": {"name": "look", "args": {"at": "it"}}}]
+    async with ask(
+        Gemini, httpx.Response(200, json={"candidates": [{"content": {"parts": parts}}]})
+    ) as server:
+        (call,) = (await server.complete()).tool_calls
+    assert (call.name, call.arguments) == ("look", {"at": "it"})
 
 
 @pytest.mark.parametrize("reason", ["load", "unload"])

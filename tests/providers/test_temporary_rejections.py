@@ -50,6 +50,19 @@ async def test_what_passes_is_tried_again(ask: Any, name: str, message: str, kin
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        {"base_resp": {"status_code": 1002, "status_msg": "rate limit"}},
+        {"error_code": 18, "error_msg": "Open api qps request limit reached"},
+    ],
+    ids=["MiniMax", "Baidu"],
+)
+def test_a_limit_inside_a_200_without_a_known_code(body: Any) -> None:
+    """Its message says so."""
+    assert type(classify(body, provider="p", status=200)) is errors.RateLimitError
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "Cannot fetch content from the provided URL. Please ensure the URL is valid and accessible.",

@@ -226,9 +226,9 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
     # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too; gateways with a 400
     (errors.OverloadedError, (errors.RateLimitError, errors.ServerError, errors.InvalidRequestError), (
         "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
-    # MiniMax, Bedrock: without a matching status or code
+    # MiniMax, Bedrock, Baidu: without a matching status or code
     (errors.RateLimitError, (errors.InvalidRequestError,), (
-        "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl",
+        "too many requests", r"\brate limit(?:ed|ing)?\b", "throttl", r"\bqps .{0,20}limit",
         "wait before trying again", "bad response status code 429")),
 )  # fmt: skip
 PHRASES = tuple([(meaning, refines, re.compile("|".join(texts))) for meaning, refines, texts in _PHRASES])

@@ -139,9 +139,9 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise failure
     raw = stop_word(choice.get("finish_reason"), "finish_reason")
     filtered = known_reason(raw) is FinishReason.CONTENT_FILTER
-    if choice.get("message") is None and "text" not in choice and not filtered:
+    message = message_of(choice) or entry(choice.get("delta"), "delta")  # a server may send a single chunk
+    if not (message or filtered) and choice.get("message") is None:
         raise NoAnswerError("the answer's choice has no message")
-    message = message_of(choice)
     answer, reasoning = read_content(message)
     calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))

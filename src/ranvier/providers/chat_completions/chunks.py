@@ -74,6 +74,11 @@ class ChunkReader(AnswerReader):
         if usage is not None and len(self.events) == known:
             self._last = "usage"
         if raw := stop_word(choice.get("finish_reason"), "finish_reason"):
+            if (
+                not self._calls.any and "message" in choice
+            ):  # the whole message may have calls that no delta had
+                self._read_calls(entry(choice["message"], "message"))
+                self.lenient = self.lenient or self._calls.any
             self._finish(raw, usage)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
@@ -98,6 +103,9 @@ class ChunkReader(AnswerReader):
             self._refusal.append(refusal)
         if self._returned or (not content and ("images" in delta or "audio" in delta)):
             self._keep(delta)
+        self._read_calls(delta)
+
+    def _read_calls(self, delta: Json) -> None:
         for call in calls_in(delta):
             fragment = self._fragment(call)
             if fragment is not None:

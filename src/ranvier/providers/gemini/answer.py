@@ -183,6 +183,8 @@ class PartReader(AnswerReader):
         elif words:
             self._read_signature(part)
             self.add_text(words)
+        elif "function_call" in part:  # proxies that write the names of Python
+            self._read_call(part, entry(part["function_call"], "function_call"))
         elif part.keys() - {"text"}:  # executed code, an image, or only a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
