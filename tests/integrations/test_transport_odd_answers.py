@@ -65,7 +65,7 @@ async def asked(name: str, content: bytes, *, streamed: bool) -> str:
             path, model = ASKED[name]
             if streamed:
                 path = path.replace(":generateContent", ":streamGenerateContent?alt=sse")
-            body = {"contents": [{"parts": [{"text": "Hi"}]}]} if name == "gemini" else {"model": model}
+            body: Any = {"contents": [{"parts": [{"text": "Hi"}]}]} if name == "gemini" else {"model": model}
             body |= {} if name == "gemini" else {"stream": streamed, "messages": [], "input": "Hi"}
             return (await client.post(f"https://sdk{path}", json=body)).text
 
@@ -97,6 +97,16 @@ async def test_what_an_sdk_reads_is_handed_on(name: str, end: bytes) -> None:
     wire = WIRES[name]
     assert "first" in await asked(name, wire.stream("first").replace(b"\n", end), streamed=True)
     assert "first" in await asked(name, b" " + json.dumps(wire.whole("first")).encode(), streamed=False)
+
+
+@each_wire
+async def test_events_without_names_are_handed_on_to_who_reads_them(name: str) -> None:
+    """The SDK of Anthropic skips them all."""
+    nameless = b"".join(
+        b"data: " + json.dumps(piece).encode() + b"\n\n" for piece in WIRES[name].pieces("first")
+    )
+    text = await asked(name, nameless, streamed=True)
+    assert ("second" if name == "anthropic" else "first") in text
 
 
 async def test_the_marker_of_the_end_is_not_handed_on_where_the_answer_is_cut_off() -> None:

@@ -111,6 +111,7 @@ class StreamedBody:
             self._decoder = self._form.chosen or self._decoder
             if (wrapper := wrapper_of(body)) is not None:
                 self._parse, body = partial(parse_within, wrapper), body[wrapper]
+            if wrapper is not None or (reader.names_events and not name):
                 self._decoder.lenient = True
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)

@@ -29,7 +29,7 @@ reason the answer is complete, whatever happens next.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.messages.beside.details import Details
 from ranvier.messages.collector import EXPLAINS_SILENCE, Step, steps_of
@@ -50,12 +50,14 @@ class AnswerReader(ABC):
         stopped: Why the model stopped; `None` while it has not, and again after content has followed.
         early: A finish reason came early: a later one counts only at the end of the body.
         finished: Nothing that matters can follow.
+        names_events: Its events have names, without which SDKs skip them.
         issuer: The target that answers; `None` leaves parts unmarked.
         lenient: A whole answer has come in place of events, or a message in place of deltas.
         details: What the provider says beside the content; it grows until the last event.
         whole: The provider's own JSON of the whole answer, if one event holds it.
     """
 
+    names_events: ClassVar[bool] = False
     issuer: Issuer | None = None
 
     def __init__(self) -> None:
