@@ -136,6 +136,14 @@ async def test_a_refusal_without_pieces_is_a_refusal(ask: Any, streamed: Any, en
             await server.stream()
 
 
+async def test_a_refusal_without_a_type_is_a_refusal(ask: Any) -> None:
+    """Like text without one."""
+    body = {"status": "completed", "output": [{"type": "message", "content": [{"refusal": "no"}]}]}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        with pytest.raises(ContentFilterError, match=r"filter: no$"):
+            await server.complete()
+
+
 async def test_items_at_the_same_place_are_different_items(ask: Any, streamed: Any) -> None:
     """Some servers count none of them; their ids differ."""
     events: list[Any] = [CREATED]

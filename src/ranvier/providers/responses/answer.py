@@ -111,10 +111,14 @@ OF_TEXT: Final = ("output_text", "text")
 
 
 def words_of(item: Json, kinds: tuple[str, ...] = OF_TEXT, field: str = "text") -> str:
-    """The text of a message; with other arguments its refusal. A part without a type is text."""
+    """The text of a message; with other arguments its refusal."""
     content = item.get("content")
     parts = [{"text": content}] if isinstance(content, str) else entries(content, "content")
-    return "".join(text(part.get(field), field) for part in parts if (part.get("type") or "text") in kinds)
+    return "".join(text(part.get(field), field) for part in parts if _kind_of_part(part) in kinds)
+
+
+def _kind_of_part(part: Json) -> object:
+    return part.get("type") or ("refusal" if "refusal" in part else "text")
 
 
 def kind_of(item: Json) -> str:
