@@ -69,6 +69,8 @@ def test_a_duration_in_the_words_of_iso(written: str, seconds: float | None) -> 
         ("retry_after=1795348830", None),
         ("expected wait time: 30s", 30),
         ("The wait time is 30 seconds", 30),
+        ("Quota will be replenished in 00:12:34.", 754),
+        ("Try again after 12:30:00.", None),
     ],
 )
 def test_a_wait_that_a_message_quotes(message: str, seconds: float | None) -> None:

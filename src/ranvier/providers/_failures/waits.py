@@ -26,7 +26,7 @@ class Wait(NamedTuple):
 
 _NUMBER = re.compile(r"[0-9]{1,13}(?:\.[0-9]{0,12})?")
 _ANNOUNCED = re.compile(
-    r"\b(?:again|retry|retrying|wait|resets?|available|replenished)(?: again| (?:your|the) request| time)?"
+    r"\b(?:again|retry|retrying|wait|resets?|available)(?: again| (?:your|the) request| time)?"
     r"(?:[ _-](?:in|after|for|is))?:? ?"
     r"(?:about |around |approximately |at least |up to |~ ?)?(?=[0-9]|pt?[0-9])"
 )
@@ -39,7 +39,9 @@ _STEP = re.compile(  # a number and its unit, as in 1.5s, 12ms, 6m0s, 1 seconds,
     r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _ISO_DURATION = re.compile(r"p((?:[0-9]{1,9}d)?)(?:t([0-9hms.]{2,40}))?(?![0-9a-z])")  # as in PT1M30S
-_CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(?![0-9:])")  # as in 00:12:30
+_CLOCK = re.compile(  # as in `replenished in 00:12:30`; after another word it may be a time of the day
+    r"\b(?:again|retry|resets?|available|replenished) in ([0-9]{1,3}):([0-9]{2}):([0-9]{2})(?![0-9:])"
+)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _AFTER = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,12})?) ?(秒|分钟|小时|天)(?:之|以)?后")
 _CHINESE = {"秒": "s", "分钟": "m", "小时": "h", "天": "d"}
@@ -102,6 +104,7 @@ def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterato
     text = read(body).text
     yield from (Wait(_duration(text, announced.end())) for announced in _ANNOUNCED.finditer(text))
     yield from (Wait(float(named[1])) for named in _NAMED.finditer(text))
+    yield from (Wait(_duration("{}h{}m{}s".format(*clock.groups()))) for clock in _CLOCK.finditer(text))
     yield from (Wait(float(after[1]) * _UNITS[_CHINESE[after[2]]]) for after in _AFTER.finditer(text))
     for until in _UNTIL.finditer(text):
         yield Wait(resets_at=moment("{}T{}{}".format(*until.groups())))
@@ -189,8 +192,6 @@ def _duration(text: str, position: int = 0) -> float | None:
     """The sum of one or more numbers with units, in seconds."""
     if (iso := _ISO_DURATION.match(text, position)) is not None:
         text, position = iso[1] + (iso[2] or ""), 0
-    elif (clock := _CLOCK.match(text, position)) is not None:
-        text, position = "{}h{}m{}s".format(*clock.groups()), 0
     total = None
     while step := _STEP.match(text, position):
         unit = 0.001 if step[2].startswith(("ms", "mil")) else _UNITS[step[2][0]]

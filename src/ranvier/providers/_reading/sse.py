@@ -155,7 +155,7 @@ class SseDecoder(Decoder):
 
     def _rest_before(self, data: bytes) -> WireEvent | None:
         """The event that ends because `data` begins another; `None` if `data` continues it."""
-        if not self._bare and not (data.startswith((b"{", b"[DONE]")) and is_object(self._data or b"")):
+        if not (self._bare or (data.startswith((b"{", b"[DONE]")) and is_object(self._data))):
             return None
         self.lenient = True
         if not self._named_late:
@@ -182,10 +182,10 @@ class SseDecoder(Decoder):
             self._data += b"\n" + data
 
 
-def is_object(data: bytes | bytearray) -> bool:
-    """True for the whole of a JSON object."""
+def is_object(line: bytes | bytearray | None) -> bool:
+    """True for one line with the whole of a JSON object; joined lines, which may grow, are no `bytes`."""
     try:
-        return data.rstrip().endswith(b"}") and isinstance(json.read(bytes(data), _unchanged), dict)
+        return isinstance(line, bytes) and isinstance(json.read(line, _unchanged), dict)
     except (ValueError, RecursionError):
         return False
 
