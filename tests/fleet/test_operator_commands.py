@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
+from ranvier import RateLimitError
+from ranvier.layers import Throttle
 from ranvier.store import StoreError
 from ranvier.store.commands.circuits import Isolate
 from ranvier.store.commands.tenants import IsolateTenant
-from support.fleet.service import Service
+from support.fleet.service import DOWN, Service
 from support.fleet.stores import TroubledStore
 
 pytestmark = pytest.mark.virtual_time
+
+LIMITED = RateLimitError("slow down", provider="p", status=429, retry_after=200.0)
 
 
 def fails_with(kind: type, times: int) -> Any:
@@ -68,6 +72,50 @@ async def test_a_command_is_sent_once_if_it_is_answered() -> None:
         await asyncio.sleep(5)
         assert sum(isinstance(each, Isolate) for each in store.sent) == 1
         store.trouble = None
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["a worker was away", "pushes are lost"])
+async def test_what_an_operator_ends_ends_also_where_nobody_heard_of_it(lost: bool) -> None:
+    """An isolation of a tenant, and a closed gate: each worker asks about what it knows."""
+    store = TroubledStore()
+    store.deaf = not lost
+    async with Service(store, 2, inner=[lambda: Throttle(max_wait=0)]) as service:
+        away: Any = service.members()[1]
+        await service.workers[0].circuits.isolate("acme", "p")
+        service.reply = LIMITED
+        await service.ask(0, "other")
+        service.reply = "fine"
+        await asyncio.sleep(2)
+        assert [await service.ask(1, tenant) for tenant in ("acme", "other")] == ["throttled"] * 2
+        if lost:
+            away.contact.lose(OSError("the connection was reset"))
+        throttle: Any = service.workers[0].layers[1]
+        throttle.gates.open("p")
+        await asyncio.sleep(3)
+        assert [await service.ask(1, tenant) for tenant in ("acme", "other")] == ["circuit_open", "ok"]
+        if lost:
+            away.contact.lose(OSError("the connection was reset"))
+        await service.workers[0].circuits.reset("acme", "p")
+        await asyncio.sleep(3)
+        assert await service.ask(1, "acme") == "ok"
+
+
+async def test_an_isolation_outlives_the_data_of_the_store() -> None:
+    """The new store does not know it, and no operator has ended it."""
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.workers[0].circuits.isolate("acme", "p")
+        await asyncio.sleep(2)
+        store.replace()
+        await asyncio.sleep(5)
+        service.reply = DOWN
+        await service.ask_all(1)  # something changes, so that the workers look
+        service.reply = "fine"
+        await asyncio.sleep(5)
+        assert [await service.ask(worker, "acme") for worker in range(2)] == ["circuit_open"] * 2
+        await service.workers[0].circuits.reset("acme", "p")
+        await asyncio.sleep(0.1)
+        assert [await service.ask(worker, "acme") for worker in range(2)] == ["ok"] * 2
 
 
 async def test_many_isolated_tenants_are_found_in_one_search() -> None:

@@ -8,11 +8,11 @@ import threading
 import pytest
 
 from ranvier.facts.circuit import ISOLATED
-from ranvier.store import MemoryStore, StoreError
+from ranvier.store import MemoryStore, StoreError, memory
 from ranvier.store.commands import Change
-from ranvier.store.commands.circuits import CircuitReply, Isolate
+from ranvier.store.commands.circuits import CircuitReply, Isolate, Reset
 from ranvier.store.commands.tenants import TenantKey, TenantOpened, TenantView
-from ranvier.store.commands.workers import Heartbeat, Look
+from ranvier.store.commands.workers import Heartbeat, Look, Missed
 from ranvier.store.protocol import Session, Store, Worker
 from support.store.clocked import KEY, tenant
 from support.store.sessions import session_with
@@ -109,3 +109,18 @@ async def _isolated(store: Store) -> int:
         await session.execute([Isolate(KEY, "a")])
         [looked] = await session.execute([Look()])
         return sum(change.state is ISOLATED for change in looked.changes)  # type: ignore[union-attr]
+
+
+async def test_a_worker_whose_loop_stands_still_is_told_that_it_missed_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So many are kept, and no more."""
+    monkeypatch.setattr(memory, "MAX_PUSHED", 3)
+    async with session_with(MemoryStore(), "a") as (session, received):
+        await session.execute([(Isolate, Reset)[number % 2](KEY, "a") for number in range(8)])
+        await asyncio.sleep(0)
+        assert len(received) == 4
+        assert received[-1] == Missed()
+        await session.execute([Isolate(KEY, "a")])
+        await asyncio.sleep(0)
+        assert len(received) == 5

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from zlib import crc32
 
 from ranvier.facts.circuit import CLOSED
-from ranvier.fleet.port import MemberPort
+from ranvier.fleet.port import MemberPort, milliseconds
 from ranvier.fleet.probes import Probes
 from ranvier.fleet.reports import Reports
 from ranvier.pipeline.sharing.fleet import Ballot, CircuitLink, Linked
@@ -69,7 +69,7 @@ class StoreLink(CircuitLink):
     def rules(self) -> Rules:
         """The settings, as they are sent."""
         rules = self._circuit.rules
-        cooldowns = round(rules.cooldown * 1000), round(rules.max_cooldown * 1000)
+        cooldowns = milliseconds(rules.cooldown), milliseconds(rules.max_cooldown)
         return Rules(rules.votes, rules.share, *cooldowns, rules.max_probes, rules.mode == OBSERVED)
 
     @property

@@ -12,8 +12,7 @@ from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, OnReply
 from ranvier.store.commands import Change, Command
-from ranvier.store.commands.circuits import CircuitKey
-from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed, Trouble
 from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
@@ -35,7 +34,7 @@ MAX_LOOKS = 200
 """Looks in a row, if there is always more."""
 
 MAX_KNOWN = 1000
-"""Circuits named in one look."""
+"""Troubles named in one look."""
 
 
 class FollowingMember(Protocol):
@@ -51,7 +50,7 @@ class FollowingMember(Protocol):
         """Take the state in the store."""
 
     def is_overtaken(self, change: Change, version: int) -> bool:
-        """True if the circuit was not known in this version of the store, and is by now."""
+        """True if it was not known in this version of the store, and is by now."""
 
     def lose(self, error: BaseException) -> None:
         """The store makes no sense."""
@@ -65,8 +64,8 @@ class FollowingMember(Protocol):
     def beats(self) -> Iterable[tuple[Command, OnReply]]:
         """What is sent once a second."""
 
-    def troubled(self) -> list[CircuitKey]:
-        """The circuits about which the store may have news."""
+    def troubled(self) -> list[Trouble]:
+        """That about which the store may have news."""
 
     def divide(self, workers: int) -> None:
         """So many workers live."""
@@ -112,7 +111,8 @@ class Follower:
         finally:
             if self._report is not None:
                 self._report.cancel()
-            await self._member.leave(self._heartbeat())
+            if not self._member.loop.is_closed():  # otherwise it was dropped with its loop
+                await self._member.leave(self._heartbeat())
 
     async def _safely(self, step: Coroutine[Any, Any, bool]) -> bool:
         """Whether `step` succeeds: a mistake in it loses the store, and must not end this task."""
@@ -223,9 +223,9 @@ class Follower:
             raise ConnectionResetError("its data are not those of before")
 
 
-def _some(circuits: list[CircuitKey]) -> list[CircuitKey]:
+def _some(troubles: list[Trouble]) -> list[Trouble]:
     """As many as fit into one look: others each time, if there are more."""
-    return circuits if len(circuits) <= MAX_KNOWN else random.sample(circuits, MAX_KNOWN)
+    return troubles if len(troubles) <= MAX_KNOWN else random.sample(troubles, MAX_KNOWN)
 
 
 def _other(before: Epoch, epoch: Epoch) -> bool:

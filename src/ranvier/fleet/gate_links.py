@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ranvier.fleet.port import MemberPort
+from ranvier.fleet.port import MemberPort, milliseconds
 from ranvier.pipeline.sharing.fleet import GateLinks, GatesListener
 from ranvier.pipeline.sharing.updates import GateUpdate
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
@@ -14,6 +14,9 @@ MAX_GATES = 10_000
 
 LEAST_EXTENSION = 0.25
 """Seconds by which a gate must be closed for longer, or it is not sent again: many calls close it at once."""
+
+SOON = 1.0
+"""A gate that is over in so many seconds opens by itself, by one probe after the other."""
 
 LONGEST = 86_400.0
 """Seconds for which another worker can close a gate."""
@@ -25,6 +28,7 @@ class StoreGateLinks(GateLinks):
     def __init__(self, member: MemberPort, gates: GatesListener) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
+        self._ends: dict[str, float] = {}  # when those are over
         self._closings: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
 
     @property
@@ -44,8 +48,7 @@ class StoreGateLinks(GateLinks):
             return
         self._closings[name] = reason, until
         _shorten(self._closings)
-        milliseconds = round(min(seconds, LONGEST) * 1000)
-        command = CloseGate(name, self._member.worker.id, milliseconds, reason, final)
+        command = CloseGate(name, self._member.worker.id, milliseconds(seconds), reason, final)
         self._member.send(command, self._member.apply)
 
     def opened(self, name: str) -> None:
@@ -53,23 +56,41 @@ class StoreGateLinks(GateLinks):
         view = self._views.get(name)
         if view is not None:
             command = OpenGate(name, self._member.worker.id, view.generation)
-            self._member.send(command, self._member.apply)
+            self._member.command(("gate", name), command, self._member.apply)
         self._closings.pop(name, None)
 
     def apply(self, view: GateView) -> None:
         """Take the state of a gate in the store."""
         known = self._views.get(view.gate)
+        if not view.generation:  # it is open, and a push of that may not have come
+            self._views.pop(view.gate, None)
+            if known is not None and known.closed_for:
+                self._gates.apply(GateUpdate(view.gate, "", 0.0))
+            return
         if known is not None and (view.generation, view.closed_for) <= (known.generation, known.closed_for):
             return
         self._views[view.gate] = view
         _shorten(self._views)
+        self._ends[view.gate] = self._member.clock() + view.closed_for / 1000
+        _shorten(self._ends)
         if view.by != self._member.worker.id:
             seconds = min(max(view.closed_for, 0) / 1000, LONGEST)
             self._gates.apply(GateUpdate(view.gate, view.reason if seconds else "", seconds))
 
+    def generation(self, name: str) -> int:
+        """That of a gate; 0 if it is not known."""
+        view = self._views.get(name)
+        return 0 if view is None else view.generation
+
+    def known(self) -> list[str]:
+        """The gates that are closed for a while, as far as known."""
+        soon = self._member.clock() + SOON
+        return [name for name, ends in self._ends.items() if ends > soon and name in self._views]
+
     def forget(self) -> None:
         """The store may be a new one."""
         self._views.clear()
+        self._ends.clear()
         self._closings.clear()
 
 

@@ -32,6 +32,7 @@ from ranvier.store.commands import Change, Command
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
+from ranvier.store.commands.workers import Trouble
 from ranvier.store.engine.limits import MAX_NUMBER
 
 MAX_UNSEEN = 1000
@@ -113,11 +114,16 @@ class Links:
                 tenants.apply(change)
 
     def is_overtaken(self, change: Change, version: int) -> bool:
-        """True if the circuit was not known in this version of the store, and is by now, by a push."""
-        if not isinstance(change, CircuitView) or change.generation:
-            return False
-        link = self._links.get(change.circuit)
-        return link is not None and link.generation > version
+        """True if it was not known in this version of the store, and is by now, by a push."""
+        generations: Iterator[int] = iter(())
+        if isinstance(change, CircuitView) and not change.generation:
+            link = self._links.get(change.circuit)
+            generations = iter(() if link is None else (link.generation,))
+        elif isinstance(change, TenantView) and not change.generation:
+            generations = (each.generation(change.tenant) for each in list(self._tenants))
+        elif isinstance(change, GateView) and not change.generation:
+            generations = (each.generation(change.gate) for each in list(self._gates))
+        return any(generation > version for generation in generations)
 
     def _apply_circuit(self, view: CircuitView, *, again: bool) -> None:
         key = view.circuit
@@ -152,9 +158,12 @@ class Links:
         """The slices of spend limits that nobody will use."""
         return [command for limit in list(self._spending.values()) for command, _ in limit.give_back()]
 
-    def troubled(self) -> list[CircuitKey]:
-        """The circuits about which the store may have news."""
-        return [key for key, link in list(self._links.items()) if link.troubled]
+    def troubled(self) -> list[Trouble]:
+        """That about which the store may have news."""
+        circuits = (key for key, link in list(self._links.items()) if link.troubled)
+        tenants = (each.known() for each in list(self._tenants))
+        gates = (each.known() for each in list(self._gates))
+        return [*circuits, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
 
     def views(self) -> list[CircuitView]:
         """How shared circuits are in the store, as far as known."""
@@ -180,6 +189,8 @@ class Links:
         self._unseen.clear()
         for link in list(self._links.values()):
             link.forget_view()
+        for tenants in list(self._tenants):
+            tenants.forget()
         for gates in list(self._gates):
             gates.forget()
         for limit in list(self._spending.values()):

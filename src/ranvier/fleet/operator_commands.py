@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ranvier.fleet.contact import logger
 from ranvier.fleet.outbox import OnReply
 from ranvier.store.commands import Command
 
@@ -44,16 +45,24 @@ class OperatorCommands:
         self._waiting.pop(about, None)
         self._waiting[about] = Pending(command, on_reply)
         if len(self._waiting) > MAX_PENDING:
-            del self._waiting[next(iter(self._waiting))]
+            self._give_up(next(iter(self._waiting)), "too many others wait for the store")
 
     def take(self, session: object) -> list[tuple[Command, OnReply]]:
         """What is to be sent in `session`."""
         due = [(about, pending) for about, pending in self._waiting.items() if pending.session is not session]
         for about, pending in due:
-            pending.session, pending.tries = session, pending.tries + 1
             if pending.tries == TRIES:
-                del self._waiting[about]
-        return [(pending.command, partial(self._answered, about, pending)) for about, pending in due]
+                self._give_up(about, "the store does not answer it")
+            pending.session, pending.tries = session, pending.tries + 1
+        return [
+            (pending.command, partial(self._answered, about, pending))
+            for about, pending in due
+            if pending.tries <= TRIES
+        ]
+
+    def _give_up(self, about: Hashable, reason: str) -> None:
+        command = self._waiting.pop(about).command
+        logger.warning("%.300s holds at this worker only: %s", command, reason)
 
     def _answered(self, about: Hashable, pending: Pending, reply: Any) -> None:
         if self._waiting.get(about) is pending:

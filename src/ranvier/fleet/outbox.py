@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ranvier.fleet.contact import Contact
+from ranvier.fleet.contact import Contact, logger
 from ranvier.store.commands import Command
+from ranvier.store.commands.tenants import TenantClosed, TenantFailed, TenantOpened
 
 GATHER_SECONDS = 0.005
 """So long the first entry of a batch waits for others."""
@@ -18,6 +19,12 @@ MAX_BATCH = 256
 
 MAX_QUEUED = 4096
 """Commands that wait to be sent; of more, the oldest are dropped."""
+
+MAX_HINTS = MAX_QUEUED // 2
+"""With so many waiting, no further hint is taken: many tenants may fail in one moment."""
+
+HINTS = (TenantFailed, TenantOpened, TenantClosed)
+"""What other workers only learn earlier by it."""
 
 OnReply = Callable[[Any], None]
 """Receives the reply to a command; it is not called if there is none."""
@@ -36,6 +43,7 @@ class Outbox:
         self._queue: deque[tuple[Command, OnReply]] = deque()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
+        self._complains = True  # of the next command that is dropped because too many wait
         self.dropped = 0
 
     def add(self, command: Command, on_reply: OnReply) -> None:
@@ -43,13 +51,22 @@ class Outbox:
         if self._contact.session is None:
             self.dropped += 1
             return
+        if len(self._queue) >= MAX_HINTS and isinstance(command, HINTS):
+            self._overflows()
+            return
         self._queue.append((command, on_reply))
         if len(self._queue) > MAX_QUEUED:
             self._queue.popleft()
-            self.dropped += 1
+            self._overflows()
         if len(self._queue) >= MAX_BATCH:
             self._full.set()
         self._wake.set()
+
+    def _overflows(self) -> None:
+        self.dropped += 1
+        if self._complains:
+            self._complains = False
+            logger.warning("too much happens at once: other workers learn of some of it later")
 
     def wake(self) -> None:
         """There is something to be made and sent soon."""
@@ -76,6 +93,7 @@ class Outbox:
                     self._queue.extend(self._more())
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 if not batch:
+                    self._complains = True
                     return
                 replies = await self._contact.execute([command for command, _ in batch])
                 if replies is None:

@@ -10,7 +10,13 @@ from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact
 from ranvier.fleet.outbox import OnReply, Outbox
 from ranvier.store.commands import Change, Command
+from ranvier.store.engine.limits import DAY
 from ranvier.store.protocol import Worker
+
+
+def milliseconds(seconds: float) -> int:
+    """`seconds` for a command, from now: not negative and at most a day, however long a setting is."""
+    return round(min(max(seconds * 1000, 0.0), DAY))
 
 
 class MemberPort(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ranvier.fleet.patience import Patience
+from ranvier.fleet.port import milliseconds
 from ranvier.store.commands.circuits import Beat, CircuitReply, Probe, Release
 
 if TYPE_CHECKING:
@@ -45,9 +46,8 @@ class Probes:
         member = link.member
         if not link.governs or not member.contact.prompt:
             return None
-        milliseconds = round(min(max(lease, 0.0), LONGEST_LEASE) * 1000)
-        number = member.next_number()
-        command = Probe(link.key, member.worker.id, number, milliseconds, link.rules, link.jitter)
+        number, lives = member.next_number(), milliseconds(min(lease, LONGEST_LEASE))
+        command = Probe(link.key, member.worker.id, number, lives, link.rules, link.jitter)
         asking = _Asking(link, command)
         return await asking.answer(probe, self._leases, seconds)
 

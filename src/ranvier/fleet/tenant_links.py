@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from functools import partial
 from typing import TypeVar
 
-from ranvier.facts.circuit import CLOSED, ISOLATED, OPEN
-from ranvier.fleet.port import MemberPort
+from ranvier.facts.circuit import ISOLATED, OPEN
+from ranvier.fleet.port import MemberPort, milliseconds
 from ranvier.fleet.validation import check_change
 from ranvier.pipeline.sharing.fleet import TenantLinks, TenantsListener
 from ranvier.store.commands.tenants import (
@@ -52,7 +52,7 @@ class StoreTenantLinks(TenantLinks):
         """The circuit has opened for so many seconds."""
         if (named := self._named(key)) is not None:
             _remember(self._open, key, 0)
-            command = TenantOpened(named, self._member.worker.id, round(max(seconds, 0.0) * 1000))
+            command = TenantOpened(named, self._member.worker.id, milliseconds(seconds))
             self._member.send(command, _ignored)
 
     def closed(self, key: Hashable) -> None:
@@ -100,16 +100,30 @@ class StoreTenantLinks(TenantLinks):
         known = self._isolated.get(view.tenant, -1)
         if view.generation and view.generation < known:
             return
+        if known < 0 and (view.state is OPEN or not view.generation):
+            return  # nothing was isolated, or closed by an operator
         if view.state is ISOLATED:
             _remember(self._isolated, view.tenant, view.generation)
         else:
             self._isolated.pop(view.tenant, None)
         news = known != view.generation and view.by != self._member.worker.id
-        if news and view.state in (CLOSED, ISOLATED):
+        if news:
             self._due.pop(view.tenant, None)
             _remember(self._due, view.tenant, int(view.state is ISOLATED))
             if self._obeying is None or self._obeying.done():
                 self._obeying = self._member.background(self._obey())
+
+    def generation(self, key: TenantKey) -> int:
+        """That of an isolation; 0 if there is none, or if the store does not know it."""
+        return self._isolated.get(key, 0)
+
+    def known(self) -> list[TenantKey]:
+        """What operators have isolated, as far as the store knows it."""
+        return [key for key, generation in self._isolated.items() if generation]
+
+    def forget(self) -> None:
+        """The store may be a new one, which does not know what holds here until an operator ends it."""
+        self._isolated = dict.fromkeys(self._isolated, 0)
 
     async def _obey(self) -> None:
         """Find the circuits: only digests of tenants are known to the store. All at once, not each alone."""

@@ -6,14 +6,19 @@ import asyncio
 import os
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from ranvier import clock
 from ranvier.store.commands import Change, Command, Reply
+from ranvier.store.commands.workers import Missed
 from ranvier.store.digest import digest
 from ranvier.store.engine.engine import Engine
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch, Receive, Worker
+
+MAX_PUSHED = 10_000
+"""Changes on their way to a worker whose event loop stands still; of more it is told that some are lost."""
 
 
 class MemoryStore:
@@ -88,7 +93,8 @@ class MemorySession:
         self._store = store
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._closed = False
+        self._closed = self._missed = False
+        self._pushed: deque[Change] = deque()
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
         """Carry out a batch.
@@ -102,15 +108,24 @@ class MemorySession:
 
     def push(self, change: Change) -> bool:
         """Deliver a change on the worker's loop, in its next iteration; false if that loop is closed."""
+        if len(self._pushed) >= MAX_PUSHED:
+            self._missed = True
+            return not self._loop.is_closed()
+        self._pushed.append(change)
         try:
-            self._loop.call_soon_threadsafe(self._deliver, change)
+            self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:
             return False
         return True
 
-    def _deliver(self, change: Change) -> None:
-        if not self._closed:
-            self._receive(change)
+    def _deliver(self) -> None:
+        change = self._pushed.popleft()
+        if self._closed:
+            return
+        self._receive(change)
+        if self._missed and not self._pushed:
+            self._missed = False
+            self._receive(Missed())
 
     async def aclose(self) -> None:
         """Stop the pushes."""

@@ -34,9 +34,13 @@ def limit_of(tenant: str) -> float | None:
     return LIMIT if tenant.startswith("t") else None
 
 
-def layers_of(providers: list[Any]) -> list[Layer]:
-    """New layers over the providers of a worker; the second is its spend limit."""
+def layers_of(providers: list[Any], *, observed: bool = False) -> list[Layer]:
+    """New layers over the providers of a worker; the second is its spend limit.
+
+    If `observed`, its circuits reject nothing.
+    """
     first, second, third = providers
+    mode = "observed" if observed else "enforced"
     return [
         Deadline(DEADLINE),
         SpendLimit(limit_of, 1e9, on_store_loss="reject"),
@@ -50,7 +54,8 @@ def layers_of(providers: list[Any]) -> list[Layer]:
             failure_threshold=3,
             cooldown=COOLDOWN,
             max_cooldown=20,
-            shared=SharedCircuits(votes=VOTES, cooldown=COOLDOWN),
+            mode=mode,
+            shared=SharedCircuits(votes=VOTES, cooldown=COOLDOWN, mode=mode),
         ),
         Timeout(None, first_token=15, idle=6),
         Chaos("server_error", "cut", "slow", rate=0.03, seed=1),

@@ -51,7 +51,8 @@ class TroubledStore:
 
     def replace(self) -> None:
         """The data are lost, and everybody has to connect again."""
-        self.memory = MemoryStore()
+        secret, self.memory = self.memory._secret, MemoryStore()
+        self.memory._secret = secret  # that of the workers stays
 
 
 class TroubledSession:

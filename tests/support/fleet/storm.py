@@ -27,6 +27,8 @@ PATIENCE = 3.0
 """Seconds after its deadline in which a call has ended: waits for the store, and for cleanup."""
 
 FINE = Response("fine", usage=Usage(BOUND // 2, 8, BOUND // 2 + 8))
+MATCHING = Response('{"why": "so"}', usage=Usage(BOUND // 2, 8, BOUND // 2 + 8))
+SCHEMA = {"type": "object", "properties": {"why": {"type": "string"}}, "required": ["why"]}
 DOWN = ServerError("internal error", provider="", status=500)
 LIMITED = RateLimitError("slow down", provider="", status=429, retry_after=4)
 
@@ -41,8 +43,9 @@ MOODS: list[Any] = [
     stall(),
     stream("one ", after(0.5, "two "), after(0.5, "three")),
     stream("one ", after(0.5, "two "), cut()),
+    MATCHING,
 ]
-WELL = (MOODS[0], MOODS[2], MOODS[3], MOODS[8])
+WELL = (MOODS[0], MOODS[2], MOODS[3], MOODS[8], MATCHING)
 """Replies for which nobody votes against a target."""
 
 TROUBLES = [None, None, None, hangs, raises(StoreError("down")), raises(OSError("x")), slow(0.1), slow(0.6)]
@@ -75,7 +78,8 @@ class Storm:
     def _provider(self, name: str) -> ScriptedProvider:
         def answer(call: Any) -> Any:
             mood = self.moods[name]
-            self.books.asked(name, call.tenant, asyncio.get_running_loop().time(), well=mood in WELL)
+            well = mood in WELL and (call.request.schema is None or mood is MATCHING)
+            self.books.asked(name, call.tenant, asyncio.get_running_loop().time(), well=well)
             return mood
 
         return ScriptedProvider(name, answer, model="m")
@@ -107,6 +111,10 @@ class Storm:
     async def _asked(self, worker: Pipeline, tenant: str, how: int) -> str:
         if how == 0:
             answer = await worker.complete(PROMPT, tenant=tenant, max_tokens=LEAVING)
+        elif how in (4, 5):
+            answer = await worker.complete(PROMPT, tenant=tenant, max_tokens=LEAVING, hedge=how == 5)
+        elif how == 6:
+            answer = await worker.complete(PROMPT, tenant=tenant, max_tokens=LEAVING, schema=SCHEMA, repair=1)
         else:
             reading = await worker.stream(PROMPT, tenant=tenant, max_tokens=LEAVING)
             if how == 1:
@@ -128,8 +136,8 @@ class Storm:
         await STEPS[kind](self, number)
 
     async def _call(self, number: int) -> None:
-        how = (0, 0, 1, 2, 3)[number // WORKERS % 5]
-        tenant = TENANTS[number // WORKERS // 5 % len(TENANTS)]
+        how = number // WORKERS % 7
+        tenant = TENANTS[number // WORKERS // 7 % len(TENANTS)]
         self.calls[asyncio.create_task(self.ask(number % WORKERS, tenant, how))] = None
 
     async def _cancel(self, number: int) -> None:
@@ -156,11 +164,15 @@ class Storm:
             shared.reset(target, "m")
 
     async def _reload(self, number: int) -> None:
-        worker = self.workers[number % WORKERS]
+        observed = number // WORKERS % 3 == 0
+        self._reloaded(number % WORKERS, observed=observed)
+
+    def _reloaded(self, number: int, *, observed: bool) -> None:
+        worker = self.workers[number]
         if worker.lifecycle.state != "open":
             return
         running = worker.stack
-        fresh = layers_of(self.providers[number % WORKERS])
+        fresh = layers_of(self.providers[number], observed=observed)
         stack = Stack(
             fresh,
             lifecycle=running.lifecycle,
@@ -193,8 +205,9 @@ class Storm:
             if isinstance(task, BaseException) and not isinstance(task, asyncio.CancelledError):
                 raise task
         await asyncio.gather(*self.changes)
-        for worker in self.workers:
+        for number, worker in enumerate(self.workers):
             await worker.__aenter__()
+            self._reloaded(number, observed=False)
         await asyncio.sleep(10)
         for target in TARGETS:
             for worker in self.workers:

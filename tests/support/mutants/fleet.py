@@ -10,6 +10,12 @@ PROBES = "fleet/probes.py"
 MEMBER = "fleet/member.py"
 FOLLOWER = "fleet/follower.py"
 VALIDATION = "fleet/validation.py"
+LOOPS = "pipeline/running/loops.py"
+OUTBOX = "fleet/outbox.py"
+TENANTS = "fleet/tenant_links.py"
+GATES = "fleet/gate_links.py"
+PORT = "fleet/port.py"
+LIFECYCLE = "pipeline/running/lifecycle.py"
 CIRCUIT = "layers/breaker/shared/circuit.py"
 FOLLOWED = "layers/breaker/shared/followed_circuit.py"
 ELSEWHERE = "layers/breaker/elsewhere.py"
@@ -20,6 +26,9 @@ BAD = "tests/fleet/test_bad_stores.py"
 VOTES = "tests/fleet/test_reported_votes.py"
 TRIPS = "tests/fleet/test_round_trips.py"
 ALARMS = "tests/fleet/test_alarms.py"
+THREADS = "tests/fleet/test_layers_on_two_loops.py"
+MUCH = "tests/fleet/test_too_much_at_once.py"
+OPERATORS = "tests/fleet/test_operator_commands.py"
 
 MUTANTS = [
     mutant(
@@ -147,5 +156,53 @@ MUTANTS = [
         "            self._closing.add(task)\n",
         "",
         f"{BAD}::test_a_session_that_is_lost_while_the_pipeline_closes_is_ended",
+    ),
+    mutant(
+        "F19", "of two threads that open at once none sees the other", LIFECYCLE,
+        '        self.state = "opening"\n',
+        "",
+        f"{THREADS}::test_of_two_threads_that_open_at_once_one_is_refused",
+    ),
+    mutant(
+        "F19", "a pipeline that could not be opened keeps the layers of others", LIFECYCLE,
+        "            self.joining.leave()\n            self._undoing",
+        "            self._undoing",
+        f"{THREADS}::test_a_pipeline_that_could_not_be_opened_holds_no_layer_of_another",
+    ),
+    mutant(
+        "F19", "a worker is asked on the loop of another one", LOOPS,
+        "not (self._several and alone)",
+        "not self._several",
+        f"{THREADS}::test_with_a_store_every_layer_is_of_one_loop",
+    ),
+    mutant(
+        "F20", "hints displace what has to be known", OUTBOX,
+        "        if len(self._queue) >= MAX_HINTS and isinstance(command, HINTS):",
+        "        if False:",
+        f"{MUCH}::test_the_failures_of_many_tenants_displace_no_closed_gate",
+    ),
+    mutant(
+        "F20", "a cooldown without an end fails calls", PORT,
+        "    return round(min(max(seconds * 1000, 0.0), DAY))",
+        "    return round(max(seconds * 1000, 0.0))",
+        f"{MUCH}::test_circuits_that_never_probe_are_shared_like_others",
+    ),
+    mutant(
+        "F21", "a tenant stays isolated where nobody heard that it is over", TENANTS,
+        "        return [key for key, generation in self._isolated.items() if generation]",
+        "        return []",
+        f"{OPERATORS}::test_what_an_operator_ends_ends_also_where_nobody_heard_of_it",
+    ),
+    mutant(
+        "F21", "an isolation ends with the data of the store", TENANTS,
+        "        self._isolated = dict.fromkeys(self._isolated, 0)",
+        "        pass",
+        f"{OPERATORS}::test_an_isolation_outlives_the_data_of_the_store",
+    ),
+    mutant(
+        "F21", "a gate stays closed where nobody heard that it was opened", GATES,
+        "        return [name for name, ends in self._ends.items() if ends > soon and name in self._views]",
+        "        return []",
+        f"{OPERATORS}::test_what_an_operator_ends_ends_also_where_nobody_heard_of_it",
     ),
 ]  # fmt: skip  # because: a row is read as a sentence, then what stands there, then what is put there

@@ -31,8 +31,8 @@ MUTANTS = [
     # --- 2: a first open that fails
     mutant(
         "L2", "a pipeline is open though its providers are not", LIFECYCLE,
-        "        opened: list[Provider] = []\n        try:",
-        "        opened: list[Provider] = []\n        self.state = 'open'\n        try:",
+        '            self.state = "new"\n',
+        '            self.state = "open"\n',
         f"{OPENING}::test_a_first_open_that_fails_is_tried_again_at_the_next_call",
     ),
     mutant(
@@ -156,14 +156,14 @@ MUTANTS = [
     # --- 13: the next event loop
     mutant(
         "L13", "a closed loop keeps its pipeline", LIFECYCLE,
-        "        return held and self.loop is not loop and not self.loop.is_closed()",
-        "        return held and self.loop is not loop",
+        "        return self.loop if held and not self.loop.is_closed() else None",
+        "        return self.loop if held else None",
         f"{LOOP}::test_a_pipeline_opens_on_the_next_loop",
     ),
     mutant(
         "L13", "a loop that only stopped loses its pipeline", LIFECYCLE,
-        "        return held and self.loop is not loop and not self.loop.is_closed()",
-        "        return held and self.loop is not loop and self.loop.is_running()",
+        "        return self.loop if held and not self.loop.is_closed() else None",
+        "        return self.loop if held and self.loop.is_running() else None",
         f"{LOOP}::test_while_its_loop_has_only_stopped_another_one_is_refused_and_the_remedy_helps",
     ),
     mutant(

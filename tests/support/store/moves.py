@@ -92,7 +92,7 @@ MAKES: dict[str, Making] = {
     "take slice": _take_slice,
     "heartbeat": _heartbeat,
     "leave": lambda m, s: workers.Leave(m.worker),
-    "look": lambda m, s: workers.Look(max(s.version - m.number, 0), CIRCUITS[m.truth :]),
+    "look": lambda m, s: workers.Look(max(s.version - m.number, 0), (*CIRCUITS[m.truth :], m.tenant, "key")),
     "fleet": lambda m, s: workers.ReadFleet(),
 }
 

@@ -82,8 +82,12 @@ class Slices:
         if leased is None:
             leased = self._all[tenant] = Leased(tenant, self.active)
             if len(self._all) > MAX_SPENDERS:
-                self._all.popitem(last=False)
+                self._forget(self._all.popitem(last=False)[0])
         return leased
+
+    def _forget(self, tenant: str) -> None:
+        for some in (self.active, self.scarce, self.unreported):
+            some.pop(tenant, None)
 
     def report_all(self) -> None:
         """The store may not have the data that it had."""

@@ -60,7 +60,7 @@ class Circuits:
         self._eviction_queue = EvictionQueue()  # open or half-open, and without calls
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
-        self._loops = Loops()
+        self._loops = Loops("Breaker", several=True)
         self.others = TenantsElsewhere(self)
         self.models: dict[str, tuple[str, ...]] = {}  # by provider: its targets that have their own circuits
         self.shared: SharedCircuitRegistry | None = None
@@ -142,8 +142,8 @@ class Circuits:
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, drop what was in flight on it."""
+        shift = self._loops.enter(pipeline)
         self.others.opened(pipeline)
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
         self._eviction_queue = EvictionQueue()

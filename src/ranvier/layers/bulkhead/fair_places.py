@@ -70,7 +70,7 @@ class FairPlaces(Layer):
         self.queue = validation.count(f"{name}(queue)", queue, least=0)
         self.max_wait = validation.seconds(f"{name}(max_wait)", max_wait, optional=True)
         self._weight, self._priority = weight, priority
-        self.places = PlacesByKey(self._create, self.name_of)
+        self.places = PlacesByKey(name, self._create, self.name_of)
 
     def _create(self, key: Hashable) -> FairQueue[Waiter | None]:
         ageing = AGEING if self.max_wait is None else self.max_wait / 4

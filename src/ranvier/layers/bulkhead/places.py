@@ -101,14 +101,17 @@ class Places:
 
 
 class PlacesByKey:
-    """All places of a layer. Keys without calls cost nothing."""
+    """All places of a layer, the class of which is `owner`. Keys without calls cost nothing."""
 
     def __init__(
-        self, create: Callable[[Hashable], FairQueue[Waiter | None]], name: Callable[[Hashable], str]
+        self,
+        owner: str,
+        create: Callable[[Hashable], FairQueue[Waiter | None]],
+        name: Callable[[Hashable], str],
     ) -> None:
         self._create = create
         self._name = name
-        self._loops = Loops()
+        self._loops = Loops(owner)
         self.known: dict[Hashable, Places] = {}
 
     def with_settings_of(self, other: PlacesByKey) -> Self:
@@ -139,7 +142,7 @@ class PlacesByKey:
 
         Returns the seconds by which the clock is ahead of the old one then.
         """
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        shift = self._loops.enter(pipeline)
         if shift is not None:
             self.known.clear()
         return shift

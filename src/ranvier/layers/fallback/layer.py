@@ -106,7 +106,7 @@ class Fallback(Layer):
         self.takes_any_model = open
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
-        self._loops = Loops()
+        self._loops = Loops("Fallback", several=True)
         self._judges = any(map(may_lack, self.deployments()))
 
     # --- for the pipeline ------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Fallback(Layer):
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, keep what was learned on the new one."""
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        shift = self._loops.enter(pipeline)
         if shift is not None:
             for pace in self._paces.values():
                 pace.shift(shift)

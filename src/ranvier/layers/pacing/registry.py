@@ -56,7 +56,7 @@ class Allowances:
     def __init__(self, max_keys: int, create: Callable[[Estimates], PacedKey]) -> None:
         self._max_keys = max_keys
         self._create = create
-        self._loops = Loops()
+        self._loops = Loops("Pacing")
         self._workers = 1
         self._estimates: OrderedDict[tuple[str, str], Estimates] = OrderedDict()
         self.known: OrderedDict[Key, PacedKey] = OrderedDict()  # those used last are at the end
@@ -108,7 +108,7 @@ class Allowances:
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, forget what was measured by its clock."""
-        if self._loops.enter(pipeline.loop, pipeline.clock) is not None:
+        if self._loops.enter(pipeline) is not None:
             self.known.clear()
 
 

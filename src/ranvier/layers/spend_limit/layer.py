@@ -97,7 +97,7 @@ class SpendLimit(Layer):
         most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
         goes_on = validation.choice("SpendLimit(on_store_loss)", on_store_loss, ("allow", "reject"))
         self.fund = Fund(Ledger(self.window, most), goes_on=goes_on == "allow")
-        self._loops = Loops()
+        self._loops = Loops("SpendLimit")
         self._offset: float | None = None  # of the time since the epoch from the pipeline's clock
         self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
 
@@ -113,7 +113,7 @@ class SpendLimit(Layer):
 
         What was in flight on an event loop that is closed will not settle itself.
         """
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        shift = self._loops.enter(pipeline)
         if self._offset is not None and shift is not None:
             self.ledger.settle_all()
             self._offset -= shift

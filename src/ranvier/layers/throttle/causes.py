@@ -39,6 +39,19 @@ def closes(error: BaseException, settings: Throttle, *, probed: bool) -> tuple[R
     return (Reason(error.kind), seconds) if seconds else None
 
 
+def longest(throttle: Throttle, reason: Reason) -> float:
+    """The longest time in seconds for which an error of that kind closes a gate, at any target."""
+    return max(_longest(settings, reason) for settings in (throttle, *throttle.overrides.values()))
+
+
+def _longest(settings: Throttle, reason: Reason) -> float:
+    if reason.passes:
+        return settings.max_closed
+    if reason is Reason.REJECTED:
+        return max(settings.auth_cooldown, settings.max_closed)
+    return max(settings.quota_cooldown, MAX_WITHOUT_CREDIT)
+
+
 def _at_least(configured: float, retry_after: float | None, longest: float) -> float:
     """The configured time, or the provider's where that is longer; 0 switches both off."""
     return max(configured, min(retry_after or 0.0, longest)) if configured else 0.0

@@ -88,14 +88,15 @@ class GatesElsewhere(GatesListener):
 
     def apply(self, update: GateUpdate) -> None:
         """Another worker has closed a gate, or an operator has opened it there."""
-        key, now = self._keys.get(update.name), clock.now()
+        key, now, reason = self._keys.get(update.name), clock.now(), _reason(update.reason)
+        until = now + min(update.closed_for, self._gates.longest(reason))  # the store's clock may be wrong
         self.unseen.pop(update.name, None)
         if key is None and update.closed_for:
-            self.unseen[update.name] = _reason(update.reason), now + update.closed_for
+            self.unseen[update.name] = reason, until
             if len(self.unseen) > MAX_NAMES:
                 self.unseen.popitem(last=False)
         elif key is not None and update.closed_for:
-            self._gates.close(key, _reason(update.reason), now + update.closed_for, now)
+            self._gates.close(key, reason, until, now)
         elif key is not None and key in self._gates.known:
             self._gates.known[key].reopen(now)
 

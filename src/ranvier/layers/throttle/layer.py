@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -12,7 +13,7 @@ from ranvier.errors.provider import ProviderError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope, as_scope
-from ranvier.layers.throttle.causes import closes
+from ranvier.layers.throttle.causes import closes, longest
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.keys import Key, key_closed_by, keys_of
 from ranvier.layers.throttle.registry import Gates
@@ -93,7 +94,7 @@ class Throttle(Layer):
         self.quota_cooldown = validation.seconds("Throttle(quota_cooldown)", quota_cooldown)
         self.max_closed = validation.seconds("Throttle(max_closed)", max_closed)
         most = validation.count("Throttle(max_gates)", max_gates, least=1)
-        self.gates = Gates(most, lambda: Gate(MAX_WAITING, self.max_wait / 4))
+        self.gates = Gates(most, lambda: Gate(MAX_WAITING, self.max_wait / 4), partial(longest, self))
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:

@@ -51,16 +51,22 @@ class Gates:
     no waiting call or probe. If there is none, the new key gets no gate.
     """
 
-    def __init__(self, max_gates: int, create: Callable[[], Gate[Waiter | None]]) -> None:
+    def __init__(
+        self,
+        max_gates: int,
+        create: Callable[[], Gate[Waiter | None]],
+        longest: Callable[[Reason], float],
+    ) -> None:
         self._max_gates = max_gates
+        self.longest = longest  # seconds for which a gate is closed
         self._create = create
-        self._loops = Loops()
+        self._loops = Loops("Throttle")
         self.elsewhere = GatesElsewhere(self)
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
     def with_settings_of(self, other: Gates) -> Self:
         """These gates, which follow the settings of `other` from now on."""
-        self._max_gates, self._create = other._max_gates, other._create
+        self._max_gates, self._create, self.longest = other._max_gates, other._create, other.longest
         return self
 
     # --- for operators ---------------------------------------------------------------------------
@@ -98,8 +104,8 @@ class Gates:
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, drop the calls that waited on it."""
+        shift = self._loops.enter(pipeline)
         self.elsewhere.opened(pipeline)
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
         for key, queue in list(self.known.items()):

@@ -43,13 +43,13 @@ class Lookups:
         self._missing_ttl = missing_ttl
         self._max_entries = max_entries
         self._is_plain = False  # whether the resolver has answered at once
-        self._loops = Loops()
+        self._loops = Loops("Credentials")
         self.answers: OrderedDict[Holder, tuple[tuple[Held, ...], float]] = OrderedDict()
         self.running: dict[Holder, Lookup] = {}
 
     def opened(self, pipeline: Runtime) -> None:
         """Called when a pipeline opens: lookups that were in flight on a closed loop are repeated."""
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        shift = self._loops.enter(pipeline)
         if shift is not None:
             self.running.clear()
             for holder, (keys, until) in self.answers.items():

@@ -35,7 +35,7 @@ class Lifecycle(Background):
     the next use opens it on another one; the state of its layers is kept.
 
     Attributes:
-        state: new -> open -> closing -> closed, and from there to new by `renew`.
+        state: new -> opening -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
         providers: The providers to open and to close.
         retiring: Closes those that a reload has removed, when no call uses them any more.
@@ -115,11 +115,14 @@ class Lifecycle(Background):
         pipeline.clock = clock_of(loop)
         self._timers = pipeline.timers = TimerWheel(loop, pipeline.clock)
         opened: list[Provider] = []
+        self.state = "opening"
         try:
             self.joining.prepare(pipeline)
             self._open_all(pipeline, opened)
         except BaseException:
+            self.state = "new"
             self._timers.close()
+            self.joining.leave()
             self._undoing = start_task(loop, close_again(opened, loop), None)
             raise
         self.state = "open"
@@ -140,9 +143,14 @@ class Lifecycle(Background):
 
     def _belongs_elsewhere(self, loop: asyncio.AbstractEventLoop) -> bool:
         """True while it belongs to another loop that is not closed."""
+        return self.holds_loop not in (None, loop)
+
+    @property
+    def holds_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop on which it is in use; `None` if it is not, or if that is closed."""
         undoing = self._undoing is not None and not self._undoing.done()
-        held = self.state in ("open", "closing") or undoing
-        return held and self.loop is not loop and not self.loop.is_closed()
+        held = self.state in ("opening", "open", "closing") or undoing
+        return self.loop if held and not self.loop.is_closed() else None
 
     def check_loop(self) -> None:
         """Raise a `ConfigurationError` while it belongs to another loop that is not closed."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from ranvier.clock import Clock
 from ranvier.errors.configuration import ConfigurationError
@@ -13,26 +13,63 @@ from ranvier.pipeline.asking.optional_members import checked_slots_of, open_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
+    from ranvier.pipeline.running.joining import Joining
+    from ranvier.pipeline.runtime import Runtime
+
+
+class Opened(Protocol):
+    """The lifecycle of a pipeline, as far as its layers need it; each is documented there."""
+
+    joining: Joining
+
+    @property
+    def holds_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop on which it is in use; `None` if it is not."""
 
 
 class Loops:
-    """The event loops whose clocks measure the time stamps of shared state."""
+    """The event loops whose clocks measure the time stamps of what a layer keeps.
 
-    def __init__(self) -> None:
+    Calls that wait are woken on their own loop, and a store is asked on that of its pipeline: no other thread
+    may do either. So pipelines with the same layer are open on one loop, until they are closed or that is.
+
+    Args:
+        owner: What the layer is called.
+        several: No call waits there, so that it may be in use on several loops if no pipeline has a store.
+    """
+
+    def __init__(self, owner: str, *, several: bool = False) -> None:
+        self._owner, self._several = owner, several
         self._clocks: dict[asyncio.AbstractEventLoop, Clock] = {}
+        self._pipelines: WeakSet[Opened] = WeakSet()
 
-    def enter(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> float | None:
-        """Add `loop`, whose clock is `clock`.
+    def enter(self, pipeline: Runtime) -> float | None:
+        """`pipeline` opens on its loop.
 
         Returns the seconds to add to every time stamp if all previous loops are closed, so that everything
         in flight on them is gone; `None` if nothing changes.
+
+        Raises:
+            ConfigurationError: another pipeline with the layer is open on another loop.
         """
-        known = self._clocks
+        loop, clock, known = pipeline.loop, pipeline.clock, self._clocks
+        self._check(cast(Opened, pipeline.lifecycle), loop)
         gone = loop not in known and all(each.is_closed() for each in known)
         shift = clock() - next(reversed(known.values()))() if gone and known else None
         self._clocks = {each: its for each, its in known.items() if not each.is_closed()}
         self._clocks[loop] = clock
         return shift
+
+    def _check(self, opened: Opened, loop: asyncio.AbstractEventLoop) -> None:
+        self._pipelines.add(opened)  # first: of two threads that open at once, one has to see the other
+        in_use = [each for each in list(self._pipelines) if each.holds_loop is not None]
+        alone = all(each.joining.store is None for each in in_use)
+        if any(each.holds_loop is not loop for each in in_use) and not (self._several and alone):
+            raise ConfigurationError(
+                f"this {self._owner} is in use on another event loop: aclose() its pipeline there first, or "
+                "give the pipelines of each loop layers of their own, which share their state by a store "
+                "(store=MemoryStore())"
+            )
 
 
 class _Slots:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
-from ranvier.store.commands.tenants import TenantView
+from ranvier.store.commands.tenants import TenantKey, TenantView
+
+Trouble: TypeAlias = CircuitKey | TenantKey | str
+"""A circuit, the circuit of a tenant, or the name of a gate."""
 
 RECENT = "recent"
 """What a worker has counted lately, by this name in its `about`; the store does not read it."""
@@ -58,12 +62,12 @@ class Look:
 
     Attributes:
         seen: The version of the last answer; 0 the first time. Only what changed since then is answered.
-        known: Circuits that the worker holds for not closed or alarmed. If anything changed, each is shown,
-            so that one which closed is seen as well. At most 1,000.
+        known: What the worker holds for a trouble. If anything changed, each is shown, so that one which is
+            over is seen as well. At most 1,000.
     """
 
     seen: int = 0
-    known: tuple[CircuitKey, ...] = ()
+    known: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class Looked:
         epoch: As in `Alive`.
         version: To be passed as `seen` the next time.
         more: There is more: look again at once.
-        changes: Circuits that are alarmed or not closed, gates that are closed, isolated circuits of tenants.
+        changes: Circuits that are alarmed or not closed, gates that are closed, isolated circuits of tenants;
+            and all that the worker knows.
     """
 
     epoch: str

@@ -44,6 +44,7 @@ class Circuit:
         self.generation = generation
         self.step = 0
         self.next_probe = 0  # when the next probe may start
+        self.waits = 0  # for so long, from when that was decided
         self.started = 0  # probes, since it opened
         self.leases: dict[Holder, Lease] = {}
         self.votes = Votes()
@@ -86,7 +87,7 @@ class Circuit:
         """Open. The numbers of the votes stay, for operators."""
         self.enter(OPEN, now)
         self.opens += 1
-        self.next_probe = now.ms + cooldown(rules, 0, jitter)
+        self._wait(cooldown(rules, 0, jitter), now.ms)
 
     # --- probes ----------------------------------------------------------------------------------
 
@@ -94,11 +95,9 @@ class Circuit:
         """Those that are valid."""
         return {holder: lease for holder, lease in self.leases.items() if lease.valid(ms)}
 
-    def tidy(self, rules: Rules, ms: int) -> None:
-        """Drop leases that are over, and a time to wait that is too long: the clock was set back."""
+    def tidy(self, ms: int) -> None:
+        """Drop leases that are over."""
         self.leases = self.leases_at(ms)
-        longest = max(rules.cooldown, rules.max_cooldown) * 1200 // 1000
-        self.next_probe = min(self.next_probe, ms + longest)
 
     def next_in(self, rules: Rules, ms: int) -> int:
         """Milliseconds until a probe may start; 0 means now."""
@@ -117,7 +116,15 @@ class Circuit:
     def cool_down(self, rules: Rules, jitter: int, ms: int) -> None:
         """A probe starts, or stands for one: the next may start after a longer time."""
         self.started += 1
-        self.next_probe = ms + cooldown(rules, self.started, jitter)
+        self._wait(cooldown(rules, self.started, jitter), ms)
+
+    def _wait(self, milliseconds: int, ms: int) -> None:
+        self.waits, self.next_probe = milliseconds, ms + milliseconds
+
+    def set_right(self, ms: int) -> None:
+        """The clock may have been set back: nobody waits for longer because of that."""
+        if self.state is OPEN:
+            self.next_probe = min(self.next_probe, ms + self.waits)
 
     def give_back(self, lease: Lease, ms: int) -> None:
         """A probe that was never sent did not start, unless another one has started since."""

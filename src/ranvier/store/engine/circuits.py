@@ -41,9 +41,16 @@ class Circuits:
         self.records: Records[CircuitKey, Circuit] = Records(MAX_TROUBLES)
         self._troubles = troubles
 
+    def at(self, key: CircuitKey, ms: int) -> Circuit | None:
+        """The circuit, if it is known."""
+        circuit = self.records.get(key, ms)
+        if circuit is not None:
+            circuit.set_right(ms)
+        return circuit
+
     def execute(self, command: CircuitCommand, now: Moment) -> tuple[CircuitReply, list[CircuitView]]:
         """Carry out one command; returns what is pushed, too."""
-        circuit = self.records.get(command.circuit, now.ms)
+        circuit = self.at(command.circuit, now.ms)
         if circuit is None and isinstance(command, (Alarm, Isolate, Reset)):
             circuit = Circuit(now.generation())
         if circuit is None:
@@ -109,7 +116,7 @@ def _counted(command: TenantCount) -> TenantCount:
 def _probe(circuit: Circuit, command: Probe, now: Moment) -> int:
     if circuit.state is not OPEN:
         return REFUSED
-    circuit.tidy(command.rules, now.ms)
+    circuit.tidy(now.ms)
     if (command.worker, command.number) in circuit.leases:
         return ACCEPTED
     if circuit.next_in(command.rules, now.ms) > 0:

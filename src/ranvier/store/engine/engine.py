@@ -16,7 +16,7 @@ from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.commands.tenants import TenantKey, TenantView
-from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked
+from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked, Trouble
 from ranvier.store.engine import circuit, gates, tenants
 from ranvier.store.engine.circuits import Circuits
 from ranvier.store.engine.gates import Gates
@@ -24,7 +24,7 @@ from ranvier.store.engine.limits import MAX_LOOKED
 from ranvier.store.engine.moment import Moment
 from ranvier.store.engine.spending import Spending
 from ranvier.store.engine.tenants import Tenants
-from ranvier.store.engine.troubles import Trouble, Troubles
+from ranvier.store.engine.troubles import Troubles
 from ranvier.store.engine.workers import Workers
 
 
@@ -70,24 +70,25 @@ class Engine:
         troubles, more = self.troubles.since(seen)
         found: dict[Trouble, CircuitView | GateView | TenantView] = {}
         for which, _ in troubles:
-            if view := self._view(which, now):
+            view, troubled = self._view(which, now)
+            if troubled:
                 found[which] = view
+            else:
+                self.troubles.over(which)
         if seen == 0 or seen != version:
             for key in command.known[:MAX_LOOKED]:
                 if key not in found:
-                    found[key] = circuit.view(key, self.circuits.records.get(key, now.ms), now.ms)
+                    found[key] = self._view(key, now)[0]
         last = troubles[-1][1] if more else version
         return Looked(self.workers.epoch, last, more, tuple(found.values()))
 
-    def _view(self, which: Trouble, now: Moment) -> CircuitView | GateView | TenantView | None:
-        """How it is now; `None` if it ended by itself."""
+    def _view(self, which: Trouble, now: Moment) -> tuple[CircuitView | GateView | TenantView, bool]:
+        """How it is now, and whether there is a record of it."""
         if isinstance(which, CircuitKey):
-            if record := self.circuits.records.get(which, now.ms):
-                return circuit.view(which, record, now.ms)
-        elif isinstance(which, TenantKey):
-            if known := self.tenants.isolated.get(which, now.ms):
-                return tenants.view(which, known, now.ms)
-        elif closing := self.gates.at(which, now.ms):
-            return gates.view(which, closing, now.ms)
-        self.troubles.over(which)
-        return None
+            record = self.circuits.at(which, now.ms)
+            return circuit.view(which, record, now.ms), record is not None
+        if isinstance(which, TenantKey):
+            known = self.tenants.at(which, now.ms)
+            return tenants.view(which, known, now.ms), known is not None
+        closing = self.gates.at(which, now.ms)
+        return gates.view(which, closing, now.ms), closing is not None

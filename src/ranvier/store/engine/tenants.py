@@ -43,10 +43,14 @@ class Tenants:
 
     def execute(self, command: TenantCommand, now: Moment) -> tuple[TenantView, list[TenantView]]:
         """Carry out one command; returns what is pushed, too."""
-        known = self.isolated.get(command.tenant, now.ms) or self.open.get(command.tenant, now.ms)
-        if known is not None and known.state is OPEN and not now.ms < known.until <= now.ms + DAY:
-            known = None
-        return HOW[type(command)](self, command, known, now)
+        return HOW[type(command)](self, command, self.at(command.tenant, now.ms), now)
+
+    def at(self, tenant: TenantKey, ms: int) -> Known | None:
+        """What is known of it; a time in the far future is from before the clock was set back."""
+        known = self.isolated.get(tenant, ms) or self.open.get(tenant, ms)
+        if known is not None and known.state is OPEN and not ms < known.until <= ms + DAY:
+            return None
+        return known
 
     def _failed(self, command: TenantFailed, known: Known | None, now: Moment) -> Answer:
         return view(command.tenant, known, now.ms), []

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TypeAlias
 
-from ranvier.store.commands.circuits import CircuitKey
-from ranvier.store.commands.tenants import TenantKey
+from ranvier.store.commands.workers import Trouble
 from ranvier.store.engine.limits import MAX_LOOKED, MAX_TROUBLES
-
-Trouble: TypeAlias = CircuitKey | TenantKey | str
-"""A circuit, the circuit of a tenant, or the name of a gate."""
 
 
 class Troubles:

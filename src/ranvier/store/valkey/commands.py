@@ -30,7 +30,7 @@ from ranvier.store.commands.tenants import (
 )
 from ranvier.store.commands.workers import Heartbeat, Leave, Look, ReadFleet
 from ranvier.store.engine.limits import MAX_GAUGES, MAX_LOOKED, MAX_NUMBER
-from ranvier.store.valkey.names import name_of_circuit, name_of_tenant
+from ranvier.store.valkey.names import name_of_circuit, name_of_tenant, name_of_trouble
 
 Argument = str | int | float
 Arguments = Iterator[Argument]
@@ -149,7 +149,7 @@ def _leave(command: Leave) -> Arguments:
 
 def _look(command: Look) -> Arguments:
     yield command.seen
-    yield from (name_of_circuit(each) for each in command.known[:MAX_LOOKED])
+    yield from (name_of_trouble(each) for each in command.known[:MAX_LOOKED])
 
 
 def _read_fleet(command: ReadFleet) -> Arguments:

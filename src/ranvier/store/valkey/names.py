@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from ranvier.store.commands.circuits import CircuitKey
 from ranvier.store.commands.tenants import TenantKey
+from ranvier.store.commands.workers import Trouble
 
 PROTOCOL = 1
 """Goes up when the scripts of two versions of ranvier cannot work on the same keys."""
@@ -47,6 +48,13 @@ def circuit_of_name(name: str) -> CircuitKey:
     if whose not in ("ours", "theirs") or len(model) > 1:
         raise ValueError(f"not the name of a circuit: {name!r:.100}")
     return CircuitKey(provider, model[0] if model else None, whose == "theirs")
+
+
+def name_of_trouble(which: Trouble) -> str:
+    """What it is called in the list of troubles: its kind, and its name."""
+    if isinstance(which, CircuitKey):
+        return f"c:{name_of_circuit(which)}"
+    return f"t:{name_of_tenant(which)}" if isinstance(which, TenantKey) else f"g:{which}"
 
 
 def name_of_tenant(key: TenantKey) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from valkey.asyncio.connection import AbstractConnection
-from valkey.exceptions import NoScriptError
+from valkey.exceptions import NoScriptError, ResponseError
 
 from ranvier.store.commands import Command, Reply
 from ranvier.store.errors import StoreError
@@ -52,7 +52,7 @@ class ValkeySession:
         self._ended = False
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        """Carry out a batch in one round trip.
+        """Carry out a batch in one round trip, or in two if the server has lost the scripts.
 
         Raises:
             StoreError: it failed, or an earlier one did.
@@ -63,8 +63,7 @@ class ValkeySession:
             if self._ended or not self._connection.is_connected:
                 raise StoreError(f"the session with the store {self._where} has ended: connect again")
             try:
-                async with limited(self._timeout):
-                    return await self._carry_out(commands)
+                return await self._carry_out(commands)
             except Exception as error:  # a server may answer anything
                 await self._end()
                 raise store_error(self._where, error) from None
@@ -74,29 +73,25 @@ class ValkeySession:
 
     async def _carry_out(self, commands: Sequence[Command]) -> list[Reply]:
         calls = [(self._scripts[name], arguments) for name, arguments in map(encoded, commands)]
-        answers = await ask(
-            self._connection,
-            [(b"EVALSHA", script.sha, b"0", self._root, *arguments) for script, arguments in calls],
-        )
-        await self._load(answers, calls)
-        for answer in answers:
+        answers = await self._asked([(b"EVALSHA", script.sha, *rest) for script, rest in calls])
+        unknown = next((n for n, each in enumerate(answers) if isinstance(each, NoScriptError)), None)
+        if unknown is not None:
+            answers[unknown:] = await self._asked(_with_texts(calls[unknown:]))
+        for command, answer in zip(commands, answers, strict=True):
+            if type(answer) is ResponseError:  # most likely a key of somebody else, which it would not name
+                name, arguments = encoded(command)
+                about = b"".join(arguments[:1]).decode(errors="replace")
+                raise ResponseError(f"{name} of {about[:100]!r}: {answer}")
             if isinstance(answer, Exception):
                 raise answer
         return [reply_to(command, answer) for command, answer in zip(commands, answers, strict=True)]
 
-    async def _load(self, answers: list[Any], calls: list[tuple[Script, list[bytes]]]) -> None:
-        """Send again what the server had no script for, with the text of each script where it comes first."""
-        unknown = [number for number, each in enumerate(answers) if isinstance(each, NoScriptError)]
-        sent: set[bytes] = set()
-        again = []
-        for number in unknown:
-            script, arguments = calls[number]
-            how = (b"EVALSHA", script.sha) if script.sha in sent else (b"EVAL", script.text)
-            again.append((*how, b"0", self._root, *arguments))
-            sent.add(script.sha)
-        if again:
-            for number, answer in zip(unknown, await ask(self._connection, again), strict=True):
-                answers[number] = answer
+    async def _asked(self, calls: list[tuple[bytes, ...]]) -> list[Any]:
+        """The answers to calls of scripts: what to call, by what, and the arguments after the root."""
+        async with limited(self._timeout):
+            return await ask(
+                self._connection, [(how, what, b"0", self._root, *rest) for how, what, *rest in calls]
+            )
 
     async def _end(self) -> None:
         self._ended = True
@@ -108,3 +103,17 @@ class ValkeySession:
         self._ended = True
         await self._subscriber.aclose()
         await disconnect(self._connection)
+
+
+def _with_texts(calls: Sequence[tuple[Script, list[bytes]]]) -> list[tuple[bytes, ...]]:
+    """Commands from the first that the server had no script for, with each text where its script comes first.
+
+    Those behind it may have been carried out. They are again, so that all are in their order.
+    """
+    sent: set[bytes] = set()
+    again = []
+    for script, arguments in calls:
+        how = (b"EVALSHA", script.sha) if script.sha in sent else (b"EVAL", script.text)
+        again.append((*how, *arguments))
+        sent.add(script.sha)
+    return again

@@ -39,7 +39,7 @@ class SharedCircuitRegistry(SharedTargets):
     def __init__(self, rules: SharedCircuits) -> None:
         super().__init__(rules)
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()
-        self._loops = Loops()
+        self._loops = Loops("Breaker")
         self._others = OtherWorkers(self)
 
     def _made(self, circuit: FollowedCircuit) -> None:
@@ -103,7 +103,7 @@ class SharedCircuitRegistry(SharedTargets):
 
     def start_on(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, forget what was in flight on it."""
-        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        shift = self._loops.enter(pipeline)
         if shift is not None:
             for circuit in self._circuits.values():
                 circuit.start_anew(shift)

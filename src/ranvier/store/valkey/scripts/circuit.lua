@@ -8,10 +8,18 @@ end
 local function new_circuit(generation)
   return {
     state = 'closed', generation = generation, step = 0, by = '', opens = 0, alarmed = false,
-    next_probe = 0, started = 0, leases = {},
+    next_probe = 0, waits = 0, started = 0, leases = {},
     half = 0, sample = 1, started_at = 0, widens_at = 0, active = 0, failing = 0,
     now_active = 0, now_failing = 0, now_failures = 0, past_failures = 0,
   }
+end
+
+local function save_circuit(name, circuit)
+  local generation = circuit.generation
+  circuit.generation = whole(generation) -- JSON would round it
+  local lives = circuit.state == 'isolated' and KEEP_ISOLATED or KEEP_CIRCUIT
+  redis.call('SET', circuit_key(name), cjson.encode(circuit), 'PX', whole(lives))
+  circuit.generation = generation
 end
 
 -- The circuit, or nil if it is not known.
@@ -22,15 +30,12 @@ local function load_circuit(name)
   end
   local circuit = cjson.decode(text)
   circuit.generation = tonumber(circuit.generation)
+  local latest = ms + (circuit.waits or DAY)
+  if circuit.state == 'open' and circuit.next_probe > latest then -- the clock was set back
+    circuit.next_probe = latest
+    save_circuit(name, circuit)
+  end
   return circuit
-end
-
-local function save_circuit(name, circuit)
-  local generation = circuit.generation
-  circuit.generation = whole(generation) -- JSON would round it
-  local lives = circuit.state == 'isolated' and KEEP_ISOLATED or KEEP_CIRCUIT
-  redis.call('SET', circuit_key(name), cjson.encode(circuit), 'PX', whole(lives))
-  circuit.generation = generation
 end
 
 -- True until one of both times; one in the far future is from before the clock was set back.

@@ -23,7 +23,7 @@ if taken then
   if circuit.failing >= quorum and circuit.failing >= tonumber(ARGV[7]) * circuit.active then
     enter(circuit, 'open')
     circuit.opens = circuit.opens + 1
-    circuit.next_probe = ms + cooldown(ARGV[8], ARGV[9], 0, ARGV[10])
+    wait_for(circuit, cooldown(ARGV[8], ARGV[9], 0, ARGV[10]))
     return changes(circuit)
   end
 end

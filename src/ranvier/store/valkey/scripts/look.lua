@@ -1,6 +1,6 @@
 -- needs: circuit tenant gate
--- What changed after the version that a worker has seen, and how the circuits are that it knows of.
--- Takes: ARGV[2] the version, [3] and on: names of circuits.
+-- What changed after the version that a worker has seen, and how the troubles are that it knows of.
+-- Takes: ARGV[2] the version, [3] and on: troubles, by kind and name.
 
 local seen = tonumber(ARGV[2])
 local epoch = redis.call('HGET', epoch_key, 'id') or ''
@@ -13,8 +13,8 @@ end
 
 local changes, shown = {}, {}
 
--- Show one trouble, unless it ended by itself.
-local function show(which)
+-- How one trouble is now, and whether there is a record of it.
+local function read(which)
   local kind, name = which:sub(1, 1), which:sub(3)
   local load, view = load_circuit, view_of
   if kind == 't' then
@@ -23,8 +23,14 @@ local function show(which)
     load, view = load_gate, view_of_gate
   end
   local found = load(name)
+  return view(name, found), found
+end
+
+-- Show one trouble, unless it ended by itself.
+local function show(which)
+  local view, found = read(which)
   if found then
-    changes[#changes + 1] = view(name, found)
+    changes[#changes + 1] = view
     shown[which] = true
   else
     redis.call('ZREM', troubles_key, which)
@@ -43,8 +49,8 @@ for i = 1, math.min(#found, 2 * MAX_LOOKED), 2 do
   end
 end
 for i = 3, math.min(#ARGV, MAX_LOOKED + 2) do
-  if not shown['c:' .. ARGV[i]] then
-    changes[#changes + 1] = view_of(ARGV[i], load_circuit(ARGV[i]))
+  if not shown[ARGV[i]] then
+    changes[#changes + 1] = read(ARGV[i])
   end
 end
 return cjson.encode({epoch = epoch, version = whole(last), more = more, changes = changes})

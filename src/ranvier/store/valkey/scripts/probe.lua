@@ -15,8 +15,6 @@ for holder, lease in pairs(circuit.leases) do
     circuit.leases[holder] = nil
   end
 end
-local longest = math.floor(math.max(tonumber(ARGV[7]), tonumber(ARGV[8])) * 1200 / 1000)
-circuit.next_probe = math.min(circuit.next_probe, ms + longest) -- the clock was set back
 local holder = worker .. ':' .. ARGV[4]
 if circuit.leases[holder] then
   return accepted(circuit)

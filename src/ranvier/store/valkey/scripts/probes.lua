@@ -8,8 +8,13 @@ local function cooldown(shortest, longest, probes, jitter)
   return math.floor(wait * (1000 + between(jitter, 0, 200)) / 1000)
 end
 
+-- No probe starts before so many milliseconds have passed.
+local function wait_for(circuit, milliseconds)
+  circuit.waits, circuit.next_probe = milliseconds, ms + milliseconds
+end
+
 -- A probe starts, or stands for one: the next may start after a longer time.
 local function cool_down(circuit, shortest, longest, jitter)
   circuit.started = circuit.started + 1
-  circuit.next_probe = ms + cooldown(shortest, longest, circuit.started, jitter)
+  wait_for(circuit, cooldown(shortest, longest, circuit.started, jitter))
 end
