@@ -166,7 +166,7 @@ MUTANTS = [
         f"{MISTAKES}::test_a_clean_up_that_fails_after_a_failure_replaces_nothing",
     ),
     mutant(
-        "L12", "one caller cancels what a resolver shares with others", "pipeline/credentials/lookups.py",
+        "L12", "one caller cancels what a resolver shares with others", "caller.py",
         "asyncio.shield(answer) if asyncio.isfuture(answer) else answer",
         "answer",
         f"{LOST}::test_what_a_resolver_shares_is_not_cancelled_for_everybody",
