@@ -25,6 +25,7 @@ class Run(Generic[ParsedT_co]):
 
     It begins with the first read. A run that is left before its end stops: its calls are cancelled. Write
     `async with pipeline.map(...) as run` if you may leave it early, so that it has stopped after the block.
+    A read that is cancelled stops it, too: each read after that raises a `RuntimeError`.
     """
 
     def __init__(self, workers: Workers) -> None:
