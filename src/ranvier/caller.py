@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Awaitable, MutableMapping
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
 
 PLAIN_FAILURES = (Exception, asyncio.CancelledError)
 """Errors of a plain function that are caught. KeyboardInterrupt, SystemExit and GeneratorExit propagate."""
+
+
+def shielded(answer: Awaitable[T]) -> Awaitable[T]:
+    """`answer` of a user's function: a future, which others may await, is not cancelled with this wait."""
+    return asyncio.shield(answer) if asyncio.isfuture(answer) else answer
 
 
 our_cancellations: MutableMapping[asyncio.Task[Any], int] = WeakKeyDictionary()

@@ -396,3 +396,16 @@ async def test_a_reply_that_takes_long_is_waited_for() -> None:
     """The last results come when they are ready."""
     provider = ScriptedProvider("one", [after(50, "late"), "soon"])
     assert [result.text for result in await built(provider).map(["1", "2"]).collect()] == ["late", "soon"]
+
+
+async def test_a_usage_that_is_none_costs_no_run() -> None:
+    """It was made by code that is not ours: such an answer counts as nothing."""
+    usages: list[Any] = [Usage("7", None, [1]), Usage(10, 10, 20)]  # type: ignore[arg-type]
+
+    class Odd(Counting):
+        async def complete(self, call: Any) -> Answer:
+            return Answer("fine", usage=usages.pop(0))
+
+    run = built(Odd(), prices={"counting/counting": Price(input=1, output=1)}).map(["a", "b"], concurrency=1)
+    assert [result.error for result in await run.collect()] == [None, None]
+    assert run.progress.cost == pytest.approx(20 / 1e6)

@@ -456,3 +456,20 @@ async def test_closing_waits_for_what_goes_on_in_the_background() -> None:
     assert provider.log[1:] == ["hung up", "closing", "closed"]
     del answer
     gc.collect()
+
+
+async def test_a_provider_may_be_closed_by_a_plain_function() -> None:
+    """It has nothing to wait for; the others are closed as well."""
+    closed: list[str] = []
+
+    class Plain(ScriptedProvider):
+        def aclose(self) -> None:  # type: ignore[override]
+            closed.append(self.name)
+
+    class Usual(ScriptedProvider):
+        async def aclose(self) -> None:
+            closed.append(self.name)
+
+    async with Pipeline(Fallback(Usual("one"), Plain("two"), Usual("three"))) as pipeline:
+        await pipeline.complete("Why?")
+    assert sorted(closed) == ["one", "three", "two"]

@@ -154,3 +154,39 @@ def test_of_two_threads_that_open_a_pipeline_at_once_one_gets_it() -> None:
         used = [threads.submit(asyncio.run, use()) for _ in range(2)]
         assert sorted(each.result() for each in used) == ["elsewhere", "ok"]
     assert provider.log == ["open"]
+
+
+class Cancelling(Layer):
+    """Raises a cancellation as it is opened, once."""
+
+    opened_before = False
+
+    async def handle(self, call: Any, inner: Any) -> Any:
+        return await inner(call)
+
+    def opened(self, pipeline: Runtime) -> None:
+        if not self.opened_before:
+            self.opened_before = True
+            raise asyncio.CancelledError
+
+
+class CancellingProvider(Opened):
+    """And a provider that does."""
+
+    def open(self, pipeline: Pipeline) -> None:
+        if not self.log:
+            self.log.append("open")
+            raise asyncio.CancelledError
+        super().open(pipeline)
+
+
+@pytest.mark.parametrize("who", ["layer", "provider"])
+async def test_a_cancellation_that_an_opening_raises_is_an_error_of_its_own(who: str) -> None:
+    """Nobody has cancelled the caller; the next call opens everything."""
+    provider = CancellingProvider("one") if who == "provider" else Opened("one")
+    pipeline = Pipeline(*((Cancelling(),) if who == "layer" else ()), Fallback(provider))
+    with pytest.raises(RuntimeError, match=r"open.* raised a CancelledError") as raised:
+        await pipeline.complete("Why?")
+    assert isinstance(raised.value.__cause__, asyncio.CancelledError)
+    assert (await pipeline.complete("Why?")).text == "ok"
+    await pipeline.aclose()

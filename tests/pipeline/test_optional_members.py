@@ -69,7 +69,7 @@ def test_members_that_are_none_count_as_absent() -> None:
     for provider in (Mine(), provider_with(**dict.fromkeys((*names.split(), "stream", "slots")))):
         deployment = Deployment(provider)
         assert deployment.traits == ProviderTraits(
-            "mine", None, (), needs_credential=False, takes_access=False
+            "mine", None, (), needs_credential=False, takes_access=False, is_ours=False
         )
         assert not deployment.streams(0)
         assert asyncio.run(opened_and_closed(deployment)) == "fine"
@@ -86,7 +86,9 @@ def test_the_traits_are_those_of_the_provider() -> None:
     """A list of variables is as good as a tuple."""
     members = {"base_url": "http://mine.example", "family": "openai", "environment": ["A", "B"]}
     deployment = Deployment(provider_with(**members, needs_credential=True, takes_access=True))
-    assert deployment.traits == ProviderTraits("openai", "http://mine.example", ("A", "B"), True, True)
+    assert deployment.traits == ProviderTraits(
+        "openai", "http://mine.example", ("A", "B"), True, True, is_ours=False
+    )
 
 
 # --- slots ---------------------------------------------------------------------------------------

@@ -275,3 +275,19 @@ def test_every_public_name_is_there() -> None:
     }
     for vendor, name in ranvier.providers.ADAPTERS.items():
         assert vendor in (getattr(ranvier.providers, name).family, name.lower())
+
+
+async def test_an_error_without_words_of_its_own_is_named() -> None:
+    """Its `__str__` fails; the next target answers all the same."""
+
+    class WordlessError(OSError):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    async def failing(call: Any) -> str:
+        raise WordlessError
+
+    pipeline = Pipeline(Fallback(FunctionProvider("mine", failing), Stub("here")))
+    assert (await pipeline.complete("Why?")).text == "here"
+    with pytest.raises(ConnectionFailedError, match="Wordless"):
+        await Pipeline(Fallback(FunctionProvider("mine", failing))).complete("Why?")

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from ranvier import validation
 from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
-from ranvier.caller import Caller, delivered
+from ranvier.caller import Caller, delivered, shielded
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
@@ -86,7 +86,7 @@ class TenantMiddleware:
         try:
             name = self._resolve(scope)
             if inspect.isawaitable(name):
-                name = await name
+                name = await shielded(name)
         except asyncio.CancelledError as cancelled:
             if caller.has_cancelled:
                 raise

@@ -37,7 +37,8 @@ class Provider(Protocol):
     `Deployment` is built; the others on each use. `None` counts as absent. A member of a wrong type raises a
     `ConfigurationError`.
 
-    It raises every failure as an error of `ranvier.errors`.
+    It raises every failure as an error of `ranvier.errors`. Anything but a `Response` or `StreamEvent`s fails
+    the attempt with an `InvalidResponseError`. It may return one `Response` again: each call gets a copy.
     """
 
     @property

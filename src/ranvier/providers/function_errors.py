@@ -19,7 +19,7 @@ from ranvier.errors.provider import (
     ServerError,
 )
 from ranvier.errors.root import RanvierError
-from ranvier.providers._failures.shown import MAX_WORDS, shown
+from ranvier.providers._failures.shown import MAX_WORDS, shown, text_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -139,7 +139,7 @@ class FunctionErrors:
             return None
         if isinstance(error, TimeoutError) and error.errno is None:  # from asyncio, not from a socket
             return AttemptTimeoutError(f"{call.deployment} timed out", phase="attempt", **self._facts(call))
-        message = shown(str(error), MAX_WORDS, call.credential) or type(error).__name__
+        message = shown(text_of(error), MAX_WORDS, call.credential) or type(error).__name__
         return ConnectionFailedError(f"{call.deployment}: {message}", **self._facts(call))
 
 

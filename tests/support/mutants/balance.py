@@ -157,7 +157,7 @@ MUTANTS = [
         "N5",
         "calls of no conversation are all at one target",
         "layers/fallback/balance/settings.py",
-        '        if name is None or name == "" or name == b"":',
+        '        if name is None or name in ("", b""):',
         "        if name is None:",
         f"{TESTS}::test_a_call_of_no_conversation_goes_where_there_is_less_load",
     ),

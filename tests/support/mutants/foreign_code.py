@@ -166,10 +166,40 @@ MUTANTS = [
         f"{MISTAKES}::test_a_clean_up_that_fails_after_a_failure_replaces_nothing",
     ),
     mutant(
-        "L12", "one caller cancels what a resolver shares with others", "pipeline/credentials/lookups.py",
+        "L12", "one caller cancels what a resolver shares with others", "caller.py",
         "asyncio.shield(answer) if asyncio.isfuture(answer) else answer",
         "answer",
         f"{LOST}::test_what_a_resolver_shares_is_not_cancelled_for_everybody",
+    ),
+    mutant(
+        "L11", "a loop over a stream seems whole after a cancelled read", "pipeline/streaming/pending.py",
+        "            self._cancelled = True",
+        "            pass",
+        "tests/pipeline/test_cancelled_reads.py::test_reads_after_a_cancelled_first_one_are_errors",
+    ),
+    mutant(
+        "L11", "a run seems whole after a cancelled read", "pipeline/mapping/run.py",
+        "            self._cancelled = True",
+        "            pass",
+        "tests/pipeline/test_cancelled_reads.py::test_reads_after_a_cancelled_one_are_errors",
+    ),
+    mutant(
+        "L12", "callers share an answer that a provider keeps", "pipeline/asking/attempt.py",
+        "    return copy.copy(answer if isinstance(answer, Response) else checked(call, answer))",
+        "    return checked(call, answer)",
+        "tests/pipeline/test_users_providers.py::test_an_answer_that_a_provider_keeps_is_each_callers_own",
+    ),
+    mutant(
+        "L12", "a pipeline that closes cancels what a listener shares", "pipeline/reporting/deliveries.py",
+        "            await shielded(deliver())",
+        "            await deliver()",
+        "tests/pipeline/test_shared_futures.py::test_a_future_that_a_listener_returns_outlives_the_pipeline",
+    ),
+    mutant(
+        "L12", "each call has a circuit of its own", "pipeline/asking/users_function.py",
+        " and bool(key == key)",
+        "",
+        "tests/layers/test_users_functions.py::test_a_key_that_is_not_equal_to_itself_is_none",
     ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
 """L1 limits, L3 leases, L7 errors of others, L11 streams cut short, L12 the rest."""

@@ -143,8 +143,8 @@ MUTANTS = [
     ),
     mutant(
         "R3", "two answers of a pipeline behind a provider are put together", EVENTS,
-        "        if event.restarted:",
-        "        if False:",
+        "        if not isinstance(event, StreamEvent) or event.restarted:",
+        "        if not isinstance(event, StreamEvent):",
         f"{RESTARTS}::test_a_restart_behind_a_provider_is_a_break_of_that_provider",
     ),
     mutant(

@@ -20,7 +20,7 @@ from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
-from ranvier.pipeline.asking.users_function import ask_key
+from ranvier.pipeline.asking.users_function import ask_key, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.estimate import limits_at, takes_slot
@@ -129,7 +129,7 @@ class Breaker(Guard):
             lambda deployment: self.settings_for(deployment).rules,
             WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
-        self._key = key
+        self._key = plain("Breaker(key)", key)
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
         self.names: dict[str, str] = {}  # of the circuits of each target; none where a key is a user's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -13,7 +14,7 @@ from ranvier.errors.rejected import BulkheadFullError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.bulkhead.held_place import HeldPlace
 from ranvier.layers.bulkhead.places import Places, PlacesByKey
-from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.asking.users_function import ask, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -69,7 +70,8 @@ class FairPlaces(Layer):
         self.per_tenant = per_tenant
         self.queue = validation.count(f"{name}(queue)", queue, least=0)
         self.max_wait = validation.seconds(f"{name}(max_wait)", max_wait, optional=True)
-        self._weight, self._priority = weight, priority
+        self._weight = plain(f"{name}(weight)", weight)
+        self._priority = plain(f"{name}(priority)", priority)
         self.places = PlacesByKey(name, self._create, self.name_of)
 
     def _create(self, key: Hashable) -> FairQueue[Waiter | None]:
@@ -157,7 +159,7 @@ class FairPlaces(Layer):
         weight = ask(where, self._weight, call.tenant)
         least, most = WEIGHTS
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not least <= weight <= most:
-            raise ConfigurationError(f"{where} returned {weight!r:.60}: return {least:g} to {most:g}")
+            raise ConfigurationError(f"{where} returned {reprlib.repr(weight)}: return {least:g} to {most:g}")
         return float(weight)
 
     def priority_of(self, call: Call) -> int:
@@ -167,7 +169,7 @@ class FairPlaces(Layer):
         where = f"{type(self).__name__}(priority)"
         priority = ask(where, self._priority, call)
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority < PRIORITIES:
-            raise ConfigurationError(f"{where} returned {priority!r:.60}: return 0 to 9")
+            raise ConfigurationError(f"{where} returned {reprlib.repr(priority)}: return 0 to 9")
         return priority
 
     # --- reading ---------------------------------------------------------------------------------

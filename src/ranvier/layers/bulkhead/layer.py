@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 from ranvier import validation
 from ranvier.layers.bulkhead.fair_places import FairPlaces
-from ranvier.pipeline.asking.users_function import ask_key
+from ranvier.pipeline.asking.users_function import ask_key, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials import identity
 
@@ -53,7 +53,7 @@ class Bulkhead(FairPlaces):
         key: Callable[[Call], Hashable] | None = None,
     ) -> None:
         self.limit = validation.count("Bulkhead(limit)", limit, least=1)
-        self._key = key
+        self._key = plain("Bulkhead(key)", key)
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def key_of(self, call: Call) -> Hashable:

@@ -9,6 +9,7 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import AllowFailedError, NotAllowedError
 from ranvier.facts.price import Price, Prices
+from ranvier.pipeline.asking.users_function import kind_of
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials.known import with_known_keys
 from ranvier.pipeline.deployment import Deployment
@@ -65,7 +66,7 @@ class AllowRule(Layer):
             failed.__cause__ = answer
             return failed
         return AllowFailedError(
-            reasons={target: f"allow= returned {_kind(answer)}, not True, False or a reason"}
+            reasons={target: f"allow= returned {kind_of(answer)}, not True, False or a reason"}
         )
 
     def refusal_at(self, call: Call, deployment: Deployment) -> NotAllowedError | None:
@@ -139,13 +140,6 @@ def check_allow(function: object) -> None:
 def _shown(reason: str) -> str:
     """The reason on one line, and of bounded length."""
     return " ".join("".join(reason[: 2 * LONGEST_REASON]).split())[:LONGEST_REASON]
-
-
-def _kind(answer: object) -> str:
-    """The type of an answer; a coroutine is closed, because nobody will await it."""
-    if inspect.iscoroutine(answer):
-        answer.close()
-    return type(answer).__name__
 
 
 def checked_prices(prices: Prices) -> Prices:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+import copy
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
-from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
-from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
+from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.asking.payments import Payments, ask, lacks
+from ranvier.pipeline.asking.provider_answers import checked, events_of, whole_as_events
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -62,7 +64,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
         call = call.within(call.limits.of_whole_answer)
     if deployment.streams(identity.account(call)):
         try:
-            return await _streamed(call, _events(call))
+            return await _streamed(call, events_of(call))
         except InvalidRequestError as error:
             if not error.refuses_streaming:
                 raise
@@ -71,20 +73,12 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
     if call.watch.given_up:
         return await _if_wanted(call)
     call = call.within(call.limits.of_whole_answer)
-    return await (_streamed(call, _whole_as_stream(call), False) if call.streaming else _whole(call))
-
-
-def _events(call: Call) -> AsyncIterator[StreamEvent]:
-    """The stream of the provider, not started yet."""
-    try:
-        return call.deployment.stream(call)
-    except asyncio.CancelledError as cancelled:
-        raise cancelled_by_itself(call, cancelled) from cancelled
+    return await (_streamed(call, whole_as_events(call), False) if call.streaming else _whole(call))
 
 
 async def _whole(call: Call) -> Response:
     timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
-    began, queued, payments = timer.begin(), 0.0, None
+    began, queued, payments, ours = timer.begin(), 0.0, None, call.deployment.traits.is_ours
     slots = slots_of(provider)
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
@@ -95,7 +89,8 @@ async def _whole(call: Call) -> Response:
             payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=False)
         try:
-            response = await provider.complete(call)
+            answering = provider.complete(call)
+            response = await (answering if ours else _users(call, answering))
             if not call.watch.content(clock()):
                 attempt.usage = response.usage
                 raise too_late(call, OVERTAKEN)
@@ -121,6 +116,12 @@ async def _whole(call: Call) -> Response:
     if call.pipeline.events.verbose:
         announce_attempt(call, attempt)
     return response
+
+
+async def _users(call: Call, answering: Any) -> Response:
+    """The answer of a class of the user's: a copy, which may be written into."""
+    answer = await answering if isawaitable(answering) else answering
+    return copy.copy(answer if isinstance(answer, Response) else checked(call, answer))
 
 
 def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
@@ -252,9 +253,3 @@ def _release(slots: asyncio.Semaphore) -> None:
     """Release the slot to another request."""
     with suppress(RuntimeError):  # the call is collected after its loop was closed, and so are the waiters
         slots.release()
-
-
-async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:
-    """The whole answer of a provider that cannot stream, as events."""
-    for event in steps_of(await call.deployment.provider.complete(call)):
-        yield event

@@ -38,6 +38,7 @@ class ProviderTraits:
         environment: The environment variables that may hold its key.
         needs_credential: True if it answers no request without a key.
         takes_access: True if it heeds `call.access`, with the endpoint and headers of a tenant.
+        is_ours: False for a class of the user's: its answers are checked.
     """
 
     family: str
@@ -45,6 +46,7 @@ class ProviderTraits:
     environment: tuple[str, ...]
     needs_credential: bool
     takes_access: bool
+    is_ours: bool
 
 
 def traits_of(provider: Named) -> ProviderTraits:
@@ -70,7 +72,8 @@ def traits_of(provider: Named) -> ProviderTraits:
     if not hasattr(slots, "__get__"):  # a property may need the event loop: it is checked at the opening
         _check_slots(provider, slots)
     names = tuple(environment or ())
-    return ProviderTraits(family_of(provider), base_url or None, names, bool(needs), bool(takes))
+    ours = type(provider).__module__.startswith("ranvier.")
+    return ProviderTraits(family_of(provider), base_url or None, names, bool(needs), bool(takes), ours)
 
 
 def family_of(provider: Named) -> str:

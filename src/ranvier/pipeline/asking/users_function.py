@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,30 +16,63 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 """What the function is called with."""
 
+Function = TypeVar("Function")
+"""A function of the user's, or `None`."""
+
 
 def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
     """What `function` returns; `name` is the parameter that it was passed as.
 
     Raises:
+        ConfigurationError: it returned a coroutine, which nobody awaits.
         RuntimeError: it raised a `CancelledError`, which would look as if the caller had cancelled.
     """
     try:
-        return function(about)
+        answer = function(about)
     except asyncio.CancelledError as cancelled:
         raise RuntimeError(f"{name} raised a CancelledError") from cancelled
+    if inspect.iscoroutine(answer):
+        raise ConfigurationError(f"{name} returned a {kind_of(answer)}, but has to answer at once")
+    return answer
+
+
+def kind_of(answer: object) -> str:
+    """The type of an answer that is of no use; a coroutine is closed, because nobody will await it."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    return type(answer).__name__
 
 
 def ask_key(name: str, function: Callable[[Call], Hashable], call: Call) -> Hashable:
     """The key that `function` returns for `call`.
 
     Raises:
-        ConfigurationError: it is not hashable.
+        ConfigurationError: it cannot be looked up: it is not hashable, or not equal to itself.
     """
     key: Hashable = ask(name, function, call)
     try:
-        hash(key)
-    except TypeError:
+        usable = hash(key) is not None and bool(key == key)  # because: NaN is not
+    except PLAIN_FAILURES:
+        usable = False
+    if not usable:
         raise ConfigurationError(
             f"{name} returned a {type(key).__name__}: return a tuple, a str or another hashable"
         ) from None
     return key
+
+
+def plain(name: str, function: Function) -> Function:
+    """`function`, after a check that it answers at once; `None` if none is given.
+
+    Raises:
+        ConfigurationError: it cannot be called, or is `async def`.
+    """
+    if function is None:
+        return function
+    if not callable(function):
+        raise ConfigurationError(f"{name} is a {type(function).__name__}: give a function")
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+        raise ConfigurationError(
+            f"{name} is `async def`, but has to answer at once: make it a plain function"
+        )
+    return function

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable
 from types import MethodType
 from typing import TYPE_CHECKING
 
-from ranvier.caller import PLAIN_FAILURES
+from ranvier.caller import PLAIN_FAILURES, shielded
 from ranvier.errors.rejected import CredentialLookupError
 from ranvier.events import CredentialLookupFailed
 from ranvier.pipeline.asking.foreign import failure_of
@@ -183,7 +182,7 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     timer, began = WaitTimer(call), call.pipeline.clock()
     timer.start(call.deadline, "deadline")
     try:
-        return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
+        return await shielded(answer)
     except BaseException as error:
         if timer.ours is not None:
             raise await failure_of(call, timer, error)  # noqa: B904  # because: it has its cause

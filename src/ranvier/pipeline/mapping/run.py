@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ranvier.messages.response import ParsedT_co
 from ranvier.pipeline.mapping.progress import Progress
@@ -24,6 +25,7 @@ class Run(Generic[ParsedT_co]):
 
     It begins with the first read. A run that is left before its end stops: its calls are cancelled. Write
     `async with pipeline.map(...) as run` if you may leave it early, so that it has stopped after the block.
+    A read that is cancelled stops it, too: each read after that raises a `RuntimeError`.
     """
 
     def __init__(self, workers: Workers) -> None:
@@ -39,7 +41,7 @@ class Run(Generic[ParsedT_co]):
         if self._begun:
             raise RuntimeError("this run has begun: call pipeline.map(...) again")
         self._begun = True
-        return self._read()
+        return Reading(self._read())
 
     async def _read(self) -> AsyncGenerator[Result[ParsedT_co], None]:
         workers = self._workers
@@ -76,3 +78,33 @@ class Run(Generic[ParsedT_co]):
 
     def __repr__(self) -> str:
         return f"Run({self.progress})"
+
+
+class Reading(AsyncGenerator[Result[ParsedT_co], None]):
+    """The results of a run. A read that is cancelled stops it: each read after that raises an error.
+
+    Args:
+        results: The generator of the results, which would seem to be at its end then.
+    """
+
+    def __init__(self, results: AsyncGenerator[Result[ParsedT_co], None]) -> None:
+        self._results = results
+        self._cancelled = False
+
+    async def asend(self, value: None) -> Result[ParsedT_co]:
+        """The next result."""
+        if self._cancelled:
+            raise stopped_error()
+        try:
+            return await self._results.asend(value)
+        except asyncio.CancelledError:
+            self._cancelled = True
+            raise
+
+    async def athrow(self, kind: Any, error: Any = None, trace: Any = None) -> Result[ParsedT_co]:
+        """Stop the run, and raise that error."""
+        return await self._results.athrow(kind if error is None else error)
+
+    async def aclose(self) -> None:
+        """Stop the run."""
+        await self._results.aclose()

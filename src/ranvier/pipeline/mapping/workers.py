@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.clock import now
 from ranvier.errors.root import RanvierError
 from ranvier.facts.price import Prices
@@ -224,4 +225,7 @@ def _cost(result: Result[Any], prices: Prices) -> float:
     """What all attempts for a prompt cost, those that failed included."""
     outcome = result.error if isinstance(result.error, RanvierError) else result.answer
     story = None if outcome is None else outcome.story
-    return 0.0 if story is None else story.cost(prices)
+    try:
+        return 0.0 if story is None else story.cost(prices)
+    except PLAIN_FAILURES:  # the usage was made by code that is not ours
+        return 0.0

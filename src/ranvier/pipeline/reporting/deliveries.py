@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
-from ranvier.caller import Caller
+from ranvier.caller import Caller, shielded
 from ranvier.pipeline.reporting.context import start_task
 
 Listener = Callable[..., object]
@@ -104,7 +104,7 @@ class Deliveries:
         self._begun = True
         caller = Caller()
         try:
-            await deliver()
+            await shielded(deliver())
         except asyncio.CancelledError:
             if caller.has_cancelled:  # else the listener raised it itself
                 raise

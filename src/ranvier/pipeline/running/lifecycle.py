@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.pipeline.asking.optional_members import open_of
+from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.background import Background
 from ranvier.pipeline.running.elsewhere import closed_error, wrong_loop_error
@@ -132,12 +133,12 @@ class Lifecycle(Background):
 
     def _open_all(self, pipeline: Runtime, opened: list[Provider]) -> None:
         for layer in pipeline.layers:
-            layer.opened(pipeline)
+            ask(f"{type(layer).__qualname__}.opened", layer.opened, pipeline)
         pipeline.credentials.opened(pipeline)
         for provider in self.providers:
             renew_slots(provider, self.loop)
             if (open_provider := open_of(provider)) is not None:
-                open_provider(pipeline)
+                ask(f"the open() of {provider.name}", open_provider, pipeline)
             opened.append(provider)
         pipeline.events.deliveries.restart()
 

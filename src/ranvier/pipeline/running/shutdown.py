@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
@@ -152,7 +153,9 @@ def closings(
 
     async def close(aclose: Callable[[], Any]) -> None:
         begun.add(asyncio.current_task())
-        await aclose()
+        closing = aclose()
+        if inspect.isawaitable(closing):  # else it is a plain function of a user's, and has closed all
+            await closing
 
     return {
         start_task(loop, close(aclose), copy_context()): f"provider {provider.name}"

@@ -8,11 +8,12 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from ranvier.errors.provider import InvalidResponseError, ProviderError
+from ranvier.errors.provider import ProviderError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
+from ranvier.pipeline.asking.provider_answers import no_event
 from ranvier.pipeline.streaming.provider_events import ProviderEvents, Some
 from ranvier.pipeline.timing.limit import CLOSED, OVERTAKEN, Limit, too_late
 from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
@@ -155,10 +156,8 @@ class BoundedEvents:
         return event
 
     def _process_event(self, event: StreamEvent) -> StreamEvent | None:
-        if event.restarted:  # of a pipeline behind a provider: what came before is void, and may be shown
-            raise InvalidResponseError(
-                "the answer was restarted", provider=self._call.deployment.provider.name
-            )
+        if not isinstance(event, StreamEvent) or event.restarted:
+            raise no_event(self._call, event)
         self.collector.add(event)
         if event.text or event.has_content:
             if self.first is None:

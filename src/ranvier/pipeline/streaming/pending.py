@@ -50,10 +50,8 @@ class PendingStream(Generic[ParsedT_co]):
         own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]
         return self._entered.pop(own[-1] if own else -1)[1]
 
-    async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
-        async with await self._call() as stream:
-            async for event in stream:
-                yield event
+    def __aiter__(self) -> Reading[ParsedT_co]:
+        return Reading(self._call)
 
     def _call(self) -> Coroutine[Any, Any, ResponseStream[ParsedT_co]]:
         self.used = True
@@ -66,3 +64,56 @@ class PendingStream(Generic[ParsedT_co]):
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+class Reading(AsyncGenerator[StreamEvent, None], Generic[ParsedT_co]):
+    """The events of a stream that is read without being entered; it starts at the first read.
+
+    A stream that is left before its end, or dropped with this object, is closed.
+
+    Args:
+        start: Starts the stream.
+    """
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
+        self._start = start
+        self._stream: ResponseStream[ParsedT_co] | None = None
+        self._begun = self._cancelled = False
+
+    def __anext__(self) -> Coroutine[Any, Any, StreamEvent]:
+        return self._first() if self._stream is None else self._stream.__anext__()
+
+    async def _first(self) -> StreamEvent:
+        if self._cancelled:
+            raise RuntimeError(
+                "the read that starts this stream was cancelled: call pipeline.stream(...) again"
+            )
+        if self._begun:
+            raise StopAsyncIteration
+        self._begun = True
+        try:
+            self._stream = await self._start()
+        except asyncio.CancelledError:
+            self._cancelled = True
+            raise
+        self._stream.may_be_dropped()
+        return await self._stream.__anext__()
+
+    async def asend(self, value: None) -> StreamEvent:
+        """The next event."""
+        return await anext(self)
+
+    async def athrow(self, kind: Any, error: Any = None, trace: Any = None) -> StreamEvent:
+        """Close the stream, and raise that error."""
+        await self.aclose()
+        raise kind if error is None else error
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self._begun = True
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    def __del__(self) -> None:
+        if self._stream is not None:
+            self._stream.may_be_dropped()

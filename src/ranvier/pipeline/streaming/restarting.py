@@ -173,6 +173,10 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             await asyncio.wait([restart])
         await self._stream.aclose()
 
+    def may_be_dropped(self) -> None:
+        """Do not warn if the stream in hand is dropped."""
+        self._stream.may_be_dropped()
+
     def on_end(self, callback: Callable[[Outcome], None]) -> None:
         """Call `callback` once, with the outcome, when the stream in hand ends, breaks or is closed."""
         self._stream.on_end(callback)
@@ -183,9 +187,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         Raises:
             RuntimeError: always.
         """
-        raise RuntimeError(
-            "a stream that may be restarted is transformed by a layer: call transform() in handle"
-        )
+        raise RuntimeError("a stream that may be restarted is transformed by layers, in handle")
 
     # --- restarting ------------------------------------------------------------------------------
 

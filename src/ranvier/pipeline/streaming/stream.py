@@ -152,6 +152,10 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
             self._outcome = Outcome.ABANDONED  # a generator that is finalized with it may still close it
             warn_of_drop(self.reader, self._call.deployment, self._loop)
 
+    def may_be_dropped(self) -> None:
+        """Do not warn if it is dropped before its end: nobody was to close it."""
+        self.reader = None
+
     def _leftover(self) -> BaseException:
         """The exception for a read after the end: first a failure that occurred between reads, then the end.
 

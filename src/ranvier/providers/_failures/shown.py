@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+from ranvier.caller import PLAIN_FAILURES
+
 MAX_CODE: Final = 80
 MAX_WORDS: Final = 300
 MAX_PREVIEW: Final = 500
@@ -24,6 +26,14 @@ Secret = str | tuple[str, ...] | None
 _UNPRINTABLE = re.compile(  # includes marks that change the writing direction, and lone surrogates
     "[\\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
 )
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an error of code that is not ours; empty if its own `__str__` fails."""
+    try:
+        return str(error)
+    except PLAIN_FAILURES:
+        return ""
 
 
 def shown(text: str | None, longest: int, secret: Secret) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 from threading import Thread
 from typing import Any, Final
 
+from ranvier.caller import shielded
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_RUNNING: Final = 4
@@ -57,7 +58,7 @@ class UsersFunction:
         mark = object()
         self._running.add(mark)
         try:
-            return await answer
+            return await shielded(answer)
         finally:
             self._running.discard(mark)
 

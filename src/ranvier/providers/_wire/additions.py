@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.caller import PLAIN_FAILURES, Caller
+from ranvier.caller import PLAIN_FAILURES, Caller, shielded
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import CredentialLookupError
 from ranvier.headers import HOLD_KEYS, Fault, Values, checked, fault_of_header, fault_of_param
@@ -114,7 +114,7 @@ class Source:
                 answer = function(call)
                 if not inspect.isawaitable(answer):
                     return answer
-                return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
+                return await shielded(answer)
         except PLAIN_FAILURES as error:
             if isinstance(error, asyncio.CancelledError) and caller.has_cancelled:
                 raise

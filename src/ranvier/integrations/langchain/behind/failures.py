@@ -9,7 +9,7 @@ from typing import Any, Final
 from ranvier import errors
 from ranvier.errors.root import RanvierError
 from ranvier.providers._failures.classify import classify
-from ranvier.providers._failures.shown import LEAST_SECRET
+from ranvier.providers._failures.shown import LEAST_SECRET, text_of
 from ranvier.providers._failures.words import DECISIVE, GENERAL
 
 MAX_CAUSES: Final = 5
@@ -76,7 +76,11 @@ class Failures:
     def _by_name(self, error: BaseException) -> RanvierError | None:
         names = {kind.__name__ for kind in type(error).__mro__}
         kind = next((BY_NAME[name] for name in BY_NAME if name in names), None)
-        if kind is None and isinstance(error, MALFORMED) and str(error).strip("'\"").startswith(OF_MALFORMED):
+        if (
+            kind is None
+            and isinstance(error, MALFORMED)
+            and text_of(error).strip("'\"").startswith(OF_MALFORMED)
+        ):
             kind = errors.InvalidResponseError
         if kind is None:
             return None
@@ -90,7 +94,7 @@ class Failures:
         headers = getattr(response, "headers", None) or {}
         body = getattr(error, "body", None) or getattr(error, "details", None) or _of_aws(response)
         return classify(
-            body or str(error),
+            body or text_of(error),
             provider=self._name,
             status=status,
             headers={str(name).lower(): str(value) for name, value in dict(headers).items()},

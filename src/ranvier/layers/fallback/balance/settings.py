@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
 from ranvier import validation
@@ -76,19 +77,17 @@ class Balance:
             return None
         try:
             name = ask("Balance(sticky)", self._sticky, call)
+        except ConfigurationError:
+            raise
         except PLAIN_FAILURES as error:
             raise ConfigurationError(f"Balance(sticky) raised {type(error).__name__}") from error
-        if name is None or name == "" or name == b"":
-            return None
-        if isinstance(name, bytes):
-            return number_of(name.hex())
-        if inspect.iscoroutine(name):
-            name.close()  # nobody will await it
-        if isinstance(name, bool) or not isinstance(name, (str, int)):
+        if isinstance(name, bool) or not isinstance(name, (str, int, bytes, NoneType)):
             raise ConfigurationError(
                 f"Balance(sticky) returned a {type(name).__name__}: return a str, an int, bytes or None"
             )
-        return number_of(str(name))
+        if name is None or name in ("", b""):
+            return None
+        return number_of(name.hex() if isinstance(name, bytes) else str(name))
 
     def __repr__(self) -> str:
         return f"Balance({', '.join(map(repr, self.targets))}{self.options})"

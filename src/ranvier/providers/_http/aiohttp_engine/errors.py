@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError
-from ranvier.providers._failures.shown import MAX_WORDS
+from ranvier.providers._failures.shown import MAX_WORDS, text_of
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError
 
@@ -33,7 +33,7 @@ def map_exception(error: Exception, request: HttpRequest) -> Exception:
     failure: Exception
     if not isinstance(error, (aiohttp.ClientError, httpx.InvalidURL, DecodingError, OSError, RuntimeError)):
         return error  # from a hook of the user's
-    reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
+    reason = request.shown(text_of(error), MAX_WORDS) or type(error).__name__
     _strip(error, request)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError
-from ranvier.providers._failures.shown import MAX_WORDS
+from ranvier.providers._failures.shown import MAX_WORDS, text_of
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError
 
@@ -28,7 +28,7 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
     elif isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
         failure = ConfigurationError(f"{request.place} is not a URL: {error}")
     else:
-        reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
+        reason = request.shown(text_of(error), MAX_WORDS) or type(error).__name__
         words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
         failure.billable = not isinstance(error, library.ConnectError)
