@@ -10,13 +10,13 @@ from ranvier.pipeline.sharing.updates import GateUpdate
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
 
 MAX_GATES = 10_000
-"""Gates that are remembered; of more, the oldest are forgotten."""
+"""Maximum number of gates that are remembered; beyond that, the oldest are dropped."""
 
 LEAST_EXTENSION = 0.25
-"""Seconds by which a gate must be closed for longer, or it is not sent again: many calls close it at once."""
+"""A longer closing is sent only if it adds at least this many seconds: many calls close a gate at once."""
 
 LONGEST = 86_400.0
-"""Seconds for which another worker can close a gate."""
+"""Maximum seconds for which another worker can close a gate."""
 
 
 class StoreGateLinks(GateLinks):
@@ -25,7 +25,7 @@ class StoreGateLinks(GateLinks):
     def __init__(self, member: MemberPort, gates: GatesListener) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
-        self._closings: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
+        self._closings: dict[str, tuple[str, float]] = {}  # reason and end of each closing by this worker
 
     @property
     def live(self) -> bool:
@@ -57,7 +57,7 @@ class StoreGateLinks(GateLinks):
         self._closings.pop(name, None)
 
     def apply(self, view: GateView) -> None:
-        """Take the state of a gate in the store."""
+        """Take over the state of a gate in the store."""
         known = self._views.get(view.gate)
         if known is not None and (view.generation, view.closed_for) <= (known.generation, known.closed_for):
             return
@@ -68,7 +68,7 @@ class StoreGateLinks(GateLinks):
             self._gates.apply(GateUpdate(view.gate, view.reason if seconds else "", seconds))
 
     def forget(self) -> None:
-        """The store may be a new one."""
+        """Forget all closings, because the store may be a new one."""
         self._views.clear()
         self._closings.clear()
 

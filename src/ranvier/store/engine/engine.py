@@ -1,4 +1,4 @@
-"""A whole store: it carries out any command, at the time that the caller passes."""
+"""The complete state of a store: executes any command, at the time that the caller passes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from ranvier.store.engine.workers import Workers
 
 
 class Engine:
-    """The state of a store, and what commands do to it.
+    """Holds the state of a store, and executes commands on it.
 
     Args:
-        epoch: Which data these are.
+        epoch: The key that identifies these data; see `Epoch`.
     """
 
     def __init__(self, epoch: str) -> None:
@@ -44,7 +44,7 @@ class Engine:
         self.workers = Workers(epoch)
 
     def execute(self, command: Command, us: int) -> tuple[Reply, Sequence[Change]]:
-        """Carry out one command at the microsecond `us`: the reply, and what is pushed to all workers."""
+        """Execute one command at the microsecond `us`: the reply, and the changes to push to all workers."""
         now = Moment(us, self.troubles.version)
         if isinstance(command, CircuitCommand):
             return self.circuits.execute(command, now)
@@ -80,7 +80,7 @@ class Engine:
         return Looked(self.workers.epoch, last, more, tuple(found.values()))
 
     def _view(self, which: Trouble, now: Moment) -> CircuitView | GateView | TenantView | None:
-        """How it is now; `None` if it ended by itself."""
+        """The current view of `which`; `None` if it has expired."""
         if isinstance(which, CircuitKey):
             if record := self.circuits.records.get(which, now.ms):
                 return circuit.view(which, record, now.ms)

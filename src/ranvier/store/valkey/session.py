@@ -24,10 +24,10 @@ class ValkeySession:
     """The session of one worker with a server.
 
     Args:
-        where: The server, for errors.
-        root: What all keys begin with.
-        scripts: By name.
-        timeout: Seconds for one round trip.
+        where: The server's address for error messages.
+        root: The beginning of all keys.
+        scripts: The scripts by name.
+        timeout: The timeout of one round trip, in seconds.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class ValkeySession:
         self._root = root.encode()
         self._scripts = scripts
         self._timeout = timeout
-        self._turn = asyncio.Lock()  # replies come in the order of commands
+        self._turn = asyncio.Lock()  # one batch at a time: replies come in the order of commands
         self._ended = False
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        """Carry out a batch in one round trip.
+        """Execute a batch of commands in one round trip.
 
         Raises:
-            StoreError: it failed, or an earlier one did.
+            StoreError: this batch failed, or an earlier one.
         """
         if not commands:
             return []
@@ -68,7 +68,7 @@ class ValkeySession:
             except Exception as error:  # a server may answer anything
                 await self._end()
                 raise store_error(self._where, error) from None
-            except BaseException:  # cancelled, with replies still to come
+            except BaseException:  # cancelled, while replies are outstanding
                 await self._end()
                 raise
 
@@ -85,7 +85,7 @@ class ValkeySession:
         return [reply_to(command, answer) for command, answer in zip(commands, answers, strict=True)]
 
     async def _load(self, answers: list[Any], calls: list[tuple[Script, list[bytes]]]) -> None:
-        """Send again what the server had no script for, with the text of each script where it comes first."""
+        """Repeat the calls whose script the server does not know, with the script's text the first time."""
         unknown = [number for number, each in enumerate(answers) if isinstance(each, NoScriptError)]
         sent: set[bytes] = set()
         again = []
