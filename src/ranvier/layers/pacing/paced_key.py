@@ -84,7 +84,7 @@ class PacedKey:
             turn, call.tenant, now, weight=weight, priority=priority, cost=cost, first=first
         )
         if removed is not None:
-            removed.who.waiter.end(FULL)
+            removed.item.waiter.end(FULL)
         self.advance(call)
         return entry
 
@@ -102,14 +102,14 @@ class PacedKey:
             return
         now = call.pipeline.clock()
         while (head := self.queue.first(now)) is not None:
-            if not self.limits.fits(head.who.costs, now):
-                self._ask_again(call, now, self.limits.seconds_for(head.who.costs, 1, now))
+            if not self.limits.fits(head.item.costs, now):
+                self._ask_again(call, now, self.limits.seconds_for(head.item.costs, 1, now))
                 return
             self.queue.limit = self.queue.in_flight + 1
             for entry in self.queue.advance(now):
-                reservation = self.limits.take(entry.who.costs, now)
-                if entry.who.waiter.admit():
-                    entry.who.reservation = reservation  # one that is cancelled gives it back by itself
+                reservation = self.limits.take(entry.item.costs, now)
+                if entry.item.waiter.admit():
+                    entry.item.reservation = reservation  # one that is cancelled gives it back by itself
                 else:
                     self.limits.give_back(reservation)
                     self.queue.leave(entry, now, 0.0)

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Generic
 
 from ranvier.pipeline.queueing.fair_queue import FairQueue
-from ranvier.pipeline.queueing.tenants import Entry, Who
+from ranvier.pipeline.queueing.tenants import Entry, ItemT
 from ranvier.pipeline.waiting.drain import Drain
 
 PATIENCE = 1.0
@@ -42,7 +42,7 @@ class Reason(StrEnum):
         return self in (Reason.RATE_LIMIT, Reason.OVERLOADED)
 
 
-class Gate(Generic[Who]):
+class Gate(Generic[ItemT]):
     """One gate: until when it is closed, which calls wait at it, and which it has just admitted.
 
     After any change, `advance` returns the waiting calls that are now admitted.
@@ -63,9 +63,9 @@ class Gate(Generic[Who]):
     def __init__(self, capacity: int = 10_000, ageing: float = math.inf) -> None:
         self.reason = Reason.RATE_LIMIT
         self.since = self.until = -math.inf
-        self.queue: FairQueue[Who] = FairQueue(0, None, capacity, ageing)
+        self.queue: FairQueue[ItemT] = FairQueue(0, None, capacity, ageing)
         self._drain = Drain()
-        self._passed: set[Entry[Who]] = set()  # admitted in this round, without a result yet
+        self._passed: set[Entry[ItemT]] = set()  # admitted in this round, without a result yet
         self._begin_round(1, self.since)
 
     def _begin_round(self, width: int, now: float) -> None:
@@ -111,7 +111,7 @@ class Gate(Generic[Who]):
 
     # --- changes ---------------------------------------------------------------------------------
 
-    def close(self, reason: Reason, until: float, now: float) -> list[Entry[Who]]:
+    def close(self, reason: Reason, until: float, now: float) -> list[Entry[ItemT]]:
         """Close the gate until `until`, because the provider limited or rejected the key.
 
         Of several times the longest counts; a reason that does not pass replaces one that does. No call
@@ -137,20 +137,20 @@ class Gate(Generic[Who]):
         self._drain = Drain()
         self._begin_round(self._width, self.since)
 
-    def try_pass(self, who: Who, tenant: str, now: float) -> Entry[Who] | None:
+    def try_pass(self, item: ItemT, tenant: str, now: float) -> Entry[ItemT] | None:
         """Admit a new call of `tenant` if it need not wait."""
         self._set_places(now)
-        entry = self.queue.try_pass(who, tenant)
+        entry = self.queue.try_pass(item, tenant)
         if entry is not None:
             self._admit(entry, now)
         return entry
 
-    def accepted(self, entry: Entry[Who], now: float) -> None:
+    def accepted(self, entry: Entry[ItemT], now: float) -> None:
         """The provider did not reject a call: begin a round twice as wide."""
         if entry in self._passed:
             self._begin_round(2 * self._width, now)
 
-    def leave(self, entry: Entry[Who], now: float, *, sent: bool = False) -> None:
+    def leave(self, entry: Entry[ItemT], now: float, *, sent: bool = False) -> None:
         """Remove a call, waiting or admitted, without a result: its place goes to the next call.
 
         Its tenant is charged for it only if it was `sent`.
@@ -162,7 +162,7 @@ class Gate(Generic[Who]):
 
     # --- results ---------------------------------------------------------------------------------
 
-    def advance(self, now: float) -> list[Entry[Who]]:
+    def advance(self, now: float) -> list[Entry[ItemT]]:
         """The waiting calls that are admitted from now on, in order."""
         if now >= self._round_ends:
             self._begin_round(2 * self._width, now)
@@ -181,7 +181,7 @@ class Gate(Generic[Who]):
     def _set_places(self, now: float) -> None:
         self.queue.limit = self._width if now >= self.until else 0
 
-    def _admit(self, entry: Entry[Who], now: float) -> None:
+    def _admit(self, entry: Entry[ItemT], now: float) -> None:
         self._drain.admit(now)
         self._passed.add(entry)
         self._round_ends = min(self._round_ends, now + PATIENCE)

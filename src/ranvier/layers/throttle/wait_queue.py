@@ -116,7 +116,7 @@ class WaitQueue:
         """End the waits of the calls that are admitted, and set the timer for the next."""
         while admitted := self.gate.advance(now):
             for entry in admitted:  # a cancelled one leaves by itself, and passes its place on
-                if entry.who is not None and not entry.who.admit():
+                if entry.item is not None and not entry.item.admit():
                     self.gate.leave(entry, now)
         if self.gate.open:
             self._done(self)
@@ -139,5 +139,5 @@ class WaitQueue:
 
 
 def _end(entry: Entry[Waiter | None], how: str) -> None:
-    if entry.who is not None:
-        entry.who.end(how)
+    if entry.item is not None:
+        entry.item.end(how)

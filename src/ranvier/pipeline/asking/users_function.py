@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 Asked = TypeVar("Asked")
-"""What the function is called with."""
+"""The type of the function's argument."""
 
 
 def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
-    """What `function` returns; `name` is the parameter that it was passed as.
+    """Call `function` with `about`, and return its result; `name` is the parameter it was passed as.
 
     Raises:
-        RuntimeError: it raised a `CancelledError`, which would look as if the caller had cancelled.
+        RuntimeError: it raised a `CancelledError`, which would look like a cancellation by the caller.
     """
     try:
         return function(about)

@@ -1,4 +1,4 @@
-"""Calls the resolver: one call for all that need its answer, which is cached."""
+"""Calls the resolver, once for all calls that need the same key, and caches its answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Lookups:
-    """Calls a resolver, and caches what an async one answers.
+    """Calls a resolver, and caches the answers of an async one.
 
     Args:
         resolver: The resolver, if there is one.
@@ -42,7 +42,7 @@ class Lookups:
         self._ttl = ttl
         self._missing_ttl = missing_ttl
         self._max_entries = max_entries
-        self._is_plain = False  # whether the resolver has answered at once
+        self._is_plain = False  # True once the resolver has returned without awaiting
         self._loops = Loops()
         self.answers: OrderedDict[Holder, tuple[tuple[Held, ...], float]] = OrderedDict()
         self.running: dict[Holder, Lookup] = {}
@@ -56,7 +56,7 @@ class Lookups:
                 self.answers[holder] = keys, until + shift
 
     def take_over(self, before: Lookups) -> None:
-        """Go on with the answers and the lookups in flight of the same resolver."""
+        """Take over the answers and the lookups in flight, if the resolver is the same."""
         one, other = before._resolver, self._resolver
         if one is other or (isinstance(one, MethodType) and isinstance(other, MethodType) and one == other):
             self.answers, self.running, self._is_plain = before.answers, before.running, before._is_plain
@@ -105,7 +105,7 @@ class Lookups:
                 finally:
                     del cause, lookup  # the error refers to this frame: locals would complete a cycle
             if lookup.keys is not None and not lookup.outdated:
-                return lookup.keys  # else the call that made the lookup was cancelled, or the key has changed
+                return lookup.keys  # otherwise its call was cancelled, or the key has changed: look up again
 
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call) -> None:
         """Call the resolver, and store its answer or its error in `lookup`."""
@@ -141,7 +141,7 @@ class Lookups:
     def _answered_at_once(self, holder: Holder) -> tuple[Held, ...]:
         lookup = Lookup()
         answer = self._called(lookup, holder) if self._is_plain else ()
-        if inspect.isawaitable(answer):  # it is plain for some tenants only
+        if inspect.isawaitable(answer):  # the resolver is plain for some tenants only
             if inspect.iscoroutine(answer):
                 answer.close()
             return ()

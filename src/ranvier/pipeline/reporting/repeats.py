@@ -6,14 +6,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 MAX_REMEMBERED = 1000
-"""Different messages that are tracked; beyond that, the one with the oldest window is dropped."""
+"""Maximum number of different messages tracked; beyond that, the one with the oldest window is dropped."""
 
 
 class Repeats:
     """Admits each message a few times per window, and counts the rest. Pure: it never reads a clock.
 
     Args:
-        burst: How often the same message is admitted in one window.
+        burst: The maximum number of times the same message is admitted in one window.
         seconds: The length of a window, from its first message on.
     """
 

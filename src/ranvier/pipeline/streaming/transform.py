@@ -29,8 +29,8 @@ MAX_EVENTS = 10_000
 class Transformation:
     """The functions of one stream, those of inner layers first.
 
-    They are called with events that have content. The finish reason and the usage bypass them, and follow
-    after everything that `flush` returns.
+    They are called with events that have content. The finish reason and the usage bypass them, and come after
+    the events that `flush` returns.
 
     Attributes:
         ready: Events that the reader has not read yet.
@@ -39,7 +39,7 @@ class Transformation:
     def __init__(self) -> None:
         self.ready: deque[StreamEvent] = deque()
         self._steps: list[tuple[Transform, Flush | None]] = []
-        self._collector = Collector()  # of what the reader sees
+        self._collector = Collector()  # collects the events that the reader sees
         self._natives = 0  # native parts that the collector has already
         self._flushed = False
 

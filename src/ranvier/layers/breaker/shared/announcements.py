@@ -36,7 +36,7 @@ def changed(
 
 
 def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> SharedCircuitOpenError:
-    """The error of `call`, which these circuits reject; emits that too."""
+    """Emit that these circuits reject `call`, and return the error."""
     for each in rejecting:
         each.rejected += 1
     circuit = rejecting[-1]
@@ -54,7 +54,7 @@ def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> Sha
 
 
 def status_lines(circuits: Iterable[SharedCircuitSnapshot], shown: int) -> Iterator[str]:
-    """How many shared circuits there are, and the first of those that are not closed."""
+    """The number of shared circuits, and the first `shown` that are not closed."""
     seen = list(circuits)
     troubled = [each for each in seen if each.state is not CLOSED]
     yield f"{counted(len(seen), 'shared circuit')}, {len(troubled)} not closed"
