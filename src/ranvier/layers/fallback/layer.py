@@ -52,10 +52,9 @@ class Fallback(Layer):
             times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
         hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds. A call that is a
             probe is hedged after this time too, or after 2 seconds if that is shorter.
-        reserve: The maximum number of seconds reserved for each later target before the deadline. Until its
-            first content, an attempt may use the remaining time minus, for each later target, the shortest
-            of: this time, that target's `first_token`, and an equal share of the remaining time. `None`
-            reserves nothing.
+        reserve: The most seconds reserved for each later target before the deadline. Until its first content,
+            an attempt may use the remaining time minus, for each later target, the shortest of this time, its
+            `first_token`, and an equal share of the remaining time. `None` reserves nothing.
         open: A call may also start at any other model of these providers: `to="openai/gpt-5.4-mini"`.
 
     The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A

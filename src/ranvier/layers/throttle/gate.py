@@ -5,13 +5,13 @@
     half-open --- a call was accepted and none waits ---> open: the gate can be dropped
     any --- the provider limits or rejects the key ---> closed
 
-So a provider that still rejects the key gets one call, and one that begins to reject it again gets at
-most twice as many as it has just accepted. Rejections come fast: a call that has not been rejected for
-`PATIENCE` seconds counts as accepted, though its response may take a minute. A call that ends for
-another reason (cancelled, broken connection) gives its place to the next that waits.
+So a provider that still rejects the key gets one call, and a provider that rejects it again gets at most
+twice as many calls as it has just accepted. Rejections are fast: a call that has not been rejected for
+`PATIENCE` seconds counts as accepted, even if its response takes a minute. A call that ends for another
+reason (cancelled, broken connection) gives its place to the next waiting call.
 
-The gate decides how many calls pass, and a fair queue which ones: the places of that queue are those of the
-current round.
+The gate decides how many calls pass, and a fair queue decides which ones: its places are those of the current
+round.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Gate(Generic[ItemT]):
     After any change, `advance` returns the waiting calls that are now admitted.
 
     Args:
-        capacity: How many calls wait.
+        capacity: The maximum number of waiting calls.
         ageing: Seconds of waiting after which a call counts as one priority more urgent.
 
     Attributes:
-        queue: The calls that wait, and those admitted in this round that have no result yet.
-        reason: Why it was closed last.
-        since: When it was closed last.
+        queue: The waiting calls, and the calls admitted in this round that have no result yet.
+        reason: Why it was last closed.
+        since: When it was last closed.
         until: When its closed time ends.
     """
 
@@ -74,13 +74,13 @@ class Gate(Generic[ItemT]):
         for entry in self._passed:
             self.queue.leave(entry, now)
         self._passed.clear()
-        self._round_ends = math.inf  # when its calls count as accepted; known once one is admitted
+        self._round_ends = math.inf  # when its calls count as accepted; set when one is admitted
 
     # --- reading ---------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """The number of waiting calls."""
         return self.queue.waiting
 
     @property
@@ -104,7 +104,7 @@ class Gate(Generic[ItemT]):
     def admits_in(self, tenant: str, weight: float, now: float) -> float:
         """Seconds until a call of `tenant` that begins to wait now would be admitted, as far as known.
 
-        Its place in the queue counts once it is known how fast the queue moves.
+        Its position in the queue is taken into account once the speed of the queue is known.
         """
         in_queue = self._drain.seconds_for(1, now) * self.queue.ahead_of(tenant, weight)
         return max(self.opens_in(now), in_queue)
@@ -114,8 +114,8 @@ class Gate(Generic[ItemT]):
     def close(self, reason: Reason, until: float, now: float) -> list[Entry[ItemT]]:
         """Close the gate until `until`, because the provider limited or rejected the key.
 
-        Of several times the longest counts; a reason that does not pass replaces one that does. No call
-        waits for one that does not pass: those that do are removed, and returned.
+        The longest of several times applies; a permanent reason replaces a temporary one. No call waits for a
+        permanent reason: the waiting calls are then removed and returned.
         """
         if now >= self.until or until >= self.until or not reason.passes:
             self.reason = reason
@@ -163,7 +163,7 @@ class Gate(Generic[ItemT]):
     # --- results ---------------------------------------------------------------------------------
 
     def advance(self, now: float) -> list[Entry[ItemT]]:
-        """The waiting calls that are admitted from now on, in order."""
+        """Admit waiting calls, and return them in order."""
         if now >= self._round_ends:
             self._begin_round(2 * self._width, now)
         self._set_places(now)
@@ -173,7 +173,7 @@ class Gate(Generic[ItemT]):
         return admitted
 
     def next_at(self, now: float) -> float | None:
-        """When `advance` next has a result, if nothing changes before; `None` means never."""
+        """When `advance` would next admit a call, if nothing changes before; `None` means never."""
         if not self.queue.waiting:
             return None
         return self.until if now < self.until else self._round_ends

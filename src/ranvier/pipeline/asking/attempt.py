@@ -47,10 +47,9 @@ def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
 
 
 async def _if_wanted(call: Call) -> Response | ResponseStream:
-    """Make the attempt unless the caller has cancelled; in that case this task is cancelled too.
+    """Make the attempt, unless the caller has cancelled: then this task is cancelled too.
 
-    A provider's own timeout also cancels the caller's task, and then takes that cancellation back: wait until
-    it is clear which one it is.
+    A provider's own timeout also cancels the caller's task, and takes that back: wait to see which it is.
     """
     while call.watch.given_up and (call.deadline is None or call.pipeline.clock() < call.deadline):  # noqa: ASYNC110
         await asyncio.sleep(AGAIN)  # asyncio does not signal when a cancellation is taken back

@@ -11,11 +11,11 @@ from ranvier.errors.configuration import ConfigurationError
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
-Asked = TypeVar("Asked")
+ArgumentT = TypeVar("ArgumentT")
 """The type of the function's argument."""
 
 
-def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
+def ask(name: str, function: Callable[[ArgumentT], Any], about: ArgumentT) -> Any:
     """Call `function` with `about`, and return its result; `name` is the parameter it was passed as.
 
     Raises:

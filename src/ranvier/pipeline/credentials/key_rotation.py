@@ -12,7 +12,7 @@ from ranvier.messages.native import Native
 from ranvier.pipeline.asking.optional_members import account_digest_of, credential_of
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.credentials.access import SHARED, Access, Shared
-from ranvier.pipeline.credentials.resolver import Held, Holder
+from ranvier.pipeline.credentials.resolver import Holder, KeyOrAccess
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -67,7 +67,7 @@ class KeyRotation:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def choose(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
+    def choose(self, answer: tuple[KeyOrAccess, ...], call: Call) -> UsableKey | None:
         """The key to use of those in `answer`, or `None`."""
         usable = usable_keys(answer, call.deployment)
         holder = (call.tenant, call.deployment.provider.name)
@@ -87,7 +87,7 @@ class KeyRotation:
         self._remember(holder, following, usable)
         return in_turn[chosen]
 
-    def renewed(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
+    def renewed(self, answer: tuple[KeyOrAccess, ...], call: Call) -> UsableKey | None:
         """The key to try of those that the resolver returned in place of the ones tried; `None` if none."""
         usable = usable_keys(answer, call.deployment)
         self._remember((call.tenant, call.deployment.provider.name), 0, usable)
@@ -149,7 +149,7 @@ def _is_allowed(call: Call, key: UsableKey) -> bool:
     return rule is None or rule.refusal(asked) is None
 
 
-def usable_keys(answer: tuple[Held, ...], deployment: Deployment) -> list[UsableKey]:
+def usable_keys(answer: tuple[KeyOrAccess, ...], deployment: Deployment) -> list[UsableKey]:
     """The keys of `answer`, with the provider's own key (if any) in place of `SHARED`."""
     try:
         own = credential_of(deployment.provider)
@@ -163,7 +163,7 @@ def usable_keys(answer: tuple[Held, ...], deployment: Deployment) -> list[Usable
     return [each for each in keys if each.key or each.access]
 
 
-def _usable(held: Held, own: str | None) -> UsableKey:
+def _usable(held: KeyOrAccess, own: str | None) -> UsableKey:
     access = held if isinstance(held, Access) else None
     key = held.key if isinstance(held, Access) else held
     if isinstance(key, Shared):

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.credentials.access import Access, Key, Shared
 
-Held = Key | Access
+KeyOrAccess = Key | Access
 """One key or access of a tenant at a provider."""
 
-Credential = Held | Sequence[Held] | None
+Credential = KeyOrAccess | Sequence[KeyOrAccess] | None
 """A key, an `Access` or `SHARED`; a sequence of them, used in turn; `None` if the tenant has none there."""
 
 Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
@@ -36,7 +36,7 @@ class Lookup:
     __slots__ = ("ended", "error", "keys", "outdated")
 
     def __init__(self) -> None:
-        self.keys: tuple[Held, ...] | None = None
+        self.keys: tuple[KeyOrAccess, ...] | None = None
         self.error: BaseException | None = None
         self.outdated = False
         self.ended = asyncio.Event()
@@ -68,7 +68,7 @@ class Lookup:
             )
 
 
-def _plain(held: Held) -> Held | None:
+def _plain(held: KeyOrAccess) -> KeyOrAccess | None:
     """`held`, with a plain key in place of an access that has only a key."""
     return held.key if isinstance(held, Access) and held.only_a_key else held
 

@@ -38,7 +38,7 @@ BREATH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingPrompt:
     """A prompt that is to be sent.
 
     Attributes:
@@ -80,7 +80,7 @@ class Prompts:
         self._turn = self._index = 0
         self._in_flight: set[str] = set()  # the keys of calls in flight
 
-    async def next(self) -> Asked | None:
+    async def next(self) -> PendingPrompt | None:
         """The next prompt to send; `None` after the last one."""
         while True:
             if self._index % BREATH == BREATH - 1:
@@ -96,7 +96,7 @@ class Prompts:
             key = self._key_of(item, index)
             if self._is_new(key):
                 turn, self._turn = self._turn, self._turn + 1
-                return Asked(turn, index, key, item)
+                return PendingPrompt(turn, index, key, item)
             self.skipped += 1
 
     async def aclose(self) -> None:
@@ -109,9 +109,9 @@ class Prompts:
         except Exception:
             logger.exception("the generator of prompts raised an error as it was closed")
 
-    def ended(self, asked: Asked) -> None:
-        """Note that the call for `asked` has ended."""
-        self._in_flight.discard(asked.key)
+    def ended(self, pending: PendingPrompt) -> None:
+        """Note that the call for `pending` has ended."""
+        self._in_flight.discard(pending.key)
 
     def _is_new(self, key: str) -> bool:
         if self.known is None:
@@ -121,11 +121,11 @@ class Prompts:
         self._in_flight.add(key)
         return True
 
-    def prompt_of(self, asked: Asked) -> Prompt:
+    def prompt_of(self, pending: PendingPrompt) -> Prompt:
         """The prompt to send."""
         if self._prompt is None:
-            return asked.item  # type: ignore[no-any-return]  # because: `complete` checks it
-        prompt: Prompt = ask("prompt", self._prompt, asked.item)
+            return pending.item  # type: ignore[no-any-return]  # because: `complete` checks it
+        prompt: Prompt = ask("prompt", self._prompt, pending.item)
         return prompt
 
     def _key_of(self, item: Any, index: int) -> str:

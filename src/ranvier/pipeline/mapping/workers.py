@@ -15,7 +15,7 @@ from ranvier.messages.response import Response
 from ranvier.pipeline.mapping.answers import Answers, open_answers, record_of
 from ranvier.pipeline.mapping.bars import Bar, bar_for
 from ranvier.pipeline.mapping.progress import Progress
-from ranvier.pipeline.mapping.prompts import Asked, Prompts
+from ranvier.pipeline.mapping.prompts import PendingPrompt, Prompts
 from ranvier.pipeline.mapping.result import Result
 from ranvier.pipeline.mapping.settings import Settings
 from ranvier.pipeline.reporting.context import start_task
@@ -137,40 +137,40 @@ class Workers:
             while True:
                 await self._room.acquire()
                 await self._places.acquire()
-                asked = await self._prompts.next()
-                if asked is None or self._stopping or self._failure is not None:
+                pending = await self._prompts.next()
+                if pending is None or self._stopping or self._failure is not None:
                     break  # also if the iterable has swallowed a cancellation
-                self._start(self._ask(asked), self._ask_ended)
+                self._start(self._ask(pending), self._ask_ended)
         finally:
             await self._prompts.aclose()
 
-    async def _ask(self, asked: Asked) -> None:
+    async def _ask(self, pending: PendingPrompt) -> None:
         self._in_flight += 1
         try:
-            self._keep(asked, await self._result_of(asked))
+            self._keep(pending, await self._result_of(pending))
         finally:
             self._in_flight -= 1
-            self._prompts.ended(asked)
+            self._prompts.ended(pending)
             self._places.release()
 
-    async def _result_of(self, asked: Asked) -> Result[Any]:
+    async def _result_of(self, pending: PendingPrompt) -> Result[Any]:
         record = None
         try:
-            response = await self._send(self._prompts.prompt_of(asked))
+            response = await self._send(self._prompts.prompt_of(pending))
             if self._answers is not None:
-                record = record_of(asked.key, asked.index, response)
+                record = record_of(pending.key, pending.index, response)
         except Exception as error:
             if self._is_closed():
                 raise
-            return Result(asked.index, asked.key, asked.item, error)
+            return Result(pending.index, pending.key, pending.item, error)
         if record is not None and self._answers is not None:
             self._answers.add(record)  # if this fails, the run ends: no further answer could be written
-        return Result(asked.index, asked.key, asked.item, None, response)
+        return Result(pending.index, pending.key, pending.item, None, response)
 
-    def _keep(self, asked: Asked, result: Result[Any]) -> None:
-        self._results[asked.turn] = result
+    def _keep(self, pending: PendingPrompt, result: Result[Any]) -> None:
+        self._results[pending.turn] = result
         if not self._settings.in_order:
-            self._order.append(asked.turn)
+            self._order.append(pending.turn)
         if result.error is None:
             self._answered += 1
         else:

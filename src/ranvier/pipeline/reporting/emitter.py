@@ -93,8 +93,8 @@ class Events:
 
     def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
         """Replace the listeners `before` by those in `after`; `None` is the default log."""
-        known, given = list(before or ()), list(after or ())
-        for listener in [each for each in known if each not in given]:
+        known, listeners_given = list(before or ()), list(after or ())
+        for listener in [each for each in known if each not in listeners_given]:
             self.remove(listener)
         if self._log is not None and after is not None:
             self.remove(self._log)
@@ -102,7 +102,7 @@ class Events:
         elif self._log is None and before is not None and after is None:
             self._log = LoggingListener()
             self.listeners = (self._log, *self.listeners)
-        for listener in [each for each in given if each not in known]:
+        for listener in [each for each in listeners_given if each not in known]:
             self.add(listener)
 
     def hears(self, kind: type[Event]) -> bool:

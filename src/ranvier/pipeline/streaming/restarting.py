@@ -223,7 +223,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             self._restart.set_result(None)
             self._restart = None
         self._stream, self._tools = answered, ToolsShown()
-        self._tell(at, reason, began)
+        self._record_wait(at, reason, began)
         return StreamEvent(restarted=True)
 
     def _error_after(self, broken: StreamInterruptedError, error: RanvierError) -> RanvierError:
@@ -237,7 +237,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         recorder.call_failed(self._call.record, self._clock(), failure)
         return failure
 
-    def _tell(self, at: Call, kind: str, began: float) -> None:
+    def _record_wait(self, at: Call, kind: str, began: float) -> None:
         answered = self._stream._call
         recorder.noted(answered, "restarted", self._clock() - began, at.deployment.target)
         if self._call.pipeline.events.hears(StreamRestarted):

@@ -52,13 +52,13 @@ class OtherWorkers(CircuitsListener):
     def apply(self, circuit: FollowedCircuit, update: CircuitUpdate) -> None:
         """Let `circuit` follow `update`."""
         before, now = circuit.state, clock.now()
-        seen = circuit.seen_at(now)  # it forgets its votes when it closes
+        snapshot = circuit.seen_at(now)  # it forgets its votes when it closes
         circuit.follow(update, now)
         if before is CLOSED and circuit.state not in (CLOSED, ISOLATED) and circuit.rules.mode != OBSERVED:
             self._registry.rescue(circuit)
         if circuit.state is not CLOSED:
-            seen = circuit.seen_at(now)
-        self._registry.emit_to_all(seen, before, circuit.state)
+            snapshot = circuit.seen_at(now)
+        self._registry.emit_to_all(snapshot, before, circuit.state)
 
     def store_lost(self) -> None:
         """Let all circuits decide alone: the store cannot be reached."""

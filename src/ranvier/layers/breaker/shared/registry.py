@@ -71,10 +71,10 @@ class SharedCircuitRegistry(SharedTargets):
         circuit = self._circuits.get((provider, model, tenants_keys))
         if circuit is None:
             return False
-        seen = circuit.seen_at(clock.now())
+        snapshot = circuit.seen_at(clock.now())
         circuit.close(clock.now())
         circuit.link.reset()
-        self.emit_to_all(seen, seen.state, circuit.state)
+        self.emit_to_all(snapshot, snapshot.state, circuit.state)
         return True
 
     def isolate(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> None:
@@ -188,10 +188,10 @@ class SharedCircuitRegistry(SharedTargets):
         self, permit: VotingPermit, call: Call, circuit: FollowedCircuit, fence: int, now: float
     ) -> None:
         """Close `circuit` if the success of `call`, admitted in its generation `fence`, allows that."""
-        before, seen = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
+        before, snapshot = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
         if circuit.proved(fence, now):
             circuit.link.proved(permit)
-            self._emit(call, circuit, before, now, seen)
+            self._emit(call, circuit, before, now, snapshot)
 
     def left(self, permit: VotingPermit, target: SharedTarget, call: Call, *, disproved: bool) -> None:
         """The attempt of a probe has ended."""
@@ -221,14 +221,14 @@ class SharedCircuitRegistry(SharedTargets):
         circuit: FollowedCircuit,
         before: CircuitState,
         now: float,
-        seen: SharedCircuitSnapshot | None = None,
+        snapshot: SharedCircuitSnapshot | None = None,
     ) -> None:
         if circuit.state is not before and call.pipeline.events.listeners:
-            event = changed(call.tenant, seen or circuit.seen_at(now), before, circuit.state)
+            event = changed(call.tenant, snapshot or circuit.seen_at(now), before, circuit.state)
             call.pipeline.events.emit(event, call.record)
 
-    def emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
+    def emit_to_all(self, snapshot: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
         """Emit a change that no call of this worker has caused."""
         if before is not after:
             for events in self._listening:
-                events.emit(changed("", seen, before, after))
+                events.emit(changed("", snapshot, before, after))

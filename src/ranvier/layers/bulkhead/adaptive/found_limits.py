@@ -13,7 +13,7 @@ MAX_KEYS = 1000
 """Maximum number of keys whose limits are kept; beyond that, the least recently used is dropped."""
 
 
-class Found:
+class LearnedLimit:
     """The learned state of one key.
 
     Attributes:
@@ -61,7 +61,7 @@ class FoundLimits:
 
     def __init__(self, create: Callable[[], LimitFinder]) -> None:
         self._create = create
-        self._known: OrderedDict[Hashable, Found] = OrderedDict()
+        self._known: OrderedDict[Hashable, LearnedLimit] = OrderedDict()
 
     def with_settings_of(self, other: FoundLimits, least: int, most: int) -> Self:
         """These limits with the settings of `other` from now on, kept between `least` and `most`."""
@@ -79,11 +79,11 @@ class FoundLimits:
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, key: Hashable) -> Found:
+    def of(self, key: Hashable) -> LearnedLimit:
         """The state of `key`, created if new."""
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Found(self._create())
+            found = self._known[key] = LearnedLimit(self._create())
             if len(self._known) > MAX_KEYS:
                 self._known.popitem(last=False)
         else:

@@ -85,13 +85,13 @@ class AdaptiveLimit(FairPlaces):
             raise ConfigurationError(f"{given}: give least <= initial <= most")
         self.first_token = first_token
         self._workers = 1
-        self._found = FoundLimits(self._create_finder)
+        self._learned = FoundLimits(self._create_finder)
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def opened(self, pipeline: Runtime) -> None:
         """Keep the learned limits; forget the calls of a closed event loop."""
         if (shift := self.places.opened(pipeline)) is not None:
-            self._found.shift(shift)
+            self._learned.shift(shift)
 
     def _create_finder(self) -> LimitFinder:
         return LimitFinder(self._part_of(self.initial), self.least, self._part_of(self.most))
@@ -104,13 +104,13 @@ class AdaptiveLimit(FairPlaces):
         """Apply one part in `workers` of every limit, including the learned ones."""
         before, self._workers = self._workers, workers
         if workers != before:
-            self._found.scale(before / workers, self.least, self._part_of(self.most))
+            self._learned.scale(before / workers, self.least, self._part_of(self.most))
             self._set_rules()
 
     def take_over(self, before: Self) -> None:
         """Take over the learned limits, the places, and the waiting calls."""
         self._workers = before._workers
-        self._found = before._found.with_settings_of(self._found, self.least, self._part_of(self.most))
+        self._learned = before._learned.with_settings_of(self._learned, self.least, self._part_of(self.most))
         super().take_over(before)
 
     # --- one limit per key and model -------------------------------------------------------------
@@ -126,7 +126,7 @@ class AdaptiveLimit(FairPlaces):
 
     def limit_of(self, key: Hashable) -> int:
         """The limit found for `key`."""
-        return self._found.of(key).finder.limit
+        return self._learned.of(key).finder.limit
 
     # --- what calls show -------------------------------------------------------------------------
 
@@ -148,13 +148,13 @@ class AdaptiveLimit(FairPlaces):
     def _began(self, call: Call, places: Places, attempt: Attempt) -> None:
         if not self.first_token or attempt.first_token is None or attempt.fault is not None:
             return
-        found, now = self._found.of(places.key), call.pipeline.clock()
+        found, now = self._learned.of(places.key), call.pipeline.clock()
         used = places.queue.in_flight == places.queue.limit
         if found.first_token(attempt.first_token, attempt.started, now, used=used):
             _lower(call, places, found.finder.limit, SLOW)
 
     def _learn(self, call: Call, places: Places, attempt: Attempt) -> None:
-        found, now = self._found.of(places.key), call.pipeline.clock()
+        found, now = self._learned.of(places.key), call.pipeline.clock()
         if attempt.outcome in REFUSALS:
             if found.refused(attempt.started, now):
                 _lower(call, places, found.finder.limit, attempt.outcome)

@@ -34,10 +34,10 @@ class Counted:
     def __call__(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send `call` to its target with its key, or with another one if that fails."""
         balancer = self._balancers.get(call.deployment)
-        return send(call, inner) if balancer is None else _counted(call, inner, Sent(call, balancer))
+        return send(call, inner) if balancer is None else _counted(call, inner, BalancedCall(call, balancer))
 
 
-async def _counted(call: Call, inner: Handler[R], sent: Sent) -> R:
+async def _counted(call: Call, inner: Handler[R], sent: BalancedCall) -> R:
     sent.begin()
     try:
         answer = await send(call, inner)
@@ -53,7 +53,7 @@ async def _counted(call: Call, inner: Handler[R], sent: Sent) -> R:
     return answer
 
 
-class Sent:
+class BalancedCall:
     """A call at a target of a balance: in flight until its answer, its error, or the end of its stream."""
 
     __slots__ = ("_before", "_call", "_in_flight", "_load", "_loads")
