@@ -9,6 +9,7 @@ the true source and fail, hang or crash on the mutated one; the exit status is 1
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import shutil
@@ -17,7 +18,10 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from support.mutants.every import MUTANTS
 from support.mutants.traps import Mutant
@@ -31,15 +35,38 @@ PATIENCE = 30.0
 TRIES = 5
 """Of one mutation, until it is killed."""
 
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:faker", "--no-header", "--tb=line")
+PYTEST = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faker",
+    "--no-header",
+    "--tb=line",
+    "--assert=plain",
+)
 """Without the plugin of a library that the tests do not use, whose import takes longer than most tests."""
 
 AT_RANDOM = "--hypothesis-profile=at random"
 """Each try draws other examples, also where `CI` is set, and none is made smaller."""
 
+WARM_PYTHON = ROOT / "tests" / "support" / "mutants" / "warm_python.py"
 WHICH_RANVIER = "import ranvier; print(ranvier.__file__)"
 PASSED, FAILED = 0, 1
 """Exit statuses of pytest; every other means that it could not even run the test."""
+
+
+class Run(NamedTuple):
+    """How a run of pytest ended, and what it printed."""
+
+    status: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """The most telling line, if it could not even run a test."""
+        return (self.output.strip().splitlines() or ["no output"])[-1]
 
 
 class Copy:
@@ -50,16 +77,36 @@ class Copy:
         for name in ("src", "tests"):
             shutil.copytree(ROOT / name, place / name, ignore=IGNORED)
         shutil.copy(ROOT / "pyproject.toml", place)
-        self._environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTHONHASHSEED": "0"}
-        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTHONHASHSEED": "0"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        python = partial(
+            subprocess.run, cwd=place, env=environment, capture_output=True, text=True, check=True
+        )
         # By size and time, which a mutation may leave as they are, bytecode would not be told stale.
-        self._python("-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "src")
-        imported = self._python("-c", WHICH_RANVIER).stdout.strip()
+        python([sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "src"])
+        imported = python([sys.executable, "-c", WHICH_RANVIER]).stdout.strip()
         assert imported == str(place / "src" / "ranvier" / "__init__.py"), f"{imported} would be tested"
+        self._python = subprocess.Popen(
+            [sys.executable, str(WARM_PYTHON)],
+            cwd=place,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    def test(self, nodes: tuple[str, ...], patience: float) -> subprocess.CompletedProcess[str]:
-        """Run single tests."""
-        return self._python(*PYTEST, AT_RANDOM, *nodes, patience=patience)
+    def close(self) -> None:
+        """End its Python."""
+        self._python.communicate()
+
+    def test(self, nodes: tuple[str, ...], patience: float) -> Run:
+        """Run single tests, for so many seconds at most."""
+        assert self._python.stdin is not None
+        assert self._python.stdout is not None
+        output = self._place / "output.txt"
+        run = {"arguments": [*PYTEST, AT_RANDOM, *nodes], "output": str(output), "seconds": patience}
+        print(json.dumps(run), file=self._python.stdin, flush=True)
+        return Run(int(self._python.stdout.readline()), output.read_text(errors="replace"))
 
     def try_out(self, mutant: Mutant) -> str:
         """What became of `mutant`: killed, SURVIVED, or broken with a reason."""
@@ -70,31 +117,15 @@ class Copy:
         path.write_text(source.replace(mutant.line, mutant.mutation))
         try:
             run = self.test(mutant.nodes, PATIENCE)
-        except subprocess.TimeoutExpired:
-            return "killed"
         finally:
             path.write_text(source)
-        if run.returncode == FAILED and "ImportError" not in run.stdout and "SyntaxError" not in run.stdout:
+        if run.status == FAILED and "ImportError" not in run.output and "SyntaxError" not in run.output:
             return "killed"
-        if run.returncode < 0 or "KeyboardInterrupt" in run.stdout:
-            return "killed"  # by a signal, or by one that the tests sent and the source did not take
-        return "SURVIVED" if run.returncode == PASSED else f"broken: {last_line(run)}"
-
-    def _python(self, *arguments: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self._place,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=patience,
-            check=False,
-        )
-
-
-def last_line(run: subprocess.CompletedProcess[str]) -> str:
-    """The most telling line of a run that could not be judged."""
-    return ((run.stdout + run.stderr).strip().splitlines() or ["no output"])[-1]
+        if run.status < 0 or "KeyboardInterrupt" in run.output:
+            return (
+                "killed"  # it hung, or was ended by a signal that the tests sent and the source did not take
+            )
+        return "SURVIVED" if run.status == PASSED else f"broken: {run.last_line}"
 
 
 def judge(mutants: list[Mutant], copies: queue.SimpleQueue[Copy]) -> list[str]:
@@ -123,18 +154,20 @@ def main(traps: list[str]) -> int:
         print(f"no mutation for {', '.join(sorted(unknown))}: choose among {', '.join(known())}")
         return 1
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ranvier-mutations-") as place:
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ranvier-mutations-")))
         copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
         for number in range(WORKERS):
-            copies.put(Copy(Path(place) / str(number)))
+            copies.put(copy := Copy(place / str(number)))
+            stack.callback(copy.close)
         copy = copies.get()
         nodes = tuple(dict.fromkeys(node for mutant in chosen for node in mutant.nodes))
         sound = copy.test(nodes, 10 * PATIENCE)
-        if sound.returncode != PASSED:  # a busy machine may starve one of thousands of tests
+        if sound.status != PASSED:  # a busy machine may starve one of thousands of tests
             sound = copy.test(nodes, 10 * PATIENCE)
         copies.put(copy)
-        if sound.returncode != PASSED:
-            print(sound.stdout + sound.stderr, "broken: not all tests pass on the true source", sep="\n")
+        if sound.status != PASSED:
+            print(sound.output, "broken: not all tests pass on the true source", sep="\n")
             return 1
         results = judge(chosen, copies)
     # What was not killed comes last, where nobody can miss it.
