@@ -57,15 +57,15 @@ def _install(session: nox.Session, *more: str) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite on every core, but for what has a session of its own; `-- PATH` runs some tests.
 
-    They run on asyncio's loop and on uvloop's, and on the newest Python under the eager task factory. A
-    Python between the oldest and the newest is given the unit tests only.
+    The newest Python runs all of it, on asyncio's loop and on uvloop's. The others run the unit tests: the
+    oldest on both loops, and those between under the eager task factory.
     """
     _install(session, "pytest-xdist")
     chosen = ["--ignore", "tests/browser", "--ignore", "tests/hostile"]
-    if session.python not in (PYTHONS[0], PYTHONS[-1]):
-        chosen += ["-m", "not integration"]
     environment = {"PYTHONHASHSEED": "0"}
-    if session.python == PYTHONS[-1]:
+    if session.python != PYTHONS[-1]:
+        chosen += ["-m", "not integration"]
+    if session.python in PYTHONS[1:-1]:
         environment["RANVIER_EAGER_TASKS"] = "1"
     session.run("pytest", *(session.posargs or ["-n", "auto", *chosen]), env=environment)
 

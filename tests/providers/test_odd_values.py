@@ -7,7 +7,7 @@ import pytest
 
 from ranvier.errors import ContentFilterError, InvalidResponseError
 from ranvier.messages import FinishReason
-from ranvier.providers import Anthropic, Gemini, Ollama
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from support.providers.five_wires import as_chat, as_sse, chat_chunk, chat_whole
 from support.providers.openai_apis import Chat
 from support.providers.seven import collected
@@ -58,6 +58,71 @@ async def test_reasoning_in_parts_is_read(ask: Any, thought: Any) -> None:
     assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
 
 
+DETAILS = {
+    "text": [{"type": "reasoning.text", "text": "h", "index": 0}, {"type": "reasoning.text", "text": "m"}],
+    "a summary": [{"type": "reasoning.summary", "summary": "hm"}],
+    "beside a secret": [
+        {"type": "reasoning.summary", "summary": "hm"},
+        {"type": "reasoning.encrypted", "data": "x"},
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", [Chat, OpenRouter], ids=["openai", "openrouter"])
+@pytest.mark.parametrize("details", DETAILS.values(), ids=DETAILS)
+async def test_details_of_reasoning_alone_are_reasoning(ask: Any, kind: Any, details: Any) -> None:
+    """Where nothing stands beside them: whole and streamed; what is told beside them is not told twice."""
+    for beside in ({}, {"reasoning": None}, {"reasoning": "hm"}):
+        whole = chat_whole("hello")
+        whole["choices"][0]["message"] |= {"reasoning_details": details, **beside}
+        async with ask(kind, httpx.Response(200, json=whole)) as server:
+            answer = await server.complete(model="m")
+        thought = {"reasoning_details": details, **beside}
+        chunks = [chat_chunk(thought), chat_chunk({"content": "hello", "reasoning_details": []}, "stop")]
+        async with ask(kind, httpx.Response(200, content=as_chat(chunks))) as server:
+            streamed = collected(await server.stream(model="m"))
+        assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
+
+
+@pytest.mark.parametrize(
+    ("field", "thought"),
+    [
+        ("reasoning_text", "hm"),
+        ("thinking", "hm"),
+        ("thinking_blocks", [{"type": "thinking", "thinking": "hm", "signature": "s"}]),
+    ],
+)
+async def test_reasoning_under_another_name_is_read(ask: Any, field: str, thought: Any) -> None:
+    """As gateways write it: whole and streamed; and only once beside the usual name."""
+    for beside in ({}, {"reasoning_content": "hm"}):
+        whole = chat_whole("hello")
+        whole["choices"][0]["message"] |= {field: thought, **beside}
+        async with ask(Chat, httpx.Response(200, json=whole)) as server:
+            answer = await server.complete()
+        chunks = [chat_chunk({field: thought, **beside}), chat_chunk({"content": "hello"}, "stop")]
+        async with ask(Chat, httpx.Response(200, content=as_chat(chunks))) as server:
+            streamed = collected(await server.stream())
+        assert (answer.text, answer.reasoning) == (streamed.text, streamed.reasoning) == ("hello", "hm")
+
+
+async def test_a_chunk_in_place_of_a_whole_answer_is_read(ask: Any) -> None:
+    """Its message is called a delta."""
+    async with ask(Chat, httpx.Response(200, json=chat_chunk({"content": "hello"}, "stop"))) as server:
+        assert (await server.complete()).text == "hello"
+
+
+async def test_calls_in_the_message_at_the_end_are_read(ask: Any) -> None:
+    """Where the deltas had only the text; where they had the calls, these come once."""
+    call = {"index": 0, "id": "a", "function": {"name": "look", "arguments": "{}"}}
+    last = chat_chunk({}, "tool_calls")
+    last["choices"][0]["message"] = {"content": "hello", "tool_calls": [call]}
+    for delta in ({"content": "hello"}, {"content": "hello", "tool_calls": [call]}):
+        async with ask(Chat, httpx.Response(200, content=as_chat([chat_chunk(delta), last]))) as server:
+            answer = collected(await server.stream())
+        assert (answer.text, [each.id for each in answer.tool_calls]) == ("hello", ["a"])
+        assert answer.finish_reason is FinishReason.TOOL_CALLS
+
+
 async def test_the_choice_that_counts_is_the_first_by_its_index(ask: Any) -> None:
     """As in a stream, where they come in any order."""
     whole = chat_whole("hello")
@@ -89,6 +154,16 @@ async def test_a_prompt_that_was_not_blocked_is_answered(ask: Any) -> None:
     body = {"candidates": [candidate], "promptFeedback": feedback}
     async with ask(Gemini, httpx.Response(200, json=body)) as server:
         assert (await server.complete()).text == "hello"
+
+
+async def test_a_call_under_the_name_of_python_is_a_call(ask: Any) -> None:
+    """Proxies that are written with Google's SDK send it so."""
+    parts = [{"function_call": {"name": "look", "args": {"at": "it"}}}]
+    async with ask(
+        Gemini, httpx.Response(200, json={"candidates": [{"content": {"parts": parts}}]})
+    ) as server:
+        (call,) = (await server.complete()).tool_calls
+    assert (call.name, call.arguments) == ("look", {"at": "it"})
 
 
 @pytest.mark.parametrize("reason", ["load", "unload"])

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ranvier.errors import InvalidResponseError, RateLimitError
+from ranvier.errors import ContentFilterError, InvalidResponseError, RateLimitError
 from support.providers.five_wires import as_sse
 from support.providers.openai_apis import Responses
 from support.providers.seven import collected
@@ -86,6 +86,109 @@ async def test_parts_of_type_text_are_text(ask: Any) -> None:
     body = {"object": "response", "status": "completed", "output": [message]}
     async with ask(Responses, httpx.Response(200, json=body)) as server:
         assert (await server.complete()).text == "hello"
+
+
+EMPTY = {"type": "message", "role": "assistant", "content": []}
+THOUGHT = {"type": "reasoning", "id": "rs1", "summary": [{"type": "summary_text", "text": "hm"}]}
+
+
+@pytest.mark.parametrize(
+    "output", [None, [], [EMPTY], [THOUGHT]], ids=["none", "empty", "without text", "thought"]
+)
+async def test_words_beside_the_items_are_the_answer(ask: Any, streamed: Any, output: Any) -> None:
+    """Where no item has any: whole, and at the end of a stream."""
+    body = {"object": "response", "status": "completed", "output": output, "output_text": "hello"}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        whole = await server.complete()
+    end = {"type": "response.completed", "response": body}
+    async with ask(Responses, streamed(as_sse([CREATED, end]))) as server:
+        pieces = collected(await server.stream())
+    assert (whole.text, pieces.text) == ("hello", "hello")
+    assert whole.reasoning == pieces.reasoning == ("hm" if output == [THOUGHT] else "")
+
+
+async def test_words_beside_the_items_are_not_told_twice(ask: Any, streamed: Any) -> None:
+    """SDKs write them beside the items that hold them."""
+    message = {**EMPTY, "content": [{"type": "output_text", "text": "hello"}]}
+    asked = {"object": "response", "status": "completed", "output_text": "hello"}
+    for output in ([message], [message, call("{}")]):
+        async with ask(Responses, httpx.Response(200, json={**asked, "output": output})) as server:
+            assert (await server.complete()).text == "hello"
+    piece = {"type": "response.output_text.delta", **PLACE, "delta": "hello"}
+    end = {"type": "response.completed", "response": {**asked, "output": []}}
+    async with ask(Responses, streamed(as_sse([CREATED, piece, end]))) as server:
+        assert collected(await server.stream()).text == "hello"
+
+
+REFUSAL_DONE = {"type": "response.refusal.done", **PLACE, "refusal": "no"}
+REFUSED_PART = {"type": "response.content_part.done", **PLACE, "part": {"type": "refusal", "refusal": "no"}}
+
+
+@pytest.mark.parametrize(
+    "ends", [(REFUSAL_DONE,), (REFUSED_PART,), (REFUSAL_DONE, REFUSED_PART)], ids=["refusal", "part", "both"]
+)
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_a_refusal_without_pieces_is_a_refusal(ask: Any, streamed: Any, ends: Any, pieces: int) -> None:
+    """And no empty answer; it is told once."""
+    came = [{"type": "response.refusal.delta", **PLACE, "delta": "no"}][:pieces]
+    async with ask(Responses, streamed(as_sse([CREATED, *came, *ends, completed()]))) as server:
+        with pytest.raises(ContentFilterError, match=r"filter: no$"):
+            await server.stream()
+
+
+async def test_a_refusal_without_a_type_is_a_refusal(ask: Any) -> None:
+    """Like text without one."""
+    body = {"status": "completed", "output": [{"type": "message", "content": [{"refusal": "no"}]}]}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        with pytest.raises(ContentFilterError, match=r"filter: no$"):
+            await server.complete()
+
+
+async def test_items_at_the_same_place_are_different_items(ask: Any, streamed: Any) -> None:
+    """Some servers count none of them; their ids differ."""
+    events: list[Any] = [CREATED]
+    for key in "ab":
+        item = {**call(""), "id": f"fc_{key}", "call_id": key}
+        arguments = f'{{"at":"{key}"}}'
+        events += [
+            added(item),
+            added(item),  # proxies repeat it
+            {
+                "type": "response.function_call_arguments.delta",
+                **PLACE,
+                "item_id": item["id"],
+                "delta": arguments,
+            },
+            {"type": "response.output_item.done", **PLACE, "item": {**item, "arguments": arguments}},
+        ]
+    async with ask(Responses, streamed(as_sse([*events, added(item), completed()]))) as server:
+        calls = collected(await server.stream()).tool_calls
+    assert [(each.id, each.arguments) for each in calls] == [("a", {"at": "a"}), ("b", {"at": "b"})]
+
+
+HELLO = [{"type": "output_text", "text": "hello"}]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "assistant", "content": HELLO},
+        {"type": "message", "content": [{"text": "hello"}]},
+        {"type": "message", "content": "hello"},
+    ],
+    ids=["an item without a type", "a part without a type", "a text"],
+)
+async def test_a_message_that_says_less_is_read(ask: Any, streamed: Any, item: Any) -> None:
+    """Whole, and where a stream has only its end."""
+    body = {"object": "response", "status": "completed", "output": [item]}
+    async with ask(Responses, httpx.Response(200, json=body)) as server:
+        assert (await server.complete()).text == "hello"
+    for events in (
+        [CREATED, completed(item)],
+        [CREATED, {"type": "response.output_item.done", **PLACE, "item": item}, completed(item)],
+    ):
+        async with ask(Responses, streamed(as_sse(events))) as server:
+            assert collected(await server.stream()).text == "hello"
 
 
 async def test_response_done_ends_a_response(ask: Any, streamed: Any) -> None:

@@ -134,3 +134,15 @@ def test_the_work_grows_with_the_bytes_alone(decoder: type[Decoder]) -> None:
 
     seconds(1000)
     assert min(seconds(80_000) for _ in range(3)) < 8 * min(seconds(20_000) for _ in range(3))
+
+
+def test_the_work_grows_with_the_lines_alone() -> None:
+    """Also of one event of many lines, each of which might begin another."""
+
+    def seconds(lines: int) -> float:
+        body, began = b'data: {"a": x}\n' * lines, time.thread_time()
+        SseDecoder().feed(body)
+        return time.thread_time() - began
+
+    seconds(1000)
+    assert min(seconds(40_000) for _ in range(3)) < 8 * min(seconds(10_000) for _ in range(3))

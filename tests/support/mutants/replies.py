@@ -13,8 +13,49 @@ SAVED = "tests/messages/test_saved_messages.py"
 
 BYTES = "tests/providers/test_odd_bytes.py"
 VALUES = "tests/providers/test_odd_values.py"
+WRAPPED = "tests/providers/test_wrapped_answers.py"
+CROWDED = "tests/providers/test_missing_blank_lines.py"
+WAITS = "tests/providers/test_odd_waits.py"
+AWS = "tests/providers/test_errors_of_aws.py"
+ODD_FOR_SDKS = "tests/integrations/test_transport_odd_answers.py"
 
 MUTANTS = [
+    mutant(
+        "RP", "only the first piece of a wrapped stream is unwrapped", STREAMED,
+        "                self._parse, body = partial(parse_within, wrapper), body[wrapper]",
+        "                body = body[wrapper]",
+        f"{WRAPPED}::test_a_stream_whose_pieces_are_wrapped_is_read",
+    ),
+    mutant(
+        "RP", "a name behind the data names the event before it", "providers/_reading/sse.py",
+        "        if not self._named_late:",
+        "        if True:",
+        f"{CROWDED}::test_a_name_belongs_to_the_data_beside_it",
+    ),
+    mutant(
+        "RP", "an SDK gets an answer that it cannot read", "providers/_wire/verbatim.py",
+        "            if body.lenient and body.error is None:",
+        "            if False:",
+        f"{ODD_FOR_SDKS}::test_the_next_target_is_asked",
+    ),
+    mutant(
+        "RP", "an SDK gets the end of an answer that was cut off", "providers/_wire/verbatim.py",
+        "            if not isinstance(body.error, InvalidResponseError):",
+        "            if True:",
+        f"{ODD_FOR_SDKS}::test_the_marker_of_the_end_is_not_handed_on_where_the_answer_is_cut_off",
+    ),
+    mutant(
+        "RP", "a limit that is not used up makes a call wait", "providers/_failures/waits.py",
+        'if number(headers.get("x-ratelimit-remaining")) in (None, 0.0):',
+        "if True:",
+        f"{WAITS}::test_the_reset_of_a_limit_that_is_not_used_up_is_no_wait",
+    ),
+    mutant(
+        "RP", "a throttled request counts as invalid", "providers/_failures/classify.py",
+        "    if kind is None or (kind is errors.InvalidRequestError and general in _OF_LOAD):",
+        "    if kind is None:",
+        f"{AWS}::test_a_code_of_a_limit_says_more_than_an_invalid_request",
+    ),
     mutant(
         "RP", "a character that was cut by its bytes is lost", "messages/characters.py",
         "_BYTES.sub(_character, text).encode(",

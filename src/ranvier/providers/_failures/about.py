@@ -141,7 +141,9 @@ _ONLY_HERE = re.compile(
     r"|(?:function|tool)[_ ]names?\b"
     # a limit on the input or on the output
     r"|too (?:long|large|many|big)\b|\bat most\b|exceed|above (?:the )?max|(?:larger|longer) than\b"
-    r"|more than \d\d"
+    r"|more than \d\d|\bmaxlength\b"
+    # something on the web that this server cannot load
+    r"|(?:cannot|can't|could not|unable to|failed to|error while) (?:fetch|download)"
     r"|up to \d|less than or equal|maximum (?:\w+ ){0,3}(?:is|of|length|number|size|value|tokens?|allowed)"
     r"|上限|超过"
 )

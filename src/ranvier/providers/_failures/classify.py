@@ -90,7 +90,7 @@ def _decide(status: int | None, body: ErrorBody) -> tuple[Kind, str]:
     # 2. The request alone exceeds a limit, whatever the code is.
     # 3. A code with one meaning decides.
     # 4. The error status decides; inside a 200, the status that the body names.
-    # 5. A general code decides if there is no status.
+    # 5. A general code decides if there is no status, or only that of an invalid request beside a limit.
     # 6. The message, and the field that it names, may refine the kind.
     # 7. Otherwise a body that calls itself an error is a server error, and any other an invalid response.
     code = body.codes[0] if body.codes else ""
@@ -104,9 +104,14 @@ def _decide(status: int | None, body: ErrorBody) -> tuple[Kind, str]:
                 decisive = _refined(decisive, body) or decisive
             return decisive, word
     kind = _of_status(body.status if status is None or 200 <= status < 300 else status)
-    general = (GENERAL[word.lower()] for word in body.codes if word.lower() in GENERAL)
-    kind = _refined(kind or next(general, None), body)
+    general = next((GENERAL[word.lower()] for word in body.codes if word.lower() in GENERAL), None)
+    if kind is None or (kind is errors.InvalidRequestError and general in _OF_LOAD):
+        kind = general
+    kind = _refined(kind, body)
     return kind or (errors.ServerError if body.is_error else errors.InvalidResponseError), code
+
+
+_OF_LOAD = (errors.RateLimitError, errors.OverloadedError)
 
 
 def _decisive(word: str) -> Kind | None:

@@ -14,7 +14,7 @@ MAX_ISSUES = 8
 """The most issues read from a list: a validator may report a hundred."""
 
 _CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
-          "provider_code", "quotaId", "__type")  # fmt: skip
+          "provider_code", "quotaId", "__type", "Code")  # fmt: skip
 _NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # some proxies send `str(None)`
 _NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
@@ -92,7 +92,9 @@ def says_error(body: Mapping[str, Any]) -> bool:
         return True
     if body.get("success") is False or body.get("errors") or body.get("__type"):  # GLM, Cloudflare, AWS
         return True
-    if (body.keys() <= _ALONE and _message(body)) or any(body.get(name) for name in _OF_ERRORS):
+    if (body.keys() <= _ALONE and (_message(body) or _mapping(body.get("detail")))) or any(
+        body.get(name) for name in _OF_ERRORS
+    ):
         return True
     failed = any(_as_status(body.get(key)) for key in ("code", "status", "status_code"))
     return (failed and bool(_message(body))) or bool(_result(body))
@@ -116,7 +118,7 @@ _OF_ERRORS: Final = ("error_msg", "error_message", "errorMessage", "fault")
 
 def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects in a body that may hold message and codes: the error, its upstream's error, its details."""
-    error = _mapping(body.get("error")) or _mapping(body.get("fault"))  # Apigee
+    error = next(filter(None, (_mapping(body.get(name)) for name in _WITHIN)), {})
     error = _mapping(error.get("error")) or error or body  # gateways wrap; xAI, Ollama: at the top level
     metadata = _mapping(error.get("metadata"))
     upstream = parse(metadata.get("raw"))  # OpenRouter: text, or JSON inside JSON
@@ -127,9 +129,14 @@ def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     details = error.get("details")  # Anthropic: an object; Gemini: a list
     for detail in map(_mapping, details[:20] if isinstance(details, list) else [details]):
         yield detail
+        yield _mapping(detail.get("metadata"))  # Gemini: the delay of a quota
         for key in ("violations", "fieldViolations"):
             violations = detail.get(key)
             yield from map(_mapping, violations[:20] if isinstance(violations, list) else ())
+
+
+_WITHIN: Final = ("error", "fault", "detail", "Error")
+"""The fields that hold the object of an error: of most servers, Apigee, FastAPI and AWS."""
 
 
 def _result(body: Mapping[str, Any]) -> Mapping[str, Any]:

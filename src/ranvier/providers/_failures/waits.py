@@ -26,19 +26,27 @@ class Wait(NamedTuple):
 
 _NUMBER = re.compile(r"[0-9]{1,13}(?:\.[0-9]{0,12})?")
 _ANNOUNCED = re.compile(
-    r"\b(?:again|retry|retrying|wait|resets?|available)(?: again| (?:your|the) request)?"
-    r"(?:[ _-](?:in|after|for))?:? ?"
-    r"(?:about |around |approximately |at least |up to |~ ?)?(?=[0-9])"
+    r"\b(?:again|retry|retrying|wait|resets?|available)(?: again| (?:your|the) request| time)?"
+    r"(?:[ _-](?:in|after|for|is))?:? ?"
+    r"(?:about |around |approximately |at least |up to |~ ?)?(?=[0-9]|pt?[0-9])"
+)
+_NAMED = re.compile(  # a header or a field quoted in a message, in seconds although it has no unit
+    r"\bretry[ _-]after(?:[ _-]seconds)?['\"]?(?:: ?|=)['\"]?([0-9]{1,9}(?:\.[0-9]{1,12})?)"
+    r"(?![0-9a-z]|\.[0-9]| ?[mhd])"
 )
 _STEP = re.compile(  # a number and its unit, as in 1.5s, 12ms, 6m0s, 1 seconds, 2 hours and 5 minutes
     r"(?:,? and |, )? ?([0-9]{1,9}(?:\.[0-9]{1,12})?) ?"
     r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
+_ISO_DURATION = re.compile(r"p((?:[0-9]{1,9}d)?)(?:t([0-9hms.]{2,40}))?(?![0-9a-z])")  # as in PT1M30S
+_CLOCK = re.compile(  # as in `replenished in 00:12:30`; after another word it may be a time of the day
+    r"\b(?:again|retry|resets?|available|replenished) in ([0-9]{1,3}):([0-9]{2}):([0-9]{2})(?![0-9:])"
+)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _AFTER = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,12})?) ?(秒|分钟|小时|天)(?:之|以)?后")
 _CHINESE = {"秒": "s", "分钟": "m", "小时": "h", "天": "d"}
 _UNTIL = re.compile(  # a time with a zone: without one, it may be in the vendor's zone
-    r"\b(?:at|on|after|until|by) ([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at |[ t])([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
+    r"\b(?:at|on|after|until|by):? ([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at |[ t])([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
     r"(?:\.[0-9]{1,9})? ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})(?![0-9a-z])"
 )
 _ISO = re.compile(
@@ -50,17 +58,18 @@ _REPEATED = re.compile(r'[\s"+]*([0-9]{1,13}(?:\.[0-9]{0,12})?)"?\s*(?:[,;][0-9.
 AGES = (1.4e9, 4.1e9)
 """The range in which a number is a time in seconds since the epoch, and not a wait."""
 
-_IN_MILLISECONDS = ("retry-after-ms", "retry_after_ms", "retryAfterMs")
+_IN_MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms", "retry_after_ms", "retryAfterMs")
 _IN_SECONDS = (
     *("retry-after", "retry_after", "retry_after_seconds", "resets_in_seconds"),
-    *("retryAfter", "retryAfterSeconds"),
+    *("retryAfter", "retryAfterSeconds", "quotaResetDelay"),
 )
+_HEADERS = ("retry-after", "x-retry-after", "retry-after-seconds", "x-ratelimit-retry-after")
 _MOMENTS = ("resets_at", "reset_at", "resetsAt")
 _REPORTED = ("x-ratelimit-reset", "anthropic-ratelimit-unified-reset")
 
 
 def waiting(headers: Mapping[str, str], body: object) -> Wait:
-    """Read the wait from the headers `retry-after-ms` and `retry-after`, the body and its message.
+    """Read the wait from headers such as `retry-after-ms` and `retry-after`, the body and its message.
 
     The first source with a wait of at most a day counts; invalid values are ignored. A time is taken
     relative to the response's own `Date`, so the local clock does not matter. A reset time that is only
@@ -85,18 +94,22 @@ def retry_after(headers: Mapping[str, str], body: object) -> float | None:
 
 
 def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterator[Wait]:
-    yield _milliseconds(headers.get("retry-after-ms"))
-    yield _requested(_first(headers.get("retry-after")))
-    for one in objects(body) if isinstance(body, Mapping) else ():
+    yield from (_milliseconds(headers.get(name)) for name in _IN_MILLISECONDS[:2])
+    yield from (_requested(_first(headers.get(name))) for name in _HEADERS)
+    for one in (*objects(body), body) if isinstance(body, Mapping) else ():
         yield _delay(one.get("retryDelay"))
         yield from (_milliseconds(one.get(key)) for key in _IN_MILLISECONDS)
         yield from (_requested(one.get(key)) for key in _IN_SECONDS)
         yield from (Wait(resets_at=moment(one.get(key))) for key in _MOMENTS)
     text = read(body).text
     yield from (Wait(_duration(text, announced.end())) for announced in _ANNOUNCED.finditer(text))
+    yield from (Wait(float(named[1])) for named in _NAMED.finditer(text))
+    yield from (Wait(_duration("{}h{}m{}s".format(*clock.groups()))) for clock in _CLOCK.finditer(text))
     yield from (Wait(float(after[1]) * _UNITS[_CHINESE[after[2]]]) for after in _AFTER.finditer(text))
     for until in _UNTIL.finditer(text):
         yield Wait(resets_at=moment("{}T{}{}".format(*until.groups())))
+    if number(headers.get("x-ratelimit-remaining")) in (None, 0.0):  # otherwise it is about no limit of ours
+        yield _requested(headers.get("x-ratelimit-reset-after"))
 
 
 def _reported(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> float | None:
@@ -127,7 +140,7 @@ def _delay(value: object) -> Wait:
     """The delay of a `google.rpc.RetryInfo`: a duration, or an object with seconds."""
     if isinstance(value, Mapping):
         return Wait(number(value.get("seconds")))
-    return Wait(_duration(str(value or "")[:40]))
+    return Wait(_duration(str(value or "")[:40].lower()))
 
 
 def _milliseconds(value: object) -> Wait:
@@ -177,6 +190,8 @@ def _sum(now: float | None, seconds: float | None) -> float | None:
 
 def _duration(text: str, position: int = 0) -> float | None:
     """The sum of one or more numbers with units, in seconds."""
+    if (iso := _ISO_DURATION.match(text, position)) is not None:
+        text, position = iso[1] + (iso[2] or ""), 0
     total = None
     while step := _STEP.match(text, position):
         unit = 0.001 if step[2].startswith(("ms", "mil")) else _UNITS[step[2][0]]

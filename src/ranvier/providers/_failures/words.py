@@ -63,7 +63,7 @@ DECISIVE = _by_word(
     (errors.QuotaExceededError, "servicequotaexceededexception"),
     (errors.ServerError, "modelerrorexception modelstreamerrorexception"),
     (errors.OverloadedError, "modelnotreadyexception serviceunavailableexception"),
-    (errors.AttemptTimeoutError, "modeltimeoutexception"),
+    (errors.AttemptTimeoutError, "modeltimeoutexception requesttimeoutexception"),
     # Another model may be able to do this: OpenAI; Groq, for an invalid tool call or invalid JSON
     (errors.UnsupportedRequestError, """unsupported_parameter unsupported_value unknown_parameter
         invalid_encrypted_content previous_response_not_found tool_use_failed json_validate_failed"""),
@@ -76,16 +76,21 @@ DECISIVE = _by_word(
         provider_overloaded"""),
 )  # fmt: skip
 
-# Codes that are less specific than a status; they are used if there is none, as in a stream.
+# Codes that are less specific than a status; they are used if there is none, as in a stream. Those of a
+# limit or of overload also count where the status only says that the request is invalid.
 # Sources: Anthropic, OpenAI (code, then type), Kimi, Gemini, GLM, xAI, OpenRouter, llama.cpp, vLLM, litellm.
 GENERAL = _by_word(
     (errors.RateLimitError, """rate_limit_error ramp_limit_exceeded rate_limit_exceeded slow_down tokens
         requests rate_limit_reached_error resource_exhausted too_many_requests 1302 1303 1305 1312
-        toomanyrequestserror ratelimiterror throttlingexception too_many_tokens_error"""),
+        toomanyrequestserror ratelimiterror throttlingexception too_many_tokens_error
+        toomanyrequestsexception throttledexception requestthrottledexception requestlimitexceeded
+        provisionedthroughputexceededexception slowdown throttling throttling.ratequota throttling.burstrate
+        throttling.allocationquota throttling.user"""),
     (errors.ServerError, """api_error timeout_error conflict_error server_error internal_server_error
         internal deadline_exceeded provider_unavailable server 1234 internalservererror internal_error
-        internalserverexception"""),
-    (errors.OverloadedError, "unavailable unavailable_error service_unavailable serviceunavailableerror"),
+        internalserverexception internalfailure"""),
+    (errors.OverloadedError, """unavailable unavailable_error service_unavailable serviceunavailableerror
+        serviceunavailable"""),
     (errors.InvalidRequestError, """invalid_request_error invalid_argument invalid-argument
         failed_precondition badrequesterror bad_request invalid_request validation_error
         invalid_prompt invalid_image invalid_image_format invalid_image_mode invalid_image_url
@@ -134,6 +139,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "please (?:recharge|top up)", "(?:usage|credit) limit", "spend(?:ing)? (?:limit|cap)",
         "enable billing", "check your billing", "add (?:more |some )?(?:credits|funds|a payment method)",
         "free-models-per-day", "too many tokens per day", "used all available credits", "today's quota",
+        "out of call volume quota",  # Azure's API Management
         "(?:daily|weekly|monthly) quota (?:has been |is |was )?(?:exceeded|reached|exhausted)",
         "daily request limit", "budget (?:has been |was |is |limit )*exceeded",
         r"(?:exceed|reach)\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
@@ -159,8 +165,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "input token count", "number of tokens allowed", "input token length too long", "input is too long",
         "token limit reached", "reduce the length of the messages", "maximum prompt length",
         "range of input length", "input length .{0,40}exceeds", "exceeds max length",
-        "maximum sequence length", "must have less than .{1,20} tokens",
-        r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
+        "number of input tokens exceeds", "maximum sequence length", "must have less than .{1,20} tokens",
+        r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens(?!, please wait)",
         r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
     # Bedrock, which sends it with a 403
     (errors.AuthenticationError, (errors.PermissionDeniedError,), (
@@ -195,7 +201,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"\bmodel\b.{0,60}\b(?:failed to load|is (?:still |currently )*loading|could not be loaded"
         "|not (?:been )?loaded|unloaded|crashed)",
         "no models? (?:is |are )?loaded", "model loading failed",
-        "upstream (?:request failed|error|connect)", "temporarily unavailable")),
+        "upstream (?:request failed|error|connect)", "temporarily un(?:available|able to)",
+        "bad response status code 5", "(?:try again|retry) (?:later|in a few)")),
     # OpenRouter, servers compatible with OpenAI, DeepSeek, GLM, litellm, NVIDIA, Groq
     (errors.ModelNotFoundError, (errors.InvalidRequestError,), (
         "not a valid model", "models? (?:name )?(?:does )?not (?:be )?(?:found|exist)", "模型不存在",
@@ -216,12 +223,13 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
     (errors.UnsupportedRequestError, (errors.ServerError,), (  # llama.cpp
         "(?:image|audio) input is not supported", "requires? --jinja", "not (?:a )?multimodal",
         "unsupported content", "does not support (?:tool|image|vision|audio|thinking|function)")),
-    # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too
-    (errors.OverloadedError, (errors.RateLimitError, errors.ServerError), (
+    # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too; gateways with a 400
+    (errors.OverloadedError, (errors.RateLimitError, errors.ServerError, errors.InvalidRequestError), (
         "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
-    # MiniMax, Bedrock: without a matching status or code
+    # MiniMax, Bedrock, Baidu: without a matching status or code
     (errors.RateLimitError, (errors.InvalidRequestError,), (
-        "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl")),
+        "too many requests", r"\brate limit(?:ed|ing)?\b", "throttl", r"\bqps .{0,20}limit",
+        "wait before trying again", "bad response status code 429")),
 )  # fmt: skip
 PHRASES = tuple([(meaning, refines, re.compile("|".join(texts))) for meaning, refines, texts in _PHRASES])
 

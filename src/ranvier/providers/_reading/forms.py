@@ -1,15 +1,17 @@
 """Bodies in another format than requested: a complete answer for a stream, a JSON array for events, etc.
 
 Servers that cannot stream answer in one piece, proxies lose the parameter that requests events, and gateways
-stream by default. The start of a body shows which format it has.
+stream by default, or put each object into one of their own. The start of a body shows which format it has.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from ranvier.providers._http.port import MAX_BODY_BYTES
+from ranvier.providers._reading.reading import Json, is_error, parse_object
 from ranvier.providers._reading.sse import Decoder, LineDecoder, SseDecoder, WireEvent
 
 BLANK: Final = b"\xef\xbb\xbf \t\r\n"
@@ -44,6 +46,8 @@ class AnyForm(Decoder):
             chunk = self._held + chunk
             self.chosen = _decoder_for(chunk, self._usual)
             self._held = chunk if self.chosen is None else b""
+            if self.chosen is not None:
+                self.chosen.lenient = self.chosen is not self._usual
         return [] if self.chosen is None else self.chosen.feed(chunk)
 
     def finish(self) -> list[WireEvent]:
@@ -134,3 +138,39 @@ class ObjectDecoder(Decoder):
 
 
 _MARKS: Final = re.compile(rb'\\.?|["{}]', re.DOTALL)
+
+
+# --- an object around the answer -----------------------------------------------------------------
+
+WRAPPERS: Final = ("data", "response", "result", "provider")
+"""The fields in which gateways put an answer: the third is Cloudflare's, the last OpenRouter's."""
+
+OF_ANSWERS: Final = (
+    *("choices", "candidates", "content", "output", "type", "done", "error"),
+    *("promptFeedback", "usageMetadata", "messageStart"),
+)
+"""Fields of answers, of their pieces and of their errors, on any wire."""
+
+
+def wrapper_of(body: Json) -> str | None:
+    """The field of `body` that holds the answer; `None` if `body` is the answer itself, or an error."""
+    if _is_of_answer(body) or is_error(body):
+        return None
+    return next((name for name in WRAPPERS if _is_of_answer(body.get(name))), None)
+
+
+def unwrapped(body: Json) -> Json:
+    """The answer in `body`: nearly always `body` itself."""
+    wrapper = wrapper_of(body)
+    return body if wrapper is None else body[wrapper]
+
+
+def parse_within(wrapper: str, content: bytes, on_halves: Callable[[Any], Any]) -> Json | None:
+    """The object in that field of the JSON in `content`, or the whole one without such a field."""
+    body = parse_object(content, on_halves)
+    inner = None if body is None else body.get(wrapper)
+    return inner if isinstance(inner, dict) else body
+
+
+def _is_of_answer(body: object) -> bool:
+    return isinstance(body, dict) and any(body.get(name) is not None for name in OF_ANSWERS)

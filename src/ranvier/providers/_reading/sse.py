@@ -8,9 +8,10 @@ chunk may end inside a character or a line ending.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ranvier.providers._http.port import MAX_BODY_BYTES
+from ranvier.providers._reading import json
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 RETURN = ord("\r")
@@ -29,11 +30,13 @@ class Decoder(ABC):
 
     Attributes:
         is_binary: True if the events are not lines of text.
+        lenient: True once it has read something that a reader by the specification would not.
     """
 
     is_binary: ClassVar[bool] = False
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
+        self.lenient = False
         self._limit = limit
         self._begun = bytearray()  # the unfinished line
         self._size = 0  # bytes of the unfinished event, without that line
@@ -90,6 +93,7 @@ class Decoder(ABC):
         self._begun.clear()
         if self._at_start:
             self._at_start = False
+            self.lenient = self.lenient or line.startswith(BYTE_ORDER_MARK)  # which SDKs take for a letter
             line = line.removeprefix(BYTE_ORDER_MARK)
         return line
 
@@ -101,7 +105,8 @@ class SseDecoder(Decoder):
     """Decodes Server-Sent Events, each ended by an empty line.
 
     A line without a field name that begins like JSON is data too: some providers write an error into the
-    stream that way.
+    stream that way. Two lines of data that are an object each are two events, whose empty line is missing:
+    joined, they would be no JSON.
     """
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
@@ -109,6 +114,7 @@ class SseDecoder(Decoder):
         self._name = ""
         self._data: bytes | bytearray | None = None  # of the unfinished event, once a line of it has arrived
         self._bare = False
+        self._named_late = False  # the name has come after the data
         self._between = False  # between two events: nothing of the next one has arrived
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
@@ -136,19 +142,32 @@ class SseDecoder(Decoder):
         if not line:
             return self._rest()
         if line.startswith(b"data:"):
-            before = self._rest() if self._bare else None
-            self._add(line[6:] if line.startswith(b" ", 5) else line[5:])
+            data = line[6:] if line.startswith(b" ", 5) else line[5:]
+            before = None if self._data is None else self._rest_before(data)
+            self._add(data)
             return before
         if self._bare or (self._data is None and line.startswith((b"{", b"["))):
-            self._bare = True
+            self._bare = self.lenient = True
             self._add(line)
         elif line.startswith(b"event:"):
-            self._name = line[6:].strip().decode("utf-8", "replace")
+            self._name, self._named_late = line[6:].strip().decode("utf-8", "replace"), self._data is not None
         return None
+
+    def _rest_before(self, data: bytes) -> WireEvent | None:
+        """The event that ends because `data` begins another; `None` if `data` continues it."""
+        if not (self._bare or (data.startswith((b"{", b"[DONE]")) and is_object(self._data))):
+            return None
+        self.lenient = True
+        if not self._named_late:
+            return self._rest()
+        name, self._name = self._name, ""
+        before, self._name = self._rest(), name
+        return before
 
     def _rest(self) -> WireEvent | None:
         data, name = bytes(self._data or b""), self._name
         self._data, self._name, self._bare, self._size = None, "", False, 0
+        self._named_late = False
         return (data, name) if data else None
 
     def _add(self, data: bytes) -> None:
@@ -161,6 +180,18 @@ class SseDecoder(Decoder):
             if isinstance(self._data, bytes):
                 self._data = bytearray(self._data)
             self._data += b"\n" + data
+
+
+def is_object(line: bytes | bytearray | None) -> bool:
+    """True for one line with the whole of a JSON object; joined lines, which may grow, are no `bytes`."""
+    try:
+        return isinstance(line, bytes) and isinstance(json.read(line, _unchanged), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _unchanged(body: Any) -> Any:
+    return body
 
 
 class LineDecoder(Decoder):

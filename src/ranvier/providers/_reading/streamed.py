@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ranvier.errors.provider import AttemptTimeoutError, ContextLengthError, ProviderError
 from ranvier.messages.collector import Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
-from ranvier.providers._reading.forms import AnyForm
+from ranvier.providers._reading.forms import AnyForm, parse_within, wrapper_of
 from ranvier.providers._reading.halves import Halves
 from ranvier.providers._reading.reading import (
     PREVIEW_BYTES,
     ErrorFactory,
+    Json,
     NoAnswerError,
     is_error,
     is_page,
@@ -36,6 +38,7 @@ class StreamedBody:
         self.error: ProviderError | AttemptTimeoutError | None = None
         self._form = AnyForm(decoder)
         self._decoder: Decoder = self._form  # until the first object has shown the format of the body
+        self._parse: Callable[[bytes, Callable[[Any], Any]], Json | None] = parse_object
         self._reader = reader
         self._errors = errors
         self._size = 0  # bytes received so far
@@ -47,6 +50,11 @@ class StreamedBody:
     def understood(self) -> bool:
         """True once an object of the wire has arrived."""
         return self._understood
+
+    @property
+    def lenient(self) -> bool:
+        """True once something was read that other readers of the wire would not read."""
+        return self._decoder.lenient or self._reader.lenient
 
     @property
     def finished(self) -> bool:
@@ -97,10 +105,14 @@ class StreamedBody:
         if data.startswith(b"[DONE]"):
             reader.done()
             return
-        body, first = parse_object(data, self._with_halves), False
+        body, first = self._parse(data, self._with_halves), False
         if not self._understood and body is not None:
             self._understood = first = True
             self._decoder = self._form.chosen or self._decoder
+            if (wrapper := wrapper_of(body)) is not None:
+                self._parse, body = partial(parse_within, wrapper), body[wrapper]
+            if wrapper is not None or (reader.names_events and not name):
+                self._decoder.lenient = True
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)
             self.error = None if self._is_ignorable(error) else error

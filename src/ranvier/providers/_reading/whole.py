@@ -8,7 +8,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import Response
 from ranvier.providers._http.port import HttpReply
-from ranvier.providers._reading.forms import is_sse
+from ranvier.providers._reading.forms import is_sse, unwrapped
 from ranvier.providers._reading.reading import (
     ErrorFactory,
     Json,
@@ -39,6 +39,7 @@ def read_whole(
         body = parse_object(content)
         if body is None:
             raise no_object(content)
+        body = unwrapped(body)
         return ErrorFactory(reply).from_body(body) if is_error(body) else read(body)
     except NoAnswerError as reason:
         streamed = (

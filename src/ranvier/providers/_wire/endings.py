@@ -29,7 +29,7 @@ reason the answer is complete, whatever happens next.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.messages.beside.details import Details
 from ranvier.messages.collector import EXPLAINS_SILENCE, Step, steps_of
@@ -50,11 +50,14 @@ class AnswerReader(ABC):
         stopped: Why the model stopped; `None` while it has not, and again after content has followed.
         early: A finish reason came early: a later one counts only at the end of the body.
         finished: Nothing that matters can follow.
+        names_events: Its events have names, without which SDKs skip them.
         issuer: The target that answers; `None` leaves parts unmarked.
+        lenient: A whole answer has come in place of events, or a message in place of deltas.
         details: What the provider says beside the content; it grows until the last event.
         whole: The provider's own JSON of the whole answer, if one event holds it.
     """
 
+    names_events: ClassVar[bool] = False
     issuer: Issuer | None = None
 
     def __init__(self) -> None:
@@ -63,6 +66,7 @@ class AnswerReader(ABC):
         self.stopped: FinishReason | None = None
         self.early = False
         self.finished = False
+        self.lenient = False
         self.details = Details()
         self.whole: Json | None = None
 
@@ -90,7 +94,7 @@ class AnswerReader(ABC):
         """Add a complete answer, read from `body`, as from a server that does not stream."""
         if self.issuer is not None:
             self.issuer.sign(response)
-        kept, self.details, self.whole = self.details, response.details, body
+        kept, self.details, self.whole, self.lenient = self.details, response.details, body, True
         self.details.request_id, self.details.reply = kept.request_id, kept.reply
         self.events += steps_of(response)
 

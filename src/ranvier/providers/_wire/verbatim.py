@@ -6,16 +6,18 @@ translated, because the SDK that wrote the request will read the reply.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-from ranvier.errors.provider import InvalidRequestError, ProviderError
+from ranvier.errors.provider import InvalidRequestError, InvalidResponseError, ProviderError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Step, steps_of
 from ranvier.providers._http.port import HttpReply, HttpRequest
-from ranvier.providers._reading.reading import ErrorFactory
+from ranvier.providers._reading.forms import wrapper_of
+from ranvier.providers._reading.reading import ErrorFactory, NoAnswerError
 from ranvier.providers._reading.streamed import AnswerStream
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.tenants_server import server_of
@@ -30,6 +32,9 @@ NOT_HANDED_BACK: Final = frozenset(
     ("content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive", "set-cookie")
 )
 """Headers of a connection, and of a body that we have decoded."""
+
+ODD: Final = "the answer has another form than the API's: an SDK would not read all of it"
+"""Why an answer that we can read is not handed to an SDK."""
 
 
 class VerbatimReply:
@@ -107,17 +112,21 @@ async def _steps(adapter: Adapter, call: Call, kept: VerbatimReply) -> AsyncGene
 async def _streamed(
     adapter: Adapter, call: Call, wire: Wire, reply: HttpReply, kept: VerbatimReply
 ) -> AsyncGenerator[list[Step], None]:
-    body = adapter.streamed_body(call, wire, ErrorFactory(reply, in_stream=True))
+    errors = ErrorFactory(reply, in_stream=True)
+    body = adapter.streamed_body(call, wire, errors)
     try:
         while not body.finished:
             try:
                 chunk = await reply.chunk()
-                kept.arrived(chunk)
-                events = body.feed(chunk)
             except ProviderError as error:
                 if not body.ends_by(error):
                     raise
-                events = body.feed(b"")
+                chunk = b""
+            events = body.feed(chunk)
+            if body.lenient and body.error is None:
+                body.error, events = errors.no_answer(NoAnswerError(ODD)), []
+            if not isinstance(body.error, InvalidResponseError):  # otherwise it may end like an answer
+                kept.arrived(chunk)
             yield events
             if body.error is not None:
                 raise body.error
@@ -132,6 +141,8 @@ async def _whole(
 ) -> list[Step]:
     content = await reply.read()
     answer = adapter.read_answer(content, call, wire, reply)
+    if not isinstance(answer, RanvierError) and not _is_plain(content):
+        answer = ErrorFactory(reply).no_answer(NoAnswerError(ODD), content)
     try:
         if isinstance(answer, RanvierError):
             raise answer
@@ -139,6 +150,15 @@ async def _whole(
         return list(steps_of(answer))
     finally:
         del answer, content  # breaks the reference cycle of the error and this frame
+
+
+def _is_plain(content: bytes) -> bool:
+    """True for a JSON object that is the answer itself: all that an SDK reads."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and wrapper_of(body) is None
 
 
 async def _error_of(

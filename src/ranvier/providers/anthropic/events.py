@@ -18,6 +18,8 @@ from ranvier.providers.chat_completions.fragments import read_arguments, read_in
 class EventReader(AnswerReader):
     """Reads the events of one streamed message."""
 
+    names_events = True
+
     def __init__(self) -> None:
         super().__init__()
         self._usage: Json = {}  # the last value of each field counts, except for 0 and null

@@ -88,9 +88,16 @@ MEDIA = ("images", "audio")
 """Fields of a message with output other than text (OpenRouter, OpenAI): kept unchanged."""
 
 
+OTHER_REASONING = frozenset(("reasoning_details", "reasoning_text", "thinking_blocks", "thinking"))
+"""Fields that hold reasoning on some servers: OpenRouter, GitHub Copilot, LiteLLM and others."""
+
+
 def read_content(message: Json) -> tuple[str, str]:
     """The text of a message (or of a delta), and the text of its reasoning."""
-    content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+    content = message.get("content")
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if not (thought or OTHER_REASONING.isdisjoint(message)):
+        thought = next(filter(None, map(message.get, OTHER_REASONING)), None)
     reasoning = thought if isinstance(thought, str) else _thoughts_in(thought)
     if isinstance(content, str):
         return content, reasoning
@@ -106,8 +113,12 @@ def read_content(message: Json) -> tuple[str, str]:
 def _thoughts_in(thought: object) -> str:
     """The text of reasoning sent as a part or as a list of parts; other types are ignored."""
     parts = thought if isinstance(thought, list) else [thought]
-    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    texts = (_thought_in(part) if isinstance(part, dict) else part for part in parts)
     return "".join(each for each in texts if isinstance(each, str))
+
+
+def _thought_in(part: Json) -> object:
+    return part.get("text") or part.get("summary") or part.get("thinking")
 
 
 def first(choices: list[Json]) -> Json:
@@ -128,9 +139,9 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise failure
     raw = stop_word(choice.get("finish_reason"), "finish_reason")
     filtered = known_reason(raw) is FinishReason.CONTENT_FILTER
-    if choice.get("message") is None and "text" not in choice and not filtered:
+    message = message_of(choice) or entry(choice.get("delta"), "delta")  # a server may send a single chunk
+    if not (message or filtered) and choice.get("message") is None:
         raise NoAnswerError("the answer's choice has no message")
-    message = message_of(choice)
     answer, reasoning = read_content(message)
     calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))

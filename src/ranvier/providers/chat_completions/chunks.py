@@ -41,7 +41,6 @@ class ChunkReader(AnswerReader):
         self._given: Json = {}  # the joined pieces, already emitted: it grows if the model continues
         self._unjoined = False  # pieces have arrived that are missing in `_given`
         self._calls = CallsInFlight()
-        self._by_messages = False  # the answer arrives in messages, not in deltas
         self._cites = False  # the text has annotations
         self._last = ""  # what arrived last: "words", "call", or a separate "usage"
 
@@ -63,9 +62,9 @@ class ChunkReader(AnswerReader):
         known = len(self.events)
         # A server that does not stream sends the whole message instead of a delta; others repeat it there.
         delta = entry(choice.get("delta"), "delta")
-        if not delta and (self._by_messages or not self.answered):
+        if not delta and (self.lenient or not self.answered):
             delta = message_of(choice)
-            self._by_messages = self._by_messages or bool(delta)
+            self.lenient = self.lenient or bool(delta)
         self._read_delta(delta)
         if choice.get("logprobs") or "annotations" in delta:
             note(self.details, choice, delta)
@@ -75,6 +74,11 @@ class ChunkReader(AnswerReader):
         if usage is not None and len(self.events) == known:
             self._last = "usage"
         if raw := stop_word(choice.get("finish_reason"), "finish_reason"):
+            if (
+                not self._calls.any and "message" in choice
+            ):  # the whole message may have calls that no delta had
+                self._read_calls(entry(choice["message"], "message"))
+                self.lenient = self.lenient or self._calls.any
             self._finish(raw, usage)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
@@ -99,6 +103,9 @@ class ChunkReader(AnswerReader):
             self._refusal.append(refusal)
         if self._returned or (not content and ("images" in delta or "audio" in delta)):
             self._keep(delta)
+        self._read_calls(delta)
+
+    def _read_calls(self, delta: Json) -> None:
         for call in calls_in(delta):
             fragment = self._fragment(call)
             if fragment is not None:

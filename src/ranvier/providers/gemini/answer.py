@@ -183,6 +183,8 @@ class PartReader(AnswerReader):
         elif words:
             self._read_signature(part)
             self.add_text(words)
+        elif "function_call" in part:  # proxies that write the names of Python
+            self._read_call(part, entry(part["function_call"], "function_call"))
         elif part.keys() - {"text"}:  # executed code, an image, or only a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
@@ -195,6 +197,10 @@ class PartReader(AnswerReader):
 
     def _read_call(self, part: Json, call: Json) -> None:
         name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        if call.get("partialArgs") or call.get("willContinue"):
+            raise NoAnswerError(
+                "the arguments of a call come in pieces: leave streamFunctionCallArguments out"
+            )
         if name is None:
             return
         self._read_signature(part)

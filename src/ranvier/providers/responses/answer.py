@@ -38,8 +38,22 @@ INCOMPLETE: Final = {
 
 COMPLETED: Final = ("completed", "complete")
 
+LAST: Final = {
+    "response.completed": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.done": "completed",  # gateways; its response has the status
+}
+"""The events that end a response, and the status that each stands for."""
+
 BETWEEN_THOUGHTS: Final = "\n\n"
 """Separates the parts of a summary, which are paragraphs."""
+
+
+def last_status(kind: str, response: Json) -> str:
+    """The status that the last event stands for, unless its response says what went wrong."""
+    given = stop_word(response.get("status"), "status")
+    return given if LAST[kind] == "completed" and given and given not in UNFINISHED else LAST[kind]
 
 
 def finish_reason(
@@ -98,8 +112,18 @@ OF_TEXT: Final = ("output_text", "text")
 
 def words_of(item: Json, kinds: tuple[str, ...] = OF_TEXT, field: str = "text") -> str:
     """The text of a message; with other arguments its refusal."""
-    content = entries(item.get("content"), "content")
-    return "".join(text(part.get(field), field) for part in content if part.get("type") in kinds)
+    content = item.get("content")
+    parts = [{"text": content}] if isinstance(content, str) else entries(content, "content")
+    return "".join(text(part.get(field), field) for part in parts if _kind_of_part(part) in kinds)
+
+
+def _kind_of_part(part: Json) -> object:
+    return part.get("type") or ("refusal" if "refusal" in part else "text")
+
+
+def kind_of(item: Json) -> str:
+    """The type of an item; one without a type that has a role is a message."""
+    return text(item.get("type"), "type") or ("message" if item.get("role") else "")
 
 
 def refusal_of(item: Json) -> str:
@@ -126,7 +150,8 @@ def call_id_of(item: Json) -> str:
 
 def note_message(details: Details, item: Json) -> None:
     """Note what a message has beside its text: its sources, and the probabilities of its tokens."""
-    for part in entries(item.get("content"), "content"):
+    content = item.get("content")
+    for part in () if isinstance(content, str) else entries(content, "content"):
         details.citations += citations_in(part.get("annotations"))
         details.logprobs += logprobs_in(part.get("logprobs"))
 
@@ -141,14 +166,27 @@ def phase_of(item: Json) -> Json | None:
     return {"phase": phase} if (phase := label(item.get("phase"))) else None
 
 
+def output_of(response: Json, *, answered: bool = False) -> list[Json]:
+    """The items of a whole response; some servers give its words only as `output_text`."""
+    output, words = entries(response.get("output"), "output"), response.get("output_text")
+    if isinstance(words, str) and words and not (answered or any(map(_answers, output))):
+        return [*output, {"type": "message", "content": [{"type": "output_text", "text": words}]}]
+    return output
+
+
+def _answers(item: Json) -> bool:
+    kind = kind_of(item)
+    return kind == "function_call" or (kind == "message" and bool(words_of(item) or refusal_of(item)))
+
+
 # --- complete answers ----------------------------------------------------------------------------
 
 
 def read_response(body: Json) -> Response:
     """Read a complete response."""
     status = stop_word(body.get("status"), "status")
-    output = entries(body.get("output"), "output")
-    messages = [item for item in output if item.get("type") == "message"]
+    output = output_of(body)
+    messages = [item for item in output if kind_of(item) == "message"]
     parts = tuple(_parts(output))
     answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
@@ -160,7 +198,7 @@ def read_response(body: Json) -> Response:
         calls_tools=bool(calls),
         refusal=refusal,
     )
-    if not isinstance(body.get("output"), list):
+    if not (output or isinstance(body.get("output"), list)):
         raise NoAnswerError("the answer has no output")
     details = Details()
     for message in messages:
@@ -185,7 +223,7 @@ def read_response(body: Json) -> Response:
 
 def _parts(output: Iterable[Json]) -> Iterator[Part]:
     for item in output:
-        kind = text(item.get("type"), "type")
+        kind = kind_of(item)
         if kind == "message":
             if phase := phase_of(item):
                 yield Native(RESPONSES, phase)

@@ -12,22 +12,23 @@ from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
     count,
-    entries,
     entry,
     label,
-    stop_word,
     text,
 )
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.responses.answer import (
     BETWEEN_THOUGHTS,
+    LAST,
     OF_TEXT,
-    UNFINISHED,
     call_id_of,
     finish_reason,
+    kind_of,
+    last_status,
     note_end,
     note_message,
+    output_of,
     phase_of,
     read_response,
     read_usage,
@@ -36,14 +37,6 @@ from ranvier.providers.responses.answer import (
     words_of,
 )
 from ranvier.providers.responses.item import Item
-
-LAST: Final = {
-    "response.completed": "completed",
-    "response.incomplete": "incomplete",
-    "response.failed": "failed",
-    "response.done": "completed",  # gateways; its response has the status
-}
-"""The events that end a response, and the status that each stands for."""
 
 
 class EventReader(AnswerReader):
@@ -91,9 +84,9 @@ class EventReader(AnswerReader):
     def _last(self, body: Json) -> None:
         """Read the event that ends the response, and holds the whole of it."""
         response = entry(body.get("response"), "response")
-        status = _status(body["type"], response)
+        status = last_status(body["type"], response)
         if status != "failed":
-            self._fill_in(entries(response.get("output"), "output"))
+            self._fill_in(output_of(response, answered=self.answered))
         refusal = "".join(self._refusal)
         reason, raw = finish_reason(
             response,
@@ -120,7 +113,7 @@ class EventReader(AnswerReader):
         for item in self._items:
             streamed.setdefault(item.kind, deque()).append(item)
         for whole in output:
-            kind = text(whole.get("type"), "type")
+            kind = kind_of(whole)
             self._end(streamed[kind].popleft() if streamed.get(kind) else self._new(kind), whole)
         for item in self._items:
             if not (item.ended or item.pieces):
@@ -144,14 +137,18 @@ class EventReader(AnswerReader):
 
     def _added(self, body: Json) -> None:
         start = entry(body.get("item"), "item")
-        item = self._item(body, text(start.get("type"), "type"), begins=True)
+        given, item = label(start.get("id")), self._item(body, kind_of(start), begins=True)
+        if item.ended and item.id != given:  # some servers give every item the same place
+            item, ended = self._new(item.kind), item
+            self._latest.update((place, item) for place, each in self._latest.items() if each is ended)
+        item.id = item.id or given
         if item.kind == "function_call":
             item.given = read_arguments(start.get("arguments"))
         self._begin(item, start)
 
     def _done(self, body: Json) -> None:
         whole = entry(body.get("item"), "item")
-        self._end(self._item(body, text(whole.get("type"), "type")), whole)
+        self._end(self._item(body, kind_of(whole)), whole)
 
     def _begin(self, item: Item, start: Json) -> None:
         if item.begun:
@@ -210,12 +207,17 @@ class EventReader(AnswerReader):
             self.events.append(StreamEvent(tool_call=ToolCallDelta(item.number, arguments=arguments)))
 
     def _whole_words(self, body: Json) -> None:
-        """Read the end of a text, or of a part, from a server that has sent no pieces of it."""
+        """Read the end of a text, a refusal or a part, from a server that has sent no pieces of it."""
         part = entry(body.get("part"), "part") or body
         if part.get("type") in (*OF_TEXT, "response.output_text.done"):
             item = self._item(body, "message")
             if not (item.pieces or item.ended):
                 self._add_words(item, text(part.get("text"), "text"))
+        elif part.get("type") in ("refusal", "response.refusal.done"):
+            item = self._item(body, "message")
+            if not (item.refused or item.ended):
+                item.refused = True
+                self._refusal.append(text(part.get("refusal"), "refusal"))
 
     def _whole_arguments(self, body: Json) -> None:
         """Read the end of arguments, which may come without pieces, and without the end of the item."""
@@ -242,6 +244,7 @@ _READERS: Final[dict[str, Callable[[EventReader, Json], None]]] = {
     "response.function_call_arguments.delta": EventReader._arguments,
     "response.output_text.done": EventReader._whole_words,
     "response.content_part.done": EventReader._whole_words,
+    "response.refusal.done": EventReader._whole_words,
     "response.function_call_arguments.done": EventReader._whole_arguments,
     "response.reasoning_summary_text.delta": EventReader._thought,
     "response.reasoning_text.delta": EventReader._thought,
@@ -251,9 +254,3 @@ _READERS: Final[dict[str, Callable[[EventReader, Json], None]]] = {
     **dict.fromkeys(LAST, EventReader._last),
 }
 """The events that matter; the others repeat what these hold, or report progress."""
-
-
-def _status(kind: str, response: Json) -> str:
-    """The status that the last event stands for, unless its response says what went wrong."""
-    given = stop_word(response.get("status"), "status")
-    return given if LAST[kind] == "completed" and given and given not in UNFINISHED else LAST[kind]

@@ -12,6 +12,7 @@ class Item:
 
     Attributes:
         kind: The type of the item.
+        id: The id of the item, which tells it from another at the same place.
         number: The index of the tool call, if it is one.
         given: The arguments that came with its beginning.
         pieces: What has arrived of its text or arguments.
@@ -19,10 +20,11 @@ class Item:
         refused: A refusal has come in pieces.
     """
 
-    __slots__ = ("begun", "ended", "given", "kind", "number", "pieces", "refused")
+    __slots__ = ("begun", "ended", "given", "id", "kind", "number", "pieces", "refused")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.id: str | None = None
         self.number: int | None = None
         self.given = ""
         self.pieces: list[str] = []
