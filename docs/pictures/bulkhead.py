@@ -23,7 +23,7 @@ def served(*, fair: bool) -> list[list[str]]:
         for entry in rounds[-1]:
             queue.leave(entry, 0.0)
         rounds.append(queue.advance(0.0))
-    return [[entry.who for entry in each] for each in rounds]
+    return [[entry.item for entry in each] for each in rounds]
 
 
 def draw() -> Picture:

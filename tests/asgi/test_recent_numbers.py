@@ -14,7 +14,7 @@ from ranvier.asgi.status.recent.facts import of_calls, of_provider
 from ranvier.asgi.status.recent.numbers import ALL, LISTS, SERIES, Recent, Recents, add_all
 from ranvier.asgi.status.recent.of_service import of_service
 from ranvier.asgi.status.recent.of_worker import of_worker
-from ranvier.asgi.status.recent.text import MAX_TOLD, read, written
+from ranvier.asgi.status.recent.text import MAX_PROVIDERS, read, written
 from ranvier.asgi.status.stats import Stats
 from ranvier.events import Event, RetryScheduled
 from ranvier.store.commands.workers import RECENT, WorkerView
@@ -103,7 +103,7 @@ def test_of_many_providers_the_last_are_told_as_one() -> None:
     busy = {f"provider-{number}": Recent(1.0, Counter(succeeded=number)) for number in range(100)}
     seen = read(written({ALL: Recent(), **busy}))
     assert seen is not None
-    assert list(seen)[-2:] == [f"provider-{MAX_TOLD - 2}", "others"]
+    assert list(seen)[-2:] == [f"provider-{MAX_PROVIDERS - 2}", "others"]
     assert sum(each.outcomes["succeeded"] for each in seen.values()) == sum(range(100))
 
 
@@ -175,10 +175,10 @@ async def test_a_worker_that_tells_nonsense_is_left_out() -> None:
 @pytest.mark.virtual_time
 async def test_the_providers_of_all_workers_together_are_bounded() -> None:
     """Those without a place are counted as one."""
-    names = [[f"provider-{number}-{each}" for each in range(MAX_TOLD - 1)] for number in range(20)]
+    names = [[f"provider-{number}-{each}" for each in range(MAX_PROVIDERS - 1)] for number in range(20)]
     workers = [
         view(number, {ALL: Recent(), **{name: Recent(1.0) for name in names[number]}}) for number in range(20)
     ]
     total, _ = await of_service(workers)
     assert len(total) == 102
-    assert sum(each.rate for each in total.values()) == 20 * (MAX_TOLD - 1)
+    assert sum(each.rate for each in total.values()) == 20 * (MAX_PROVIDERS - 1)

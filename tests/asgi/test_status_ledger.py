@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.stats import MAX_CHANGES, MAX_KINDS, MAX_PROVIDERS, Stats, TargetStats
-from ranvier.asgi.status.stories import KEPT
+from ranvier.asgi.status.stories import MAX_KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
 from ranvier.events import AttemptStarted, CircuitChanged, RetryScheduled
 from support.asgi.told import attempt, call, ended
@@ -144,7 +144,7 @@ async def test_a_flood_drives_out_nothing_of_another_sort() -> None:
     for _ in range(1000):
         ledger(call(attempt("openai", "overloaded"), outcome="overloaded", tenant="another"))
     told = ledger.stories.facts(0.0, Names(hashed=False))
-    assert Counter(each["sort"] for each in told) == {"failed": KEPT["failed"], "slow": 1, "rescued": 1}
+    assert Counter(each["sort"] for each in told) == {"failed": MAX_KEPT["failed"], "slow": 1, "rescued": 1}
     assert {each["tenant"] for each in told} == {"the slow one", "the rescued one", "another"}
     assert [each["number"] for each in told] == sorted((each["number"] for each in told), reverse=True)
 

@@ -402,7 +402,7 @@ async def test_an_idle_key_costs_little_and_keeps_its_limit(monkeypatch: pytest.
     for number in range(1, 300):
         await scene.ask(1, f"key-{number}")
     await scene.ask(1, "key-0")
-    assert len(scene.limit._found) == 200
+    assert len(scene.limit._learned) == 200
 
 
 def test_the_limit_outlives_its_event_loop() -> None:

@@ -32,7 +32,7 @@ class FairQueueMachine(RuleBasedStateMachine):
         self.names = iter(range(10**9))
 
     def step(self) -> None:
-        assert [each.who for each in self.queue.advance(self.now)] == self.model.advance(self.now)
+        assert [each.item for each in self.queue.advance(self.now)] == self.model.advance(self.now)
 
     @rule(
         tenant=NAMES,
@@ -45,13 +45,13 @@ class FairQueueMachine(RuleBasedStateMachine):
         for call in [
             Asked(next(self.names), tenant, priority, cost, self.now, first=first) for _ in range(number)
         ]:
-            entry = self.queue.try_pass(call.who, tenant)
+            entry = self.queue.try_pass(call.item, tenant)
             assert (entry is not None) == self.model.admits(tenant)
             if entry is not None:
                 if self.per_tenant is not None:
                     self.model.know(tenant)
                 self.model.served.append(call)
-                self.entries[call.who] = entry
+                self.entries[call.item] = entry
             else:
                 self.enqueue(call)
             self.step()
@@ -62,8 +62,8 @@ class FairQueueMachine(RuleBasedStateMachine):
         self.step()
 
     def enqueue(self, call: Asked) -> None:
-        self.entries[call.who], removed = self.queue.wait(
-            call.who,
+        self.entries[call.item], removed = self.queue.wait(
+            call.item,
             call.tenant,
             self.now,
             weight=WEIGHTS[call.tenant],
@@ -71,7 +71,7 @@ class FairQueueMachine(RuleBasedStateMachine):
             cost=call.cost,
             first=call.first,
         )
-        self.model.wait(call, None if removed is None else removed.who)
+        self.model.wait(call, None if removed is None else removed.item)
 
     @rule(
         pick=strategies.randoms(use_true_random=False), cost=strategies.sampled_from([None, 0.0, 0.5, 1, 9])
@@ -79,16 +79,16 @@ class FairQueueMachine(RuleBasedStateMachine):
     def end(self, pick: Random, cost: float | None) -> None:
         if self.model.served:
             call = pick.choice(self.model.served)
-            self.queue.leave(self.entries[call.who], self.now, cost)
+            self.queue.leave(self.entries[call.item], self.now, cost)
             self.model.settle(call, cost)
-            self.queue.leave(self.entries.pop(call.who), self.now, cost)  # only the first counts
+            self.queue.leave(self.entries.pop(call.item), self.now, cost)  # only the first counts
             self.step()
 
     @rule(pick=strategies.randoms(use_true_random=False))
     def give_up(self, pick: Random) -> None:
         if self.model.queue:
             call = pick.choice(self.model.queue)
-            self.queue.leave(self.entries.pop(call.who), self.now)
+            self.queue.leave(self.entries.pop(call.item), self.now)
             self.model.queue.remove(call)
             self.model.forget()
             self.step()
@@ -158,8 +158,8 @@ def test_a_head_is_passed_a_bounded_number_of_times(seed: int) -> None:
         elif served:
             queue.leave(served.pop(rng.randrange(len(served))), 0.0)
         for entry in queue.advance(0.0):
-            owner = entry.who[0]
-            assert waiting[owner].pop(0) == entry.who[1]
+            owner = entry.item[0]
+            assert waiting[owner].pop(0) == entry.item[1]
             passed[owner] = {}
             served.append(entry)
             for other, calls in waiting.items():
@@ -178,9 +178,9 @@ def test_calls_that_cost_nothing_do_not_stay_the_first() -> None:
             queue.wait("failing", "failing", 0.0)
     order = []
     while entry is not None:
-        queue.leave(entry, 0.0, 0.0 if entry.who == "failing" else 1.0)
+        queue.leave(entry, 0.0, 0.0 if entry.item == "failing" else 1.0)
         entry = next(iter(queue.advance(0.0)), None)
-        order.append(entry and entry.who)
+        order.append(entry and entry.item)
     second = order.index("quiet", order.index("quiet") + 1)
     assert second <= 1 + 1 / LEAST + 1
 
@@ -201,7 +201,7 @@ def test_an_idle_tenant_saves_up_nothing() -> None:
     for _ in range(20):
         queue.leave(entry, 0.0)
         (entry,) = queue.advance(0.0)
-        order.append(entry.who)
+        order.append(entry.item)
     assert order.count("idle") == 10
     assert all(one != other for one, other in pairwise(order))
 
@@ -213,14 +213,14 @@ def test_new_settings_leave_idle_tenants_that_are_ahead_alone() -> None:
     assert place is not None
     entries = {name: queue.wait(name, name, 0.0, cost=100.0)[0] for name in ("served", "one", "two")}
     queue.leave(place, 0.0)
-    assert [each.who for each in queue.advance(0.0)] == ["served"]
+    assert [each.item for each in queue.advance(0.0)] == ["served"]
     queue.leave(entries["served"], 0.0, 100.0)
     before = queue.ahead_of("new", 1.0)
     for _ in range(3):
         queue.cap(None, 0.0)
         assert queue.ahead_of("new", 1.0) == before == 2
     for name in ("one", "two"):
-        assert [each.who for each in queue.advance(0.0)] == [name]
+        assert [each.item for each in queue.advance(0.0)] == [name]
         queue.leave(entries[name], 0.0, 100.0)
     assert list(queue) == []
 
@@ -242,14 +242,14 @@ def test_what_was_charged_for_a_passed_call_is_not_returned() -> None:
         queue.wait("idle", "idle", 0.0, cost=10.0)
     queue.leave(blocking, 0.0)
     (blocking,) = queue.advance(0.0)
-    assert blocking.who == "idle"
+    assert blocking.item == "idle"
     queue.limit = 3
     queue.leave(old, 0.0, 0.0)
     order = []
     for _ in range(10):
         queue.leave(blocking, 0.0)
         (blocking,) = queue.advance(0.0)
-        order.append(blocking.who)
+        order.append(blocking.item)
     assert order[:9] == ["busy"] * 9
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ranvier.layers.bulkhead.adaptive.found_limits import MAX_KEYS, Found, FoundLimits
+from ranvier.layers.bulkhead.adaptive.found_limits import MAX_KEYS, FoundLimits, LearnedLimit
 from ranvier.layers.bulkhead.adaptive.limit_finder import MEMORY, LimitFinder
 from ranvier.layers.bulkhead.adaptive.slowness import LONG, SHORT, Slowness
 
@@ -237,7 +237,7 @@ def test_a_few_slow_first_tokens_are_not_slow() -> None:
 
 def test_a_slow_start_cuts_like_a_refusal() -> None:
     """Only what was sent after the last cut counts, and only while the limit is used."""
-    it = Found(finder())
+    it = LearnedLimit(finder())
     for place in range(200):
         assert not it.first_token(1.0, place, place + 1, used=True)
     slow = [it.first_token(3.0, 300, 303 + place, used=place < SHORT) for place in range(2 * SHORT)]
@@ -249,7 +249,7 @@ def test_a_slow_start_cuts_like_a_refusal() -> None:
 
 def test_a_cut_empties_the_short_window() -> None:
     """It says nothing about the smaller limit."""
-    it = Found(finder())
+    it = LearnedLimit(finder())
     for place in range(200):
         it.first_token(1.0, place, place + 1, used=True)
     for place in range(SHORT - 1):

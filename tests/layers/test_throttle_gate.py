@@ -63,7 +63,7 @@ class GateMachine(RuleBasedStateMachine):
         self.names = iter(range(10**9))
 
     def step(self) -> None:
-        assert [entry.who for entry in self.gate.advance(self.now)] == self.model.advance(self.now)
+        assert [entry.item for entry in self.gate.advance(self.now)] == self.model.advance(self.now)
 
     @rule(
         tenant=NAMES,
@@ -77,10 +77,10 @@ class GateMachine(RuleBasedStateMachine):
             Asked(next(self.names), tenant, priority, cost, self.now, first=first) for _ in range(number)
         ]:
             self.model.set_places(self.now)
-            entry = self.gate.try_pass(call.who, tenant, self.now)
+            entry = self.gate.try_pass(call.item, tenant, self.now)
             assert (entry is not None) == self.model.order.admits(tenant)
             if entry is not None:
-                self.entries[call.who] = entry
+                self.entries[call.item] = entry
                 self.model.order.served.append(call)
                 self.model.passes(self.now)
             elif self.gate.reason.passes:
@@ -88,8 +88,8 @@ class GateMachine(RuleBasedStateMachine):
             self.step()
 
     def enqueue(self, call: Asked) -> None:
-        self.entries[call.who], removed = self.gate.queue.wait(
-            call.who,
+        self.entries[call.item], removed = self.gate.queue.wait(
+            call.item,
             call.tenant,
             self.now,
             weight=WEIGHTS[call.tenant],
@@ -97,7 +97,7 @@ class GateMachine(RuleBasedStateMachine):
             cost=call.cost,
             first=call.first,
         )
-        self.model.order.wait(call, None if removed is None else removed.who)
+        self.model.order.wait(call, None if removed is None else removed.item)
 
     @rule(seconds=SECONDS, reason=strategies.sampled_from(Reason))
     def refuse(self, seconds: float, reason: Reason) -> None:
@@ -108,8 +108,8 @@ class GateMachine(RuleBasedStateMachine):
             self.model.hard = False
         self.model.closed_until = max(self.model.closed_until, until)
         self.model.new_round(1)
-        dismissed = sorted(entry.who for entry in self.gate.close(reason, until, self.now))
-        assert dismissed == (sorted(each.who for each in self.model.order.queue) if self.model.hard else [])
+        dismissed = sorted(entry.item for entry in self.gate.close(reason, until, self.now))
+        assert dismissed == (sorted(each.item for each in self.model.order.queue) if self.model.hard else [])
         if self.model.hard:
             self.model.order.queue.clear()
             self.model.order.forget()
@@ -123,7 +123,7 @@ class GateMachine(RuleBasedStateMachine):
         if not self.model.order.served:
             return
         call = pick.choice(self.model.order.served)
-        entry = self.entries.pop(call.who)
+        entry = self.entries.pop(call.item)
         if word == "accepted":
             self.gate.accepted(entry, self.now)
             self.model.new_round(2 * self.model.width)
@@ -138,7 +138,7 @@ class GateMachine(RuleBasedStateMachine):
     def give_up(self, pick: Random) -> None:
         if self.model.order.queue:
             call = pick.choice(self.model.order.queue)
-            self.gate.leave(self.entries.pop(call.who), self.now)
+            self.gate.leave(self.entries.pop(call.item), self.now)
             self.model.order.queue.remove(call)
             self.model.order.forget()
             self.step()
@@ -222,13 +222,13 @@ def waiting(gate: Gate[str], calls: str, tenant: str = "acme") -> list[Entry[str
 
 
 def passing(gate: Gate[str], now: float) -> str:
-    return "".join(entry.who for entry in gate.advance(now))
+    return "".join(entry.item for entry in gate.advance(now))
 
 
 def test_after_its_time_one_passes_then_twice_as_many_in_their_order() -> None:
     """Each round follows on the first good word of the one before it."""
     gate = closed()
-    calls = {entry.who: entry for entry in waiting(gate, "abcdefgh")}
+    calls = {entry.item: entry for entry in waiting(gate, "abcdefgh")}
     rounds = ["a", "bc", "defg", "h"]
     for number, expected in enumerate(rounds):
         assert passing(gate, 2.0 + number / 10) == expected
@@ -239,7 +239,7 @@ def test_after_its_time_one_passes_then_twice_as_many_in_their_order() -> None:
 def test_the_tenants_pass_in_turn_through_all_rounds() -> None:
     """Whoever came with many calls waits behind the others' first ones, and keeps its own order."""
     gate = closed()
-    calls = {entry.who: entry for entry in [*waiting(gate, "abcdefgh"), *waiting(gate, "xyz", "globex")]}
+    calls = {entry.item: entry for entry in [*waiting(gate, "abcdefgh"), *waiting(gate, "xyz", "globex")]}
     order = ""
     while not gate.open:
         passed = passing(gate, 2.0)
@@ -272,7 +272,7 @@ def test_a_refused_key_is_waited_for_by_nobody() -> None:
     """Those who wait already are sent away, and after its time only a probe passes."""
     gate = closed()
     waiting(gate, "a")
-    assert [entry.who for entry in gate.close(Reason.REJECTED, 60.0, 1.0)] == ["a"]
+    assert [entry.item for entry in gate.close(Reason.REJECTED, 60.0, 1.0)] == ["a"]
     assert gate.advance(1.0) == []
     assert gate.try_pass("b", "acme", 60.0)
     assert not gate.try_pass("c", "acme", 60.0)
@@ -292,7 +292,7 @@ def test_a_call_that_was_not_sent_is_charged_a_quarter(sent: bool, order: str) -
     """Its tenant hardly loses its turn by a place that it could not use."""
     gate = closed()
     entry, _ = gate.queue.wait("a", "acme", 0.0, cost=10.0)
-    calls = {each.who: each for each in [*waiting(gate, "A"), *waiting(gate, "xyzu", "globex")]}
+    calls = {each.item: each for each in [*waiting(gate, "A"), *waiting(gate, "xyzu", "globex")]}
     assert passing(gate, 2.0) == "a"
     gate.leave(entry, 2.0, sent=sent)
     gate.close(Reason.RATE_LIMIT, 3.0, 2.0)
@@ -322,10 +322,10 @@ class Overtaking:
             self.heads(name)
 
     def passes(self, entry: Entry[str]) -> None:
-        assert self.lines[entry.who].pop(0) is entry
-        self.heads(entry.who)
+        assert self.lines[entry.item].pop(0) is entry
+        self.heads(entry.item)
         for other, weight in self.weights.items():
-            if self.lines[other] and other != entry.who:
+            if self.lines[other] and other != entry.item:
                 self.passed[other].append(entry)
                 bound = sum(math.ceil(each / weight) for each in self.weights.values())
                 assert len(self.passed[other]) <= bound + self.places[other]

@@ -17,7 +17,7 @@ WEIGHTS = {"a": 1.0, "b": 1.0, "c": 2.0, "d": 0.5, "e": 4.0}  # exact in binary:
 class Asked:
     """One call, as the model knows it."""
 
-    who: int
+    item: int
     tenant: str
     priority: int = 0
     cost: float = 1.0
@@ -100,7 +100,7 @@ class Model:
             self.number += 1
             self.turns[call.tenant] = self.number
             self.served.append(call)
-            told.append(call.who)
+            told.append(call.item)
         self.forget()
         return told
 
@@ -121,7 +121,7 @@ class Model:
         self.queue.insert(self.queue.index(behind[0]) if behind else len(self.queue), call)
         assert (removed is not None) == (len(self.queue) > self.capacity)
         if removed is not None:
-            gone = next(each for each in self.queue if each.who == removed)
+            gone = next(each for each in self.queue if each.item == removed)
             self.check_removed(gone, call.tenant)
             self.queue.remove(gone)
             self.forget()

@@ -1,4 +1,4 @@
-"""The types of ASGI, and helpers to answer one request without a framework."""
+"""The types of ASGI, and what it takes to answer one request without a framework."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Reply:
     @classmethod
     def error(cls, status: int, error: str, message: str, **headers: str) -> Self:
         """An error response: `error` is a word for programs, `message` a sentence for people."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return cls(status, json.dumps({"error": error, "message": message}).encode(), headers=named)
+        dashed = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, json.dumps({"error": error, "message": message}).encode(), headers=dashed)
 
     async def send(self, send: Send, *, headers: Mapping[str, str] | None = None, head: bool = False) -> None:
-        """Send it, with more `headers`; without the body for a HEAD request."""
+        """Send the reply with additional `headers`; `head` omits the body, as HEAD requires."""
         all_headers = {
             "content-type": self.content_type,
             "content-length": str(len(self.body)),
@@ -50,8 +50,8 @@ class Reply:
 
 def header(scope: Scope, name: str) -> str | None:
     """The value of the first header of that name; `None` if there is none."""
-    wanted = name.encode()
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == wanted), None)
+    encoded_name = name.encode()
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == encoded_name), None)
 
 
 def path_within(scope: Scope) -> str:

@@ -27,16 +27,16 @@ _INVALID_TENANT: Final = Reply.error(
 class TenantMiddleware:
     """Serves each request on behalf of its tenant.
 
-    The tenant applies in handlers, also in a thread, in the tasks that they start, in background tasks
-    and in streamed bodies. A request that names no tenant has none, whatever ran before it on the same
+    The tenant applies in handlers (also those that run in a thread), in tasks that they start, in background
+    tasks and in streamed bodies. A request that names no tenant has none, whatever ran before it on the same
     connection. A request with an invalid tenant gets a 400; a websocket is closed with 1008.
 
     Args:
         app: The application inside.
-        header: The header with the tenant. It is trusted, so only your own gateway may be able to set it.
+        header: The header with the tenant. It is trusted: make sure that only your own gateway can set it.
         resolve: Called instead of reading the header. An exception that it raises reaches the server as
             an error of the application: most servers answer with a 500.
-        cancel_on_disconnect: Wrap all of it in `CancelOnDisconnect`.
+        cancel_on_disconnect: Also apply `CancelOnDisconnect`.
 
     Raises:
         ConfigurationError: `header` is not a valid header name, or `resolve` is not callable.
@@ -99,9 +99,9 @@ class TenantMiddleware:
 class CancelOnDisconnect:
     """Cancels a handler whose client disconnects before the response is sent.
 
-    It is for handlers that await a whole answer, which no framework cancels by itself. An application that
-    waits in `receive` when the client disconnects, as a streamed response does, gets the disconnect there
-    and is not cancelled. Once the response is sent nothing is cancelled: background tasks run to their end.
+    Use it for handlers that await a whole answer; no framework cancels those by itself. An application that
+    waits in `receive` when the client disconnects, as a streamed response does, receives the disconnect there
+    and is not cancelled. Once the response is sent, nothing is cancelled: background tasks run to their end.
 
     Put work that must not be cancelled half-way into a background task, or on a route without this
     middleware.
@@ -128,10 +128,10 @@ class CancelOnDisconnect:
 class _Client:
     """The client of one request: listens for its disconnect while the application does not.
 
-    The disconnect comes after the last message of the body, so the body has to be read ahead: one
-    message is held in the inbox, one in `_listen`, and the rest stays with the server.
+    The disconnect comes after the last message of the body, so the body is read ahead: at most one message is
+    held in the inbox and one in `_listen`; the rest stays with the server.
 
-    At the end of the block our own cancellation is undone; a cancellation from outside always wins.
+    Leaving the `with` block undoes our own cancellation, but never one from outside.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -165,7 +165,7 @@ class _Client:
     # --- for the application ---------------------------------------------------------------------
 
     async def receive(self) -> Message:
-        """The next message from the server; after the last one, that one again."""
+        """The next message from the server; after the last one, the last one again."""
         self.listen()
         self._readers += 1
         try:

@@ -1,9 +1,9 @@
-"""`ranvier check`: say whether a file describes a pipeline, and if not, what is wrong on which line.
+"""`ranvier check`: validate a configuration file; mistakes are reported with their lines.
 
     ranvier check ranvier.toml
     ranvier check --schema > ranvier.schema.json
 
-It reads no secrets and sends nothing. Status 1 means that something is wrong.
+It reads no secrets and sends nothing. Status 1 means that the file is invalid.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the file: 0 if it describes a pipeline, else 1."""
+    """Check the file; returns 0 if it describes a pipeline, otherwise 1."""
     if args.schema:
         from ranvier.config.schema import schema
 

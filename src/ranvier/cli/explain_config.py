@@ -1,4 +1,4 @@
-"""`ranvier explain-config`: print the stack that a file means, with every default that it leaves out.
+"""`ranvier explain-config`: print the stack that a file describes, including all defaults.
 
     ranvier explain-config ranvier.toml
 

@@ -1,11 +1,11 @@
-"""`ranvier map`: send many prompts from a file to real providers, and write the answers to another.
+"""`ranvier map`: send many prompts from a file to real providers, and write the answers to another file.
 
     ranvier map prompts.jsonl --to anthropic/claude-sonnet-5 --to openai/gpt-5.2 --out answers.jsonl
 
-A line of the prompts is a JSON string, or an object with `prompt` or `messages`, and, if you like, `key` (or
-`id`), `system` and `max_tokens`. Answers are written as they come, in the format of `Pipeline.map(file=...)`;
-prompts that have one there are not sent again, so that a run that was ended goes on with the same command.
-Status 1 means that some prompts have no answer; each is named on standard error.
+Each line of the prompts is a JSON string, or an object with `prompt` or `messages`, and optionally `key` (or
+`id`), `system` and `max_tokens`. Answers are written as they arrive, in the format of
+`Pipeline.map(file=...)`. Answered prompts are not sent again, so the same command continues an interrupted
+run. Status 1 means that some prompts have no answer; each is named on standard error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The prompts of `ranvier map`: one a line, from a file or a pipe."""
+"""The prompts of `ranvier map`: one per line, from a file or a pipe."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FIELDS = ("prompt", "messages", "key", "id", "system", "max_tokens")
 """Fields of a line."""
 
 MAX_LINE = 64 * 2**20
-"""Bytes of a line from a pipe."""
+"""The maximum length of a line from a pipe, in bytes."""
 
 
 def count(path: str) -> int | None:
-    """The number of prompts, all of which are checked; `None` for a pipe, which can be read only once.
+    """Check all prompts, and return their number; `None` for a pipe, which can be read only once.
 
     Raises:
-        ConfigurationError: a line is no prompt.
+        ConfigurationError: a line is not a prompt.
     """
     if path == "-" or not Path(path).is_file():
         return None
@@ -57,7 +57,7 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
 
 
 def request_of(item: dict[str, Any], options: dict[str, Any]) -> Request:
-    """The request for a prompt; its own settings come before `options`."""
+    """The request for a prompt; its own settings override `options`."""
     given = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
     prompt = item["prompt"] if "prompt" in item else item["messages"]
     return build_request(prompt, {**options, **given})  # type: ignore[typeddict-item]  # because: it checks them
@@ -71,7 +71,7 @@ def _opened(path: str) -> AbstractContextManager[TextIO]:
 
 
 def _is_pipe(lines: TextIO) -> bool:
-    """True if it may be silent for long, and can be waited for."""
+    """True for a pipe or a terminal, which may be silent for long, and can be read asynchronously."""
     try:
         mode = os.fstat(lines.fileno()).st_mode
     except OSError:  # something of Python's own in the place of standard input
@@ -80,7 +80,7 @@ def _is_pipe(lines: TextIO) -> bool:
 
 
 async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
-    """Its lines as they come: calls in flight go on while it is silent."""
+    """The lines of a pipe as they arrive; calls in flight continue in the meantime."""
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(MAX_LINE)
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     try:
@@ -116,6 +116,6 @@ def _item(line: str, path: str, number: int) -> dict[str, Any] | None:
 
 
 def _digest(line: str, number: int) -> str:
-    """The key of a line without one: a line that is changed is sent again."""
+    """The key of a line without one, from its content: a changed line is sent again."""
     content = line.strip().encode(errors="surrogatepass")
     return f"{number}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"

@@ -1,4 +1,4 @@
-"""`ranvier simulate`: simulated providers that fail according to a script, in a process of their own.
+"""`ranvier simulate`: simulated providers that fail according to a script, in a separate process.
 
     ranvier simulate --port 8700 --script outage.toml --seed 1
 

@@ -36,7 +36,7 @@ def add_base_url(parser: argparse.ArgumentParser) -> None:
 
 
 def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
-    """The stack of `resilient` with these targets, which prints nothing."""
+    """The stack of `resilient` with these targets, without logging."""
     from ranvier.pipeline.deployment import Deployment
     from ranvier.presets import resilient
 
@@ -50,7 +50,7 @@ def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
         deployments.append(Deployment(providers[name], model or None))
     for name in urls:
         raise ConfigurationError(f"--base-url {name}=...: no --to names {name}")
-    return resilient(*deployments, listeners=())  # it prints itself what becomes of the call
+    return resilient(*deployments, listeners=())  # the command itself prints the results
 
 
 def _base_url(option: str) -> tuple[str, str]:

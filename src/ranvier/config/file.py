@@ -1,4 +1,4 @@
-"""The whole of a file: its tables, by their names."""
+"""The model of a whole file, with all its tables."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 
 
 def layer_classes() -> dict[str, type[Layer]]:
-    """The layers that a file may name, by the names of their classes."""
+    """The layers that a file may use, by class name."""
     every = [*(getattr(all_layers, name) for name in all_layers.__all__), OpenTelemetry]
     return {each.__name__: each for each in every if isinstance(each, type) and issubclass(each, Layer)}
 
 
 def provider_classes() -> dict[str, Any]:
-    """The providers that a file may name, by their vendors."""
+    """The providers that a file may use, by vendor."""
     return {
         **{vendor: adapter(vendor) for vendor in ADAPTERS},
         "stub": Stub,
@@ -38,7 +38,7 @@ def provider_classes() -> dict[str, Any]:
 
 
 class _Type:
-    """Chooses a table by its key `type`; one with `import` is an object."""
+    """Selects the model of a table by its key `type`; a table with `import` is an imported object."""
 
     __name__ = "type"
 

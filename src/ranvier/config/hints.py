@@ -1,4 +1,4 @@
-"""The parameters of a constructor, with their types as they are at run time."""
+"""The parameters of a constructor, with their types evaluated at run time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 
 class _ObjectType(type):
-    """Lets `Object` stand for any type, whatever an annotation does with it."""
+    """Makes every attribute and subscript of `Object` evaluate to `Object`."""
 
     def __getattr__(cls, name: str) -> type[Any]:
         if name.startswith("__"):
@@ -24,7 +24,7 @@ class _ObjectType(type):
 
 
 class Object(metaclass=_ObjectType):
-    """Stands for a type that a module names only for type checkers: that of an object, which is no data."""
+    """Replaces a type that a module imports only for type checkers: an object, not data of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Parameter:
         name: Its name.
         hint: Its type.
         default: Its default; `inspect.Parameter.empty` if it has none.
-        several: True for `*name`: the file has a list of them.
-        meaning: What the docstring of the constructor says about it.
+        several: True for `*name`: the file has a list.
+        meaning: Its description in the docstring of the constructor.
     """
 
     name: str
@@ -47,17 +47,17 @@ class Parameter:
 
     @property
     def has_off(self) -> bool:
-        """True if it may be `None`, and is not by default: a file says `"off"`, since TOML has no null."""
+        """True if it may be `None`, but is not by default: `"off"` in a file, because TOML has no null."""
         return self.default is not None and NoneType in get_args(self.hint)
 
     @property
     def is_required(self) -> bool:
-        """True if it has to be given."""
+        """True if it has no default."""
         return self.several or self.default is inspect.Parameter.empty
 
 
 def parameters_of(constructor: Callable[..., Any]) -> Iterator[Parameter]:
-    """The parameters of a class or a function, but for those that only reject mistakes (`**unknown`)."""
+    """The parameters of a class or a function, without those that only reject mistakes (`**unknown`)."""
     names = _Names(constructor)
     meanings = dict(_meanings(constructor))
     for each in inspect.signature(constructor).parameters.values():
@@ -68,7 +68,7 @@ def parameters_of(constructor: Callable[..., Any]) -> Iterator[Parameter]:
 
 
 class _Names(dict[str, Any]):
-    """The names that an annotation of a constructor may use, those of its base classes' modules included."""
+    """The names that annotations of a constructor may use, from its module and those of its base classes."""
 
     def __init__(self, constructor: Callable[..., Any]) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class _Names(dict[str, Any]):
         return getattr(builtins, name, Object)
 
     def evaluated(self, annotation: Any) -> Any:
-        """The type that `annotation` names."""
+        """Evaluate `annotation` to a type."""
         if annotation is inspect.Parameter.empty:
             return Any
         return eval(annotation, {}, self) if isinstance(annotation, str) else annotation
@@ -91,9 +91,9 @@ def _bases(constructor: Callable[..., Any]) -> list[Any]:
 
 
 def _meanings(constructor: Callable[..., Any]) -> Iterator[tuple[str, str]]:
-    """What docstrings say about parameters; those of base classes come first.
+    """The descriptions of parameters in docstrings; base classes come first.
 
-    That is under `Args:`, or for a dataclass, whose attributes are its parameters, under `Attributes:`.
+    They are under `Args:`, or for a dataclass, whose attributes are its parameters, under `Attributes:`.
     """
     for each in reversed(_bases(constructor)):
         title = "Attributes:\n" if is_dataclass(each) else "Args:\n"

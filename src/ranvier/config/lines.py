@@ -1,6 +1,6 @@
-"""On which line of a TOML file each key is: the standard library's parser does not tell.
+"""Finds the line of each key in a TOML file, which the standard library's parser does not report.
 
-The text is known to be valid TOML, so that the scan only has to tell keys from values.
+The text is known to be valid TOML, so the scan only has to distinguish keys from values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[\[\]{{}}\n]", re.DOTALL)
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """The line of each table and key; of what is inside a value, only that of the value."""
+    """The line of each table and key; anything inside a value has the line of the value."""
     lines: dict[Path, int] = {}
     table: Path = ()
     counts: dict[Path, int] = {}
@@ -45,7 +45,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def _end(text: str, at: int) -> int:
-    """Where the statement that goes on at `at` ends, with its line; a value may have several lines."""
+    """The end of the statement at `at`, which may span several lines."""
     depth = 0
     while token := TOKEN.search(text, at):
         at = token.end()
@@ -56,18 +56,18 @@ def _end(text: str, at: int) -> int:
 
 
 def _note(path: Path, number: int, lines: dict[Path, int]) -> None:
-    """Note the line of a key, and of tables around it that begin with it."""
+    """Note the line of a key, and of enclosing tables that begin with it."""
     for end in range(1, len(path) + 1):
         lines.setdefault(path[:end], number)
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
-    """The line of `path`, or of the closest thing around it; `None` if there is none."""
+    """The line of `path`, or of the nearest enclosing table or key; `None` if there is none."""
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
 
 
 def _table(header: re.Match[str], counts: dict[Path, int]) -> Path:
-    """The path of a table, with the positions of the arrays that it is in."""
+    """The path of a table, with its positions in arrays of tables."""
     path: Path = ()
     keys = list(_keys(header[2]))
     for position, key in enumerate(keys, 1):

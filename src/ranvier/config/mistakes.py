@@ -1,4 +1,4 @@
-"""What is wrong in a file, in sentences: each names file, line and key, and the nearest word."""
+"""Describes mistakes in a file: each message names file, line and key, and the nearest known word."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.config.types_of_values import MARK, keys_of
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_SHOWN = 20
-"""Mistakes that one error shows."""
+"""Maximum number of mistakes in one error."""
 
 SENTENCES = {
     "missing": "is missing",
@@ -31,14 +31,14 @@ SENTENCES = {
     "string_pattern_mismatch": "write package.module:name",
     "union_tag_not_found": "give a value of another type",
 }
-"""By the type of pydantic's error; for others its own words are good enough."""
+"""Messages by the type of pydantic's error; other types keep pydantic's message."""
 
 
 def validated(model: type[BaseModel], source: Source) -> BaseModel:
-    """What `source` says, as `model`.
+    """The content of `source`, validated by `model`.
 
     Raises:
-        ConfigurationError: something is wrong; the message has a line for each mistake.
+        ConfigurationError: the content is invalid; the message has one line per mistake.
     """
     try:
         return model.model_validate(source.data)
@@ -62,7 +62,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
         path.append("type")
         tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
         given = str(context["tag"]).removeprefix(MARK)
-        what = f"{given!r:.60} is unknown{meant(given, tags)}; known are {', '.join(tags)}"
+        what = f"{given!r:.60} is unknown{suggestion(given, tags)}; known are {', '.join(tags)}"
     elif kind == "union_tag_not_found" and path[:1] in (["layers"], ["providers"]) and len(path) == 2:
         what = "give a table with a type"
     elif kind == "literal_error":
@@ -73,15 +73,15 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
 
 
 def _unknown(key: str, table: type[BaseModel]) -> str:
-    """What to write instead of an unknown key: what its constructor would say, or the nearest word."""
+    """The remedy for an unknown key: the hint of its constructor, or the nearest known key."""
     known = keys_of(table)
     constructor: Any = getattr(table, "constructor", None)
     remedies = getattr(getattr(constructor, "__init__", constructor), "remedies", {})
-    instead = f": {remedies[key]}" if key in remedies else meant(key, known)
+    instead = f": {remedies[key]}" if key in remedies else suggestion(key, known)
     return f"unknown{instead}; known are {', '.join(sorted(known))}"
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """The nearest known word, as a question; empty if none is near."""
     by_lower = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), by_lower, 1)
@@ -89,7 +89,7 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 def _table_at(model: type[BaseModel], steps: Iterable[str | int]) -> type[BaseModel]:
-    """The table that pydantic's `steps` lead to."""
+    """The table at the path `steps` of a pydantic error."""
     place: Any = model
     for step in steps:
         place = next(_inside(place, step))
@@ -97,7 +97,7 @@ def _table_at(model: type[BaseModel], steps: Iterable[str | int]) -> type[BaseMo
 
 
 def _inside(place: Any, step: str | int) -> Iterator[Any]:
-    """The type of what is at `step` in a value of the type `place`."""
+    """The types at `step` in a value of type `place`."""
     for each in _plain(place):
         if isinstance(each, type) and issubclass(each, BaseModel):
             for name, field in each.model_fields.items():
@@ -110,7 +110,7 @@ def _inside(place: Any, step: str | int) -> Iterator[Any]:
 
 
 def _plain(place: Any) -> Iterator[Any]:
-    """The members of unions, as deep as they go; a tagged one stays as it is."""
+    """The members of nested unions; a tagged union is not expanded."""
     if any(hasattr(each, "tag") for each in getattr(place, "__metadata__", ())):
         yield place
         return

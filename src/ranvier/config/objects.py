@@ -1,4 +1,4 @@
-"""Makes the objects that a file describes."""
+"""Creates the objects that a file describes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ranvier.config.mistakes import meant
+from ranvier.config.mistakes import suggestion
 from ranvier.config.secrets import Hidden, of_command, of_environment, revealed
 from ranvier.config.source import Source
 from ranvier.config.tables import OFF, Table
@@ -28,7 +28,7 @@ UNREAD = {
     "endpoint": "https://unread.invalid",
     "region": "aws-unread-1",
 }
-"""What stands for a text of that name that is not read, if it has to look like one."""
+"""Placeholders for texts that are not read, by parameter name, where the value must be well-formed."""
 
 NAMED = r"(\w+)\)?="
 """The name of a parameter in the message of an error."""
@@ -40,10 +40,10 @@ class Objects:
     Args:
         source: The file, for errors.
         providers: Its tables of providers.
-        imports: Whether it may name objects of the user's code.
-        secrets: Whether secrets are read; without them, providers get no key.
-        before: The objects of the file before a reload: providers that are described in the same way are the
-            same, so that they keep their connections.
+        imports: True if it may name objects of the user's code.
+        secrets: True if secrets are read; otherwise providers get no key.
+        before: The objects before a reload: providers with unchanged settings are reused, so that they keep
+            their connections.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class Objects:
         return self.call(type(table).constructor, positional, named, path)
 
     def arguments(self, table: Table, path: Path) -> tuple[list[Any], dict[str, Any]]:
-        """What the file gives to a constructor, by position and by name."""
+        """The arguments of a constructor, by position and by name."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for parameter, value in table.given():
             is_off = parameter.has_off and isinstance(value, str) and value == OFF
             made: Any = None if is_off else self._value(value, (*path, parameter.name))
             if made is None and not is_off and value is not None:
-                continue  # it is not to be read: the default has to do
+                continue  # not read: use the default
             if parameter.several:
                 positional += made
             else:
@@ -92,7 +92,7 @@ class Objects:
         return positional, named
 
     def store(self, table: Table | Imported) -> Any:
-        """The store; if it is described as before a reload, the same one."""
+        """The store; reused if its settings are unchanged by a reload."""
         described = table if isinstance(table, Imported) else self.arguments(table, (STORE,))
         known = self._before_store
         same = known is not None and known[0] == described
@@ -101,7 +101,7 @@ class Objects:
         return self._store[1]
 
     def call(self, constructor: Any, positional: Sequence[Any], named: Mapping[str, Any], path: Path) -> Any:
-        """What `constructor` makes; its error names the place in the file."""
+        """The object that `constructor` creates; its error names the place in the file."""
         cause: Exception | None = None
         try:
             return constructor(
@@ -142,7 +142,7 @@ class Objects:
     # --- providers and targets -------------------------------------------------------------------
 
     def provider(self, name: str, path: Path) -> Provider:
-        """The provider of that name: of the file, or the vendor's with its defaults."""
+        """The provider of that name: from the file, or the vendor's provider with its defaults."""
         if name not in self._made:
             table = self._tables.get(name)
             if table is None:
@@ -160,9 +160,8 @@ class Objects:
     def _vendor(self, name: str, path: Path) -> tuple[Any, Provider]:
         known = {*names_of(()), *self._tables}
         if name not in known:
-            what = (
-                f"provider {name!r:.80} is unknown{meant(name, known)}; known are {', '.join(sorted(known))}"
-            )
+            names = ", ".join(sorted(known))
+            what = f"provider {name!r:.80} is unknown{suggestion(name, known)}; known are {names}"
             raise self._source.error(path, what)
         return self._same(name, None, lambda: provider_named(name))
 
@@ -193,7 +192,7 @@ class Objects:
         return thing
 
     def _elsewhere(self, named: Secret, path: Path) -> Hidden | None:
-        """A text from elsewhere; `None` if it is not to be read."""
+        """A text from the environment or a command; `None` if it is not read."""
         if not self._secrets:
             self._unread.add(path)
             return None
@@ -206,5 +205,5 @@ class Objects:
 
 
 def _stands_for(name: str) -> str:
-    """What stands for a text that is not read, where a constructor cannot do without."""
+    """The placeholder for a required text that is not read."""
     return UNREAD.get(name, "unread")

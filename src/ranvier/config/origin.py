@@ -1,4 +1,4 @@
-"""Where a pipeline came from, and how it is made anew from there: `Pipeline.from_config` and `reload`."""
+"""Creates pipelines from files or dicts, and reloads them: `Pipeline.from_config` and `reload`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sig
 
 
 def described(given: From, *, imports: bool) -> tuple[Pipeline, Plan]:
-    """The pipeline that `given` describes, without its secrets: it is there to be looked at."""
+    """The pipeline that `given` describes, without its secrets, for inspection."""
     plan = plan_of(given, imports=imports, secrets=False)
     return _built(Pipeline, plan), plan
 
@@ -50,11 +50,11 @@ def _built(kind: type[P], plan: Plan) -> P:
 
 
 class Origin:
-    """A file or dict, and what was made of it last.
+    """A file or dict, and the plan that was last created from it.
 
     Attributes:
         given: The path of the file, or the dict.
-        plan: The layers and settings in use; `None` for those of code.
+        plan: The layers and settings in use; `None` if they come from code.
     """
 
     def __init__(self, given: From | None, *, imports: bool) -> None:
@@ -65,7 +65,7 @@ class Origin:
         self._lock = asyncio.Lock()  # one reload at a time
 
     async def reload(self, pipeline: Pipeline, given: From | None) -> None:
-        """Replace the stack of `pipeline`: see `Pipeline.reload`. One after the other, in order."""
+        """Replace the stack of `pipeline`: see `Pipeline.reload`. Concurrent reloads run in order."""
         given = self.given if given is None else given
         if given is None:
             raise ConfigurationError(

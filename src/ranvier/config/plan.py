@@ -1,4 +1,4 @@
-"""What a file means: the layers and the settings of a pipeline."""
+"""Turns a file into the layers and the settings of a pipeline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plan:
         source: The file.
         layers: The layers, from the outside in.
         settings: The other arguments of `Pipeline`.
-        objects: What has made them.
+        objects: The creator of these objects.
     """
 
     source: Source
@@ -39,7 +39,7 @@ class Plan:
         return self.source.name
 
     def error(self, error: ConfigurationError) -> ConfigurationError:
-        """`error`, which the stack as a whole has, with the place in the file that it is about."""
+        """`error` about the stack as a whole, with the place in the file added."""
         what = str(error)
         setting = next(iter(re.findall(r"^\w+", what)), "")
         path = ("pipeline", setting) if setting in self.settings else (self.source.table_of_layers,)
@@ -49,10 +49,10 @@ class Plan:
 def plan_of(
     given: From, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
 ) -> Plan:
-    """What `given` means. It may block: it reads the file, and runs the commands that print secrets.
+    """The plan of `given`. It may block: it reads the file, and runs the commands that print secrets.
 
     Raises:
-        ConfigurationError: something is wrong; the message names file, line and key.
+        ConfigurationError: the content is invalid; the message names file, line and key.
     """
     source = Source(given)
     file: Any = validated(file_model(), source)
@@ -73,7 +73,7 @@ def plan_of(
 
 
 def _layer(objects: Objects, table: Table | Imported, path: tuple[str | int, ...]) -> Any:
-    """A layer; of an object of the user's, also a class of layers, or a function that makes one."""
+    """The layer of a table; an imported object may also be a layer class, or a function that returns one."""
     made = objects.made(table, path)
     is_maker = isinstance(made, type) or inspect.isfunction(made)
     return objects.call(made, (), {}, path) if is_maker else made

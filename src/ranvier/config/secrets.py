@@ -1,4 +1,4 @@
-"""Reads what a file takes from elsewhere: environment variables, and what commands print."""
+"""Reads secrets from environment variables, and from the output of commands."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from threading import Thread
 from typing import IO, Any
 
 COMMAND_SECONDS = 10.0
-"""How long a command that prints a secret may take, and again if it has closed its output without ending."""
+"""The timeout of a command that prints a secret; it applies again after the command closes its output."""
 
 MAX_PRINTED = 100_000
-"""The most bytes that it may print."""
+"""The maximum number of bytes that a command may print."""
 
 MIN_SECRET = 6
-"""The shortest secret, in characters, that is looked for in the words of an error."""
+"""The minimum length of a secret that is masked everywhere in an error message, in characters."""
 
 
 class Hidden:
-    """A text that no repr shows, so that no traceback shows it either, whose tools print local variables."""
+    """A text whose repr is hidden, so that tracebacks with local variables do not show it."""
 
     __slots__ = ("_text",)
 
@@ -28,11 +28,11 @@ class Hidden:
 
     @property
     def is_one_line(self) -> bool:
-        """Whether it could be sent in a header, as keys are."""
+        """True if it can be sent in a header, as keys are."""
         return self._text.isprintable()
 
     def hidden_in(self, text: str) -> str:
-        """`text` without it; a short one is looked for in quotes, since it may be part of other words."""
+        """`text` with the secret masked; a short one only in quotes, since it may be part of other words."""
         text = text.replace(repr(self._text), repr(self))
         return text if len(self._text) < MIN_SECRET else text.replace(self._text, repr(self))
 
@@ -46,7 +46,7 @@ class Hidden:
 
 
 def revealed(value: Any) -> Any:
-    """`value`, with the texts that are hidden in it."""
+    """`value`, with its `Hidden` texts replaced by the plain ones."""
     if isinstance(value, Hidden):
         return value._text
     if isinstance(value, Mapping) and any(isinstance(each, Hidden) for each in value.values()):
@@ -55,7 +55,7 @@ def revealed(value: Any) -> Any:
 
 
 def of_environment(name: str) -> tuple[Hidden | None, str]:
-    """The value of a variable, or what is wrong."""
+    """The value of a variable, or an error message."""
     text = os.environ.get(name, "").strip()
     return (Hidden(text), "") if text else (None, f"the environment variable {name} is not set")
 
@@ -64,7 +64,7 @@ def of_environment(name: str) -> tuple[Hidden | None, str]:
 
 
 def of_command(command: list[str]) -> tuple[Hidden | None, str]:
-    """What `command` prints, or what is wrong. Nothing that it prints is in an error."""
+    """The output of `command`, or an error message, which never contains output."""
     printed = bytearray()
     try:
         what = _run(command, printed)
@@ -77,9 +77,9 @@ def of_command(command: list[str]) -> tuple[Hidden | None, str]:
 
 
 def _run(command: list[str], printed: bytearray) -> str:
-    """Run `command`, and collect in `printed` what it prints; returns what went wrong.
+    """Run `command`, and collect its output in `printed`; returns an error message, empty if none.
 
-    A thread reads: a process that the command leaves behind may hold its output open.
+    A thread reads the output, because a process that the command leaves behind may hold it open.
     """
     none, pipe = subprocess.DEVNULL, subprocess.PIPE
     process = subprocess.Popen(command, stdin=none, stdout=pipe, stderr=none, bufsize=0)

@@ -1,4 +1,4 @@
-"""Where a configuration comes from: a TOML file, or a dict."""
+"""The source of a configuration: a TOML file, or a dict."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ranvier.config.lines import Path, line_of, lines_of
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_BYTES = 1_000_000
-"""The size of the largest file that is read."""
+"""The maximum size of a file, in bytes."""
 
 MAX_KEY = 100
-"""Characters of a key that an error shows."""
+"""The maximum length of a key in an error, in characters."""
 
 From = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a TOML file, or its content as a dict."""
@@ -26,7 +26,7 @@ class Source:
 
     Attributes:
         name: The name of the file, for errors; `"the configuration"` for a dict.
-        data: What it says.
+        data: Its content.
     """
 
     def __init__(self, given: From) -> None:
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def table_of_layers(self) -> str:
-        """Where its layers are said."""
+        """The name of the table with the layers."""
         return "resilient" if "resilient" in self.data and "layers" not in self.data else "layers"
 
     def where(self, path: Sequence[str | int]) -> str:
@@ -55,7 +55,7 @@ class Source:
         return f"{place}: {key}" if key else place
 
     def error(self, path: Sequence[str | int], what: str) -> ConfigurationError:
-        """The error for what is wrong at `path`."""
+        """The error for the mistake `what` at `path`."""
         return ConfigurationError(f"{self.where(path)}: {what}")
 
 
@@ -87,6 +87,6 @@ def _text(name: str) -> str:
     if len(content) > MAX_BYTES:
         raise ConfigurationError(f"{name} has more than {MAX_BYTES:,} bytes")
     try:
-        return content.decode("utf-8-sig")  # editors on Windows begin a file with a mark
+        return content.decode("utf-8-sig")  # editors on Windows write a byte order mark
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{name} is no UTF-8 text: byte {error.start + 1} is wrong") from None

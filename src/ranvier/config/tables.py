@@ -1,4 +1,4 @@
-"""The tables of a file: a model of each constructor, made from its signature."""
+"""The tables of a file: a model for each constructor, derived from its signature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ranvier.config.types_of_values import type_of
 from ranvier.config.values import SETTINGS, Secret, holds_secret
 
 OFF = "off"
-"""What a file says for `None`, where that is not the default: TOML has no null."""
+"""The value for `None` in a file, where `None` is not the default: TOML has no null."""
 
 PLAIN = (bool, int, float, str, NoneType)
 
@@ -24,8 +24,8 @@ class Table(BaseModel):
     """The arguments of one constructor.
 
     Attributes:
-        constructor: Makes the object.
-        parameters: Those that the file may give, by the names of their fields here.
+        constructor: Creates the object.
+        parameters: The parameters that a file may set, by field name.
     """
 
     model_config = SETTINGS
@@ -33,7 +33,7 @@ class Table(BaseModel):
     parameters: ClassVar[dict[str, Parameter]]
 
     def given(self) -> Iterator[tuple[Parameter, Any]]:
-        """What the file says, by parameter."""
+        """The values in the file, by parameter."""
         for field, parameter in self.parameters.items():
             if field in self.model_fields_set:
                 yield parameter, getattr(self, field)
@@ -42,7 +42,7 @@ class Table(BaseModel):
 def table_of(
     constructor: Callable[..., Any], *, named: str | None = None, without: Collection[str] = ()
 ) -> type[Table]:
-    """The table of a constructor, without some of its parameters; with `named`, its `type` is that."""
+    """The table of a constructor, `without` some parameters; `named` is the value of its key `type`."""
     return _table_of(constructor, named, tuple(without))
 
 
@@ -60,7 +60,7 @@ def _table_of(constructor: Callable[..., Any], named: str | None, without: tuple
 
 
 class _Nested:
-    """The tables of what the parameters of a constructor are made of."""
+    """The tables for the types of a constructor's parameters."""
 
     def __init__(self, constructor: Callable[..., Any], without: tuple[str, ...]) -> None:
         self._constructor = constructor
@@ -75,7 +75,7 @@ class _Nested:
 
 
 def _mentions_self(hint: Any) -> bool:
-    """True for the overrides of a layer: an override has none of its own."""
+    """True for the overrides of a layer: an override has no overrides of its own."""
     return hint is Self or any(map(_mentions_self, get_args(hint)))
 
 

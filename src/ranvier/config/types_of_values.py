@@ -14,16 +14,16 @@ from ranvier.config.values import Imported, ProviderByName, Secret, Target, text
 from ranvier.pipeline.deployment import Provider
 
 MARK = "="
-"""Begins a tag: a step in the place of an error that is no key of the file."""
+"""Begins a tag: a step in the path of an error that is no key of the file."""
 
 Text = (str, Secret)
-"""What a text may be: written in the file, or taken from elsewhere."""
+"""The types of a text: written in the file, or read from the environment or a command."""
 
 TableOf = Callable[[Any], Any]
-"""Makes the table of a class of ours; of `Self`, that of the class whose parameter it is."""
+"""Creates the table of one of our classes; for `Self`, of the class that has the parameter."""
 
 ANY_KEYS = f"{MARK}table"
-"""The tag of a table whose keys are the user's, such as headers. One with a key of another table is that."""
+"""The tag of a table with arbitrary keys, such as headers; tables with known keys take precedence."""
 
 KINDS = {
     NoneType: "null",
@@ -34,16 +34,16 @@ KINDS = {
     list: "list",
     dict: "table",
 }
-"""What the values of a file are called."""
+"""The names of types in error messages."""
 
 
 def type_of(hint: Any, table_of: TableOf, *, nested: bool = False, also: Collection[Any] = ()) -> Any:
-    """The type in a file of a value with this hint: `Imported` for whatever is no data.
+    """The type in a file for a value with this type hint: `Imported` for anything that is not data.
 
     Args:
-        hint: The hint.
-        table_of: Makes the tables of classes.
-        nested: It is inside a list or a mapping, where any value is data.
+        hint: The type hint.
+        table_of: Creates the tables of classes.
+        nested: True inside a list or a mapping, where any value is data.
         also: Further members of a union.
     """
     if hint is Any:
@@ -70,14 +70,14 @@ def type_of(hint: Any, table_of: TableOf, *, nested: bool = False, also: Collect
 
 
 def _members(members: tuple[Any, ...]) -> Iterable[Any]:
-    """The members of a union. A provider or a str, in one, is a target by its name."""
+    """The members of a union; a union of provider and str becomes a target name."""
     if Provider in members and str in members:
         return [each for each in members if each not in (Provider, str)] + [Target]
     return members
 
 
 def _has_table(hint: Any) -> bool:
-    """True for a class of ours that can be made from data; an interface, or an unknown type, cannot."""
+    """True for one of our classes that can be created from data, unlike interfaces and unknown types."""
     ours = isinstance(hint, type) and hint is not Object and hint.__module__.startswith("ranvier.")
     return ours and not getattr(hint, "_is_protocol", False)
 
@@ -86,7 +86,7 @@ def _has_table(hint: Any) -> bool:
 
 
 def united(members: Iterable[Any]) -> Any:
-    """One of `members`, chosen by what the value is: a mistake is one error, and not one for each member."""
+    """A union of `members`, tagged by the kind of value: a mistake is one error, not one per member."""
     by_tag: dict[str, list[Any]] = {}
     for each in members:
         by_tag.setdefault(_tag_of(each), []).append(each)
@@ -109,7 +109,7 @@ def _tag_of(member: Any) -> str:
 
 
 class _Chooser:
-    """Chooses the member of a union for a value: by its kind, and of several tables by their keys."""
+    """Selects the member of a union for a value: by its kind, and among tables by their keys."""
 
     __name__ = "chooser"  # pydantic asks for it
 

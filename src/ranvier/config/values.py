@@ -1,4 +1,4 @@
-"""What the values of a file may be beside plain data: names of targets, of objects, and of secrets."""
+"""Values of a file other than plain data: names of targets, of imported objects, and of secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
 SETTINGS = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, protected_namespaces=())
-"""Of every table: no unknown keys, no conversions, and no values in errors."""
+"""The settings of every table: no unknown keys, no conversions, and no values in errors."""
 
 NO_SECRETS = 'a file holds no secrets: write { env = "NAME" } or { command = ["..."] }'
 
@@ -24,7 +24,7 @@ SECRET_NAME = re.compile(
         r"(^|[-_])(key|token|secret|password)$|^(proxy-)?authorization$|^cookie$",
     )
 )
-"""The name of a text that is never written in a file: of a parameter, a header or a query parameter."""
+"""Names of parameters, headers and query parameters whose values are secrets, never written in a file."""
 
 
 class TargetName(str):
@@ -87,7 +87,7 @@ def holds_secret(name: str) -> bool:
 
 
 def texts_by_name(text: Any) -> Any:
-    """The type of a table of texts, such as headers; those that hold secrets come from elsewhere."""
+    """The type of a table of texts, such as headers; secrets among them must not be written in the file."""
     rules: JsonDict = {
         "allOf": [{"patternProperties": {SECRET_NAME.pattern: {"type": "object"}}}],
         "propertyNames": {"not": {"const": "import"}},  # that is a function which makes such a table

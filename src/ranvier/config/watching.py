@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.reload")
 
 POLLED_EVERY = 2.0
-"""Seconds between two looks at the file."""
+"""Seconds between two checks of the file."""
 
-Seen = tuple[int, int, int] | None
-"""What changes with a file: when it was written, its size, and which file it is. `None` if there is none."""
+FileState = tuple[int, int, int] | None
+"""The modification time, size and inode of a file, one of which changes with it; `None` without a file."""
 
 
 class Watch:
     """Watches the file of a pipeline.
 
-    A change is read when two looks have seen the same: a file that is still being written may be valid, and
-    say less than it should.
+    A changed file is read once two checks find the same state, because a partially written file may be valid
+    but incomplete.
 
     Args:
         given: The path of the file.
@@ -48,15 +48,15 @@ class Watch:
             raise ConfigurationError("from_config(sighup=True): this system has no SIGHUP: write watch=True")
         self._path: str | None = path_of(given)
         self._changes, self._sighup = changes, sighup
-        self._read = self._look()  # what the stack in use was made of
+        self._read = self._look()  # the state of the file of the stack in use
 
     async def run(self, known: weakref.ref[Pipeline]) -> None:
         """Watch until the pipeline is closed or nobody has it any more."""
-        asked = asyncio.Event()
-        with _at_sighup(asked) if self._sighup else nullcontext():
+        requested = asyncio.Event()
+        with _at_sighup(requested) if self._sighup else nullcontext():
             before = self._read
             while known() is not None:
-                signalled = await _wait(asked, POLLED_EVERY)
+                signalled = await _wait(requested, POLLED_EVERY)
                 self._follow(known())
                 now = self._look()
                 if signalled or (self._changes and now == before and now != self._read):
@@ -76,7 +76,7 @@ class Watch:
         if path != self._path:
             self._path, self._read = path, None  # it may have changed since: it is read once more
 
-    def _look(self) -> Seen:
+    def _look(self) -> FileState:
         if self._path is None:
             return None
         try:
@@ -86,13 +86,13 @@ class Watch:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-async def _wait(asked: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or until `asked`; true for that."""
+async def _wait(requested: asyncio.Event, seconds: float) -> bool:
+    """Wait for `seconds`, or until `requested` is set; true if it was set."""
     try:
-        await asyncio.wait_for(asked.wait(), seconds)
+        await asyncio.wait_for(requested.wait(), seconds)
     except TimeoutError:
         return False
-    asked.clear()
+    requested.clear()
     return True
 
 
@@ -100,48 +100,48 @@ async def _wait(asked: asyncio.Event, seconds: float) -> bool:
 
 
 @dataclass(slots=True)
-class _Hearing:
-    """What a loop does at a SIGHUP: it has one handler, and may have several pipelines.
+class _SignalHandler:
+    """The single SIGHUP handler of a loop, for all its pipelines.
 
     Attributes:
-        before: What Python did at one before, and does again afterwards.
-        events: Those to set.
+        before: The handler before this one, which is restored at the end.
+        events: The events to set at a SIGHUP.
     """
 
     before: Any
     events: set[asyncio.Event] = field(default_factory=set)
 
-    def hear(self) -> None:
+    def notify(self) -> None:
         """Set all events."""
         for event in self.events:
             event.set()
 
     def end(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Leave the signal as it was."""
+        """Restore the previous handler."""
         with suppress(NotImplementedError, RuntimeError, ValueError):
             if loop.remove_signal_handler(signal.SIGHUP) and self.before is not None:
                 signal.signal(signal.SIGHUP, self.before)
 
 
-_hearing: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Hearing] = weakref.WeakKeyDictionary()
+_handlers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _SignalHandler] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
-def _at_sighup(asked: asyncio.Event) -> Iterator[None]:
-    """Set `asked` at each SIGHUP."""
+def _at_sighup(requested: asyncio.Event) -> Iterator[None]:
+    """Set `requested` at each SIGHUP."""
     loop = asyncio.get_running_loop()
-    hearing = _hearing.get(loop)
-    if hearing is None:
-        hearing = _hearing[loop] = _Hearing(signal.getsignal(signal.SIGHUP))
-    hearing.events.add(asked)
+    handler = _handlers.get(loop)
+    if handler is None:
+        handler = _handlers[loop] = _SignalHandler(signal.getsignal(signal.SIGHUP))
+    handler.events.add(requested)
     try:
-        loop.add_signal_handler(signal.SIGHUP, hearing.hear)
+        loop.add_signal_handler(signal.SIGHUP, handler.notify)
     except (NotImplementedError, RuntimeError, ValueError):
         logger.warning("SIGHUP cannot be heard here: only the event loop of the main thread gets signals")
     try:
         yield
     finally:
-        hearing.events.discard(asked)
-        if not hearing.events:
-            _hearing.pop(loop, None)
-            hearing.end(loop)
+        handler.events.discard(requested)
+        if not handler.events:
+            _handlers.pop(loop, None)
+            handler.end(loop)

@@ -1,1 +1,1 @@
-"""What a pipeline does with `store=`: it is one worker of a service, and shares its state with the others."""
+"""Pipelines with `store=`: each is one worker of a service, and shares its state with the other workers."""

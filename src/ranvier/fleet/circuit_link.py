@@ -31,10 +31,10 @@ class StoreLink(CircuitLink):
 
     Attributes:
         key: The circuit.
-        view: How it is in the store, as far as known.
-        retired: True once another circuit of that name has a link.
-        reports: Its votes, as they are reported.
-        probes: The probes that the store has let start.
+        view: The circuit's last known state in the store.
+        retired: True once another circuit of the same name has a link.
+        reports: Reports this worker's votes on the circuit.
+        probes: The probes for which the store has granted a lease.
     """
 
     def __init__(self, member: MemberPort, circuit: Linked, ballot: Ballot) -> None:
@@ -60,14 +60,14 @@ class StoreLink(CircuitLink):
 
     @property
     def troubled(self) -> bool:
-        """True if the store may have news of it."""
+        """True if the circuit may have changed in the store."""
         view = self.view
         suspected = view is not None and (view.state is not CLOSED or view.alarmed)
         return suspected or not self._circuit.closed
 
     @property
     def rules(self) -> Rules:
-        """The settings, as they are sent."""
+        """The settings, in the units of the store."""
         rules = self._circuit.rules
         cooldowns = milliseconds(rules.cooldown), milliseconds(rules.max_cooldown)
         return Rules(rules.votes, rules.share, *cooldowns, rules.max_probes, rules.mode == OBSERVED)
@@ -84,7 +84,7 @@ class StoreLink(CircuitLink):
         self.member.send(command, self.replied)
 
     def bits(self, voter: Hashable) -> int:
-        """A checksum: each call of many tenants asks for it, and a digest takes ten times as long."""
+        """A checksum of `voter`, which calls need often; a digest would take ten times as long."""
         return crc32(str(voter).encode("utf-8", "surrogatepass"), self._seed)
 
     def failed(self) -> None:
@@ -133,7 +133,12 @@ class StoreLink(CircuitLink):
         self.member.apply(reply.circuit)
 
     def apply(self, view: CircuitView, *, again: bool) -> None:
-        """`view` is the state in the store. `again`: the store was out of reach, or is a new one."""
+        """Take over the state `view` of the store.
+
+        Args:
+            view: The circuit in the store.
+            again: True if the store was unreachable before, or is a new one.
+        """
         known, self.view = self.view, view
         older = known is not None and (view.generation, view.step) < (known.generation, known.step)
         if older and view.generation:  # it was overtaken by a push
@@ -151,11 +156,11 @@ class StoreLink(CircuitLink):
         return CircuitUpdate(view.state, renewed, retry_in, view.failing, view.active, keeps_votes=again)
 
     def forget_view(self) -> None:
-        """The store may not have the data that it had, nor the alarm: a push may have come before we knew."""
+        """Forget the state: the store may have lost its data, including the alarm."""
         self.view = None
         self.reports.forget()
 
     def store_lost(self) -> None:
-        """The store cannot be reached; what it knew may be lost."""
+        """Decide alone: the store cannot be reached, and may lose its data."""
         self.probes.forget()
         self.reports.forget()

@@ -1,4 +1,4 @@
-"""Speaks to a store without ever relying on it: a store may hang, raise anything, or send invalid replies."""
+"""Speaks to a store that may hang, raise anything, or send invalid replies."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from ranvier.store.protocol import Epoch, Session, Store, Worker
 T = TypeVar("T")
 
 ANSWER_SECONDS = 1.0
-"""A store that takes longer for one round trip counts as lost."""
+"""The timeout of one round trip, after which the store counts as lost."""
 
 PROMPT_PARTS = PARTS // 4
-"""While an answer takes longer than so many parts of `ANSWER_SECONDS`, nothing waits for another one."""
+"""Parts of `ANSWER_SECONDS` after which an answer is late: until it arrives, no call waits for the store."""
 
 CONNECT_SECONDS = 3.0
-"""The longest time for a connection."""
+"""The timeout of connecting."""
 
 MAX_HANGING = 4
-"""Round trips that do not end although they were cancelled. With so many, no further one is begun."""
+"""Maximum number of cancelled round trips that have not ended; with that many, no further one is started."""
 
 REPLIES: dict[type, type] = {
     **dict.fromkeys((TenantFailed, TenantOpened, TenantClosed, IsolateTenant, ResetTenant), TenantView),
@@ -50,7 +50,7 @@ REPLIES: dict[type, type] = {
     Look: Looked,
     ReadFleet: Fleet,
 }
-"""What answers a command; all others are about shared circuits."""
+"""The type of reply to each command; all other commands are about shared circuits."""
 
 logger = logging.getLogger("ranvier.fleet")
 
@@ -60,8 +60,8 @@ class Contact:
 
     Attributes:
         session: The session; `None` while the store cannot be reached.
-        epoch: That of the latest session.
-        is_leaving: The pipeline closes, so that nobody has to know of failures.
+        epoch: The epoch of the latest session.
+        is_leaving: True while the pipeline closes: failures are not logged then.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Contact:
     ) -> None:
         self._store, self._worker, self._loop, self._clock = store, worker, loop, clock
         self._lost = lost  # called when the store is lost
-        self._turn: object = None  # of the latest session: pushes of earlier ones are ignored
+        self._turn: object = None  # identifies the latest session: pushes of earlier ones are ignored
         self._in_flight: set[asyncio.Task[Any]] = set()
-        self._closing: set[asyncio.Task[Any]] = set()  # those of them that end lost sessions
-        self._hanging: set[asyncio.Task[Any]] = set()  # those of them that were cancelled
-        self._asked: dict[Patience, None] = {}  # round trips in flight, in their order
-        self._trouble = ""  # what was logged last
+        self._closing: set[asyncio.Task[Any]] = set()  # tasks in flight that close lost sessions
+        self._hanging: set[asyncio.Task[Any]] = set()  # tasks in flight that were cancelled
+        self._asked: dict[Patience, None] = {}  # round trips in flight, oldest first
+        self._trouble = ""  # the last logged trouble; empty if the store is usable
         self.is_leaving = False
         self.session: Session | None = None
         self.epoch: Epoch | None = None
@@ -114,10 +114,10 @@ class Contact:
         if not isinstance(session.epoch, Epoch):
             await _close(session)
             raise StoreError("its reply is not valid")
-        self.session, self.epoch = session, session.epoch  # here: the caller may be cancelled just now
+        self.session, self.epoch = session, session.epoch  # set here, because the caller may be cancelled
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
-        """Carry out a batch; `None` if the store is lost."""
+        """Execute a batch of commands; `None` if the store is lost."""
         session, patience = self.session, Patience(ANSWER_SECONDS)
         if session is None:
             return None
@@ -135,12 +135,13 @@ class Contact:
     async def _within(
         self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]], patience: Patience | None = None
     ) -> T:
-        """The result of `work()`, which is cancelled if it takes longer.
+        """The result of `work()`, which is cancelled after `seconds`.
 
-        If the caller is cancelled it goes on, for as long: a round trip that is cut off ends its session.
+        A cancelled caller does not cancel the work, because an interrupted round trip ends its session; the
+        timeout still applies.
 
         Raises:
-            StoreError: it takes longer, or too many have not ended although they were cancelled.
+            StoreError: the work timed out, or `MAX_HANGING` cancelled round trips have not ended.
         """
         if len(self._hanging) >= MAX_HANGING:
             raise StoreError(f"{MAX_HANGING} round trips have not ended")
@@ -160,7 +161,7 @@ class Contact:
         return result[0]
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start `work` in a task of its own, whose error is read in any case."""
+        """Start `work` in its own task, whose error is always retrieved."""
         task = start_task(self._loop, work, None)
         self._in_flight.add(task)
         task.add_done_callback(self._ended)
@@ -181,7 +182,7 @@ class Contact:
     # --- losing it -------------------------------------------------------------------------------
 
     def lose(self, error: BaseException) -> None:
-        """The store cannot be reached, or sends invalid replies: go on without it."""
+        """Continue without the store, which cannot be reached or sends invalid replies."""
         session, self.session, self._turn = self.session, None, None
         self._log(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         if session is None:
@@ -193,11 +194,11 @@ class Contact:
             self._loop.call_later(ANSWER_SECONDS, self._cut_off, task)
 
     def found(self) -> None:
-        """The store does what it should, from now on."""
+        """The store is usable again."""
         self._log("")
 
     def _log(self, trouble: str) -> None:
-        """One line for each change between usable and not."""
+        """Log a change between usable and unusable, once."""
         if bool(trouble) is not bool(self._trouble) and not self.is_leaving:
             if trouble:
                 logger.warning("the store cannot be used, this worker decides alone: %.300s", trouble)
@@ -206,12 +207,12 @@ class Contact:
         self._trouble = trouble
 
     async def aclose(self) -> None:
-        """End the session, and what is in flight, within two seconds."""
+        """End the session and everything in flight, within two seconds."""
         session, self.session, self._turn = self.session, None, None
         if session is not None:
             with contextlib.suppress(StoreError):
                 await self._within(ANSWER_SECONDS, partial(_close, session))
-        for task in self._in_flight - self._closing:  # those end sessions, which the store would keep
+        for task in self._in_flight - self._closing:  # closing a session must not be cancelled: it would leak
             task.cancel()
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=ANSWER_SECONDS)
@@ -226,7 +227,7 @@ async def _answered(session: Session, commands: Sequence[Command]) -> list[Reply
 
 
 async def _into(result: list[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
-    """A coroutine that is made here is awaited, also if the task is cancelled before it begins."""
+    """Append the result of `work()`. The coroutine is created here, so that it is awaited in any case."""
     result.append(await work())
 
 

@@ -1,4 +1,4 @@
-"""Keeps one worker in step with the store: connects, beats, looks, and joins again after a loss."""
+"""Synchronizes one worker with the store: connects, sends heartbeats, reads changes, and reconnects."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looke
 from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
-"""Seconds between two heartbeats at most; each is up to a fifth earlier, so that workers are not in step."""
+"""Maximum seconds between two heartbeats; a jitter of up to a fifth keeps workers from sending in step."""
 
 AGAIN_SECONDS = (0.25, 2.0)
-"""Seconds before the store is tried again: the first, and the longest, doubling; up to half is at random."""
+"""The first and the longest backoff before reconnecting, in seconds; it doubles, and half of it is random."""
 
 STEADY_SECONDS = 3.0
-"""A session that lasts for less is like none: the store is tried again after longer and longer times."""
+"""A session must last this long to reset the backoff."""
 
 LONGEST_REST = 10.0
-"""The longest time, while sessions can be had and do not last."""
+"""The longest backoff while connecting succeeds but sessions do not last, in seconds."""
 
 SPREAD_SECONDS = 1.0
-"""Over so long the workers report their counts again, when the store is back."""
+"""When the store is back, the workers' reports are spread over this many seconds."""
 
 MAX_LOOKS = 200
-"""Looks in a row, if there is always more."""
+"""Maximum number of consecutive `Look` commands while the store has more changes."""
 
 MAX_KNOWN = 1000
-"""Troubles named in one look."""
+"""Maximum number of circuits and gates named in one `Look`."""
 
 
 class FollowingMember(Protocol):
-    """A `Member`, as far as it follows the store; each method is documented there."""
+    """The part of `Member` that the follower uses; each method is documented there."""
 
     worker: Worker
     contact: Contact
@@ -47,55 +47,55 @@ class FollowingMember(Protocol):
     loop: asyncio.AbstractEventLoop
 
     def apply(self, change: Change, *, again: bool = False) -> None:
-        """Take the state in the store."""
+        """Take over a state of the store."""
 
     def is_overtaken(self, change: Change, version: int) -> bool:
         """True if it was not known in this version of the store, and is by now."""
 
     def lose(self, error: BaseException) -> None:
-        """The store makes no sense."""
+        """Stop using the store, which sent an invalid reply."""
 
     def read_counters(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
-        """The sums and the gauges of the worker, and its recent numbers as text."""
+        """The counters and gauges of the worker, and its recent numbers as text."""
 
     def take_commands(self) -> list[tuple[Command, OnReply]]:
         """The commands of operators that were not sent in this session."""
 
     def beats(self) -> Iterable[tuple[Command, OnReply]]:
-        """What is sent once a second."""
+        """The commands to send with each heartbeat."""
 
     def troubled(self) -> list[Trouble]:
-        """That about which the store may have news."""
+        """The circuits and gates that may have changed in the store."""
 
     def divide(self, workers: int) -> None:
-        """So many workers live."""
+        """Set the number of live workers."""
 
     def forget(self) -> None:
-        """The store may not have the data that it had."""
+        """Forget the state of the store, which may have lost its data."""
 
     def joined(self) -> None:
-        """The worker knows what the store knows."""
+        """The worker has read the whole state of the store."""
 
     def report_again(self) -> None:
-        """Report all that still counts."""
+        """Report all counts of the current window again."""
 
     async def leave(self, last: Heartbeat) -> None:
         """End the session."""
 
 
 class Follower:
-    """Follows the store on behalf of one worker."""
+    """Keeps one worker connected to the store and up to date with it."""
 
     def __init__(self, member: FollowingMember) -> None:
         self._member = member
         self._missed = asyncio.Event()
-        self._seen = 0  # the version of the last look
-        self._more = False  # there was more to be seen
-        self._sums: dict[str, int] = {}  # as of the last heartbeat that was answered
+        self._seen = 0  # the version in the last reply to `Look`
+        self._more = False  # True if that reply left changes out
+        self._sums: dict[str, int] = {}  # the counters in the last heartbeat that was answered
         self._report: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled; then leave."""
+        """Follow the store until cancelled; then leave it."""
         wait, clock = AGAIN_SECONDS[0], self._member.clock
         try:
             while True:
@@ -115,7 +115,7 @@ class Follower:
                 await self._member.leave(self._heartbeat())
 
     async def _safely(self, step: Coroutine[Any, Any, bool]) -> bool:
-        """Whether `step` succeeds: a mistake in it loses the store, and must not end this task."""
+        """True if `step` succeeds. An exception in it loses the store, but does not end this task."""
         try:
             return await step
         except Exception as error:
@@ -131,7 +131,7 @@ class Follower:
         self._missed.clear()
 
     def receive(self, change: Change) -> None:
-        """A push of the store."""
+        """Handle a change that the store has pushed."""
         try:
             if isinstance(change, Missed):
                 self._missed.set()
@@ -143,7 +143,7 @@ class Follower:
     # --- joining ---------------------------------------------------------------------------------
 
     async def _join(self) -> bool:
-        """Connect, and learn what is known; false if that fails."""
+        """Connect and read the state of the store; false if that fails."""
         member = self._member
         before = member.contact.epoch
         if not await member.contact.connect(self.receive):
@@ -168,7 +168,7 @@ class Follower:
     # --- in step ---------------------------------------------------------------------------------
 
     async def _beat(self, *, again: bool) -> bool:
-        """A heartbeat, and a look at what has changed; true if the store answers."""
+        """Send a heartbeat and read the changes; true if the store answers."""
         member = self._member
         heartbeat = self._heartbeat()
         batch = [*member.take_commands(), (heartbeat, self._alive), *member.beats()]
@@ -184,14 +184,14 @@ class Follower:
         return True
 
     def _heartbeat(self) -> Heartbeat:
-        """What this worker reports of itself now."""
+        """The heartbeat with the current counters and gauges."""
         member = self._member
         sums, gauges, recent = member.read_counters()
         changed = {name: number for name, number in sums.items() if self._sums.get(name) != number}
         return Heartbeat(member.worker.id, {**member.about, RECENT: recent}, changed, gauges)
 
     async def _send(self, batch: list[tuple[Command, OnReply]]) -> bool:
-        """Send all of it, and pass the replies on; false if the store is lost."""
+        """Send `batch` and pass the replies on; false if the store is lost."""
         contact = self._member.contact
         session = contact.session
         for start in range(0, len(batch), MAX_BATCH):
@@ -224,17 +224,17 @@ class Follower:
 
 
 def _some(troubles: list[Trouble]) -> list[Trouble]:
-    """As many as fit into one look: others each time, if there are more."""
+    """At most `MAX_KNOWN` of `troubles`, a random choice if there are more."""
     return troubles if len(troubles) <= MAX_KNOWN else random.sample(troubles, MAX_KNOWN)
 
 
 def _other(before: Epoch, epoch: Epoch) -> bool:
-    """True if the store may not have the data that it had before."""
+    """True if the store may have lost the data that it had `before`."""
     return (before.key, before.run_id, before.role) != (epoch.key, epoch.run_id, epoch.role)
 
 
 def _log_epoch(epoch: Epoch) -> None:
-    """Log once what an operator has to mend."""
+    """Log that workers of this store have different secrets or protocols."""
     if not epoch.same_secret:
         logger.warning("another worker of this store names tenants with another secret: give all the same")
     if epoch.other_protocols:

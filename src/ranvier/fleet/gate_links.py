@@ -10,16 +10,16 @@ from ranvier.pipeline.sharing.updates import GateUpdate
 from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
 
 MAX_GATES = 10_000
-"""Gates that are remembered; of more, the oldest are forgotten."""
+"""Maximum number of gates that are remembered; beyond that, the oldest are dropped."""
 
 LEAST_EXTENSION = 0.25
-"""Seconds by which a gate must be closed for longer, or it is not sent again: many calls close it at once."""
+"""A longer closing is sent only if it adds at least this many seconds: many calls close a gate at once."""
 
 SOON = 1.0
-"""A gate that is over in so many seconds opens by itself, by one probe after the other."""
+"""A gate whose closing ends within this many seconds needs no news: it opens by itself."""
 
 LONGEST = 86_400.0
-"""Seconds for which another worker can close a gate."""
+"""Maximum seconds for which another worker can close a gate."""
 
 
 class StoreGateLinks(GateLinks):
@@ -28,8 +28,8 @@ class StoreGateLinks(GateLinks):
     def __init__(self, member: MemberPort, gates: GatesListener) -> None:
         self._member, self._gates = member, gates
         self._views: dict[str, GateView] = {}
-        self._ends: dict[str, float] = {}  # when those are over
-        self._closings: dict[str, tuple[str, float]] = {}  # why and until when this worker has closed each
+        self._ends: dict[str, float] = {}  # when each closing ends
+        self._closings: dict[str, tuple[str, float]] = {}  # reason and end of each closing by this worker
 
     @property
     def live(self) -> bool:
@@ -60,7 +60,7 @@ class StoreGateLinks(GateLinks):
         self._closings.pop(name, None)
 
     def apply(self, view: GateView) -> None:
-        """Take the state of a gate in the store."""
+        """Take over the state of a gate in the store."""
         known = self._views.get(view.gate)
         if not view.generation:  # it is open, and a push of that may not have come
             self._views.pop(view.gate, None)
@@ -78,17 +78,17 @@ class StoreGateLinks(GateLinks):
             self._gates.apply(GateUpdate(view.gate, view.reason if seconds else "", seconds))
 
     def generation(self, name: str) -> int:
-        """That of a gate; 0 if it is not known."""
+        """The generation of a gate; 0 if it is not known."""
         view = self._views.get(name)
         return 0 if view is None else view.generation
 
     def known(self) -> list[str]:
-        """The gates that are closed for a while, as far as known."""
+        """The gates known to be closed for longer than `SOON`."""
         soon = self._member.clock() + SOON
         return [name for name, ends in self._ends.items() if ends > soon and name in self._views]
 
     def forget(self) -> None:
-        """The store may be a new one."""
+        """Forget all closings, because the store may be a new one."""
         self._views.clear()
         self._ends.clear()
         self._closings.clear()

@@ -1,4 +1,4 @@
-"""Passes changes in the store to the circuits and gates of one worker, and gathers what they report."""
+"""Passes changes in the store to the circuits and gates of one worker, and collects their reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ranvier.store.commands.workers import Trouble
 from ranvier.store.engine.limits import MAX_NUMBER
 
 MAX_UNSEEN = 1000
-"""Circuits under suspicion that this worker has not used yet."""
+"""Maximum number of alarmed circuits that this worker has not used yet."""
 
 
 class Links:
@@ -62,7 +62,7 @@ class Links:
         self._users.add(user)
 
     def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
-        """The link of a shared circuit; that of another circuit of the same name ends."""
+        """The link of a shared circuit; it ends the link of any other circuit of the same name."""
         link = StoreLink(cast(MemberPort, self), circuit, ballot)
         if (before := self._links.get(link.key)) is not None:
             before.retired = True
@@ -98,10 +98,14 @@ class Links:
     # --- receiving -------------------------------------------------------------------------------
 
     def apply(self, change: Change, *, again: bool = False) -> None:
-        """Take the state in the store. `again`: the store was out of reach, or is a new one.
+        """Take over a state of the store.
+
+        Args:
+            change: The state of a circuit, a tenant or a gate.
+            again: True if the store was unreachable before, or is a new one.
 
         Raises:
-            StoreError: it is not valid.
+            StoreError: `change` is not valid.
         """
         check_change(change)
         if isinstance(change, CircuitView):
@@ -114,7 +118,7 @@ class Links:
                 tenants.apply(change)
 
     def is_overtaken(self, change: Change, version: int) -> bool:
-        """True if it was not known in this version of the store, and is by now, by a push."""
+        """True if `change` says "unknown" as of `version`, but a later push has shown it."""
         generations: Iterator[int] = iter(())
         if isinstance(change, CircuitView) and not change.generation:
             link = self._links.get(change.circuit)
@@ -141,12 +145,12 @@ class Links:
     # --- reporting -------------------------------------------------------------------------------
 
     def news(self) -> list[tuple[Command, OnReply]]:
-        """The alarms that are to be raised, and the counts that have changed."""
+        """The commands for alarms that are due, and for counts that have changed."""
         links = (link.reports for link in list(self._links.values()) if link.reports.has_news)
         return list(chain.from_iterable(reports.news() for reports in links))
 
     def beats(self) -> Iterator[tuple[Command, OnReply]]:
-        """What is sent once a second: which probes are in flight, that halves may end, what was spent."""
+        """The commands for each heartbeat: probes in flight, turns of halves, and amounts spent."""
         for link in list(self._links.values()):
             for beat in link.probes.beats():
                 yield beat, link.replied
@@ -155,22 +159,22 @@ class Links:
             yield from limit.beats()
 
     def give_back(self) -> list[Command]:
-        """The slices of spend limits that nobody will use."""
+        """The commands that return unused slices of spend limits."""
         return [command for limit in list(self._spending.values()) for command, _ in limit.give_back()]
 
     def troubled(self) -> list[Trouble]:
-        """That about which the store may have news."""
+        """The circuits and gates that may have changed in the store."""
         circuits = (key for key, link in list(self._links.items()) if link.troubled)
         tenants = (each.known() for each in list(self._tenants))
         gates = (each.known() for each in list(self._gates))
         return [*circuits, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
 
     def views(self) -> list[CircuitView]:
-        """How shared circuits are in the store, as far as known."""
+        """The last known states of shared circuits in the store."""
         return [link.view for link in list(self._links.values()) if link.view is not None]
 
     def report_again(self) -> None:
-        """Report all that still counts."""
+        """Report all counts of the current window again."""
         for link in list(self._links.values()):
             link.reports.again()
         self.outbox.wake()
@@ -178,14 +182,14 @@ class Links:
     # --- losing the store, and ending ------------------------------------------------------------
 
     def store_lost(self) -> None:
-        """The store cannot be reached."""
+        """Notify circuits that the store cannot be reached."""
         for link in list(self._links.values()):
             link.store_lost()
         for circuits in list(self._circuits):
             circuits.store_lost()
 
     def forget(self) -> None:
-        """The store may not have the data that it had: what it sent before does not count."""
+        """Forget the state of the store, which may have lost its data."""
         self._unseen.clear()
         for link in list(self._links.values()):
             link.forget_view()
@@ -197,6 +201,6 @@ class Links:
             limit.forget()
 
     def ended(self) -> None:
-        """The pipeline is closed: other fleets may go on with its layers."""
+        """Notify users that the pipeline is closed: its layers may move to another fleet."""
         for user in list(self._users):
             user.fleet_ended()

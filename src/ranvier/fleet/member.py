@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 ASKING = "asking the store"
-"""The name of background tasks."""
+"""The name of the background tasks in the log."""
 
 MAX_DIGESTS = 8192
-"""Voters whose digests are remembered; with more, all are forgotten."""
+"""Maximum number of voters' digests in the cache, which is cleared when it is full."""
 
 MAX_WORKERS = 1_000_000
-"""More workers than this are not counted."""
+"""The largest number of workers that is believed."""
 
 Counters = tuple[Mapping[str, int], Mapping[str, int], str]
-"""The sums of a worker since it began, and its gauges: whole numbers by name; its recent numbers as text."""
+"""The counters of a worker since its start, and its gauges, by name; and its recent numbers as text."""
 
 logger = logging.getLogger("ranvier.fleet")
 
@@ -46,11 +46,11 @@ class Member(Links, Fleet):
     """One worker, as a member of its fleet.
 
     Attributes:
-        worker: Who it is: random, so that forks of one process differ.
-        contact, outbox: How it speaks to the store.
-        governs: True while the store can be reached: then it decides.
-        workers: How many workers live, as far as known.
-        counters: Returns what operators see of this worker; it is asked once a second.
+        worker: Its identity; the id is random, so that forks of one process differ.
+        contact, outbox: The connection to the store, and the queue of commands for it.
+        governs: True while the store can be reached: then the store decides.
+        workers: The number of live workers, as far as known.
+        counters: Returns the counters and gauges of this worker; called once a second.
     """
 
     def __init__(self, store: Store, pipeline: Runtime) -> None:
@@ -63,7 +63,7 @@ class Member(Links, Fleet):
         self.outbox = Outbox(self.contact, self.news)
         self.governs, self.workers = False, 1
         self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
-        self._probes = 0  # so many were asked for
+        self._probes = 0  # the number of the last probe
         self._closed = False
         self._fallback = secrets.token_bytes(16)
         self._digests: dict[Hashable, str] = {}  # of voters
@@ -78,7 +78,7 @@ class Member(Links, Fleet):
         follow(Follower(self).run(), None, FOLLOWING, cut_off=True)
 
     def serve(self, pipeline: Runtime) -> None:
-        """The layers are those of `pipeline` from now on."""
+        """Use the layers of `pipeline` from now on, after a reload."""
         self._pipeline = pipeline
         self._divide()
 
@@ -87,7 +87,7 @@ class Member(Links, Fleet):
         return self._pipeline.in_background(work, None, ASKING, cut_off=True)
 
     async def leave(self, last: Heartbeat) -> None:
-        """Send what is left, with the `last` counters, and end the session; each round trip is short."""
+        """Send the remaining commands and the `last` heartbeat, then end the session."""
         self.contact.is_leaving = True
         await self.outbox.flush()
         commands = [*self.give_back(), last, Leave(self.worker.id)]
@@ -97,7 +97,7 @@ class Member(Links, Fleet):
         await self.contact.aclose()
 
     def close(self) -> None:
-        """The pipeline is closed: it is alone from now on."""
+        """Leave the fleet, because the pipeline is closed."""
         if not self._closed:
             self._closed = True
             self._lost()
@@ -112,12 +112,12 @@ class Member(Links, Fleet):
     # --- sending ---------------------------------------------------------------------------------
 
     def send(self, command: Command, on_reply: OnReply) -> None:
-        """Send `command` soon; never while the store cannot be reached."""
+        """Queue `command`; it is dropped while the store cannot be reached."""
         if not self._closed:
             self.outbox.add(command, on_reply)
 
     def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
-        """Send the command of an operator, again if it is not answered, and later if need be."""
+        """Send the command of an operator; it is repeated, also in later sessions, until it is answered."""
         self._commands.add(about, command, on_reply)
         if self.governs:
             for each in self.take_commands():
@@ -144,16 +144,16 @@ class Member(Links, Fleet):
         return made
 
     def voter_digest(self, voter: Hashable) -> str:
-        """The digest of a tenant that votes, of which the latest are remembered."""
-        made = self._digests.get(voter)
-        if made is None:
+        """The digest of a tenant that votes, from the cache if possible."""
+        digest = self._digests.get(voter)
+        if digest is None:
             if len(self._digests) >= MAX_DIGESTS:
                 self._digests.clear()
-            made = self._digests[voter] = self.digest(str(voter))
-        return made
+            digest = self._digests[voter] = self.digest(str(voter))
+        return digest
 
     def read_counters(self) -> Counters:
-        """What operators see of this worker."""
+        """The counters, gauges and recent numbers of this worker."""
         try:
             return self.counters()
         except Exception:
@@ -161,7 +161,7 @@ class Member(Links, Fleet):
             return {}, {}, ""
 
     async def read(self) -> tuple[FleetView, Looked] | None:
-        """What operators see of all workers, and their troubles; `None` if the store cannot be reached."""
+        """The live workers, and everything open or isolated; `None` if the store cannot be reached."""
         match await self.contact.execute([ReadFleet(), Look()]):
             case [FleetView() as fleet, Looked() as looked]:
                 return fleet, looked
@@ -170,21 +170,21 @@ class Member(Links, Fleet):
     # --- the state of the contact ----------------------------------------------------------------
 
     def joined(self) -> None:
-        """This worker knows the state in the store, which decides from now on."""
+        """Let the store decide from now on: this worker has read its whole state."""
         self.governs = not self._closed and self.contact.session is not None
 
     def _lost(self) -> None:
-        """The store cannot be reached; perhaps it was lost before this worker had joined."""
+        """Decide alone: the store is lost, possibly before this worker had joined."""
         self.governs = False
-        self._digests.clear()  # some may be of `_fallback`
+        self._digests.clear()  # some may have been computed with `_fallback`
         self.store_lost()
 
     def lose(self, error: BaseException) -> None:
-        """The store has sent an invalid reply."""
+        """Stop using the store, which has sent an invalid reply."""
         self.contact.lose(error)
 
     def divide(self, workers: int) -> None:
-        """So many workers live."""
+        """Set the number of live workers."""
         known, self.workers = self.workers, min(max(int(workers), 1), MAX_WORKERS)
         if self.workers != known:
             self._divide()

@@ -1,4 +1,4 @@
-"""The commands of operators at one worker, which are sent until the store has answered them."""
+"""Keeps the commands of operators at one worker until the store has answered them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ranvier.fleet.outbox import OnReply
 from ranvier.store.commands import Command
 
 MAX_PENDING = 1000
-"""Commands that are kept until they are answered; of more, the oldest are forgotten."""
+"""Maximum number of unanswered commands; beyond that, the oldest are dropped."""
 
 TRIES = 3
-"""How often one is sent: a store that cannot carry it out would be lost again and again."""
+"""Maximum number of times that one command is sent: it may be the command that makes the store fail."""
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """One command.
+    """One unanswered command.
 
     Attributes:
         on_reply: Receives the reply.
-        tries: How often it was sent.
-        session: In which it was sent last; in that one it is not sent again.
+        tries: The number of times it was sent.
+        session: The session in which it was last sent; it is not sent there again.
     """
 
     command: Command
@@ -35,7 +35,7 @@ class Pending:
 
 
 class OperatorCommands:
-    """Those that were not answered yet, by what they are about: a later one replaces an earlier one."""
+    """The unanswered commands, by subject: a later command about a circuit replaces an earlier one."""
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, Pending] = {}
@@ -48,7 +48,7 @@ class OperatorCommands:
             self._give_up(next(iter(self._waiting)), "too many others wait for the store")
 
     def take(self, session: object) -> list[tuple[Command, OnReply]]:
-        """What is to be sent in `session`."""
+        """The commands to send in `session`; each counts as sent."""
         due = [(about, pending) for about, pending in self._waiting.items() if pending.session is not session]
         for about, pending in due:
             if pending.tries == TRIES:

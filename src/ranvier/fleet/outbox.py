@@ -12,13 +12,13 @@ from ranvier.store.commands import Command
 from ranvier.store.commands.tenants import TenantClosed, TenantFailed, TenantOpened
 
 GATHER_SECONDS = 0.005
-"""So long the first entry of a batch waits for others."""
+"""Seconds that the first command of a batch waits for others."""
 
 MAX_BATCH = 256
-"""Commands in a batch; so many are sent at once."""
+"""Maximum number of commands in a batch; a full batch is sent at once."""
 
 MAX_QUEUED = 4096
-"""Commands that wait to be sent; of more, the oldest are dropped."""
+"""Maximum number of queued commands; beyond that, the oldest are dropped."""
 
 MAX_HINTS = MAX_QUEUED // 2
 """With so many waiting, no further hint is taken: many tenants may fail in one moment."""
@@ -31,15 +31,15 @@ OnReply = Callable[[Any], None]
 
 
 class Outbox:
-    """What waits to be sent.
+    """The queue of commands to send.
 
     Attributes:
-        dropped: How many commands were not sent, because too many waited or the store was lost.
+        dropped: The number of commands dropped because the queue was full or the store was lost.
     """
 
     def __init__(self, contact: Contact, more: Callable[[], Iterable[tuple[Command, OnReply]]]) -> None:
         self._contact = contact
-        self._more = more  # what is only made when it is sent: alarms and counts
+        self._more = more  # returns commands that are built when they are sent: alarms and counts
         self._queue: deque[tuple[Command, OnReply]] = deque()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
@@ -47,7 +47,7 @@ class Outbox:
         self.dropped = 0
 
     def add(self, command: Command, on_reply: OnReply) -> None:
-        """Send `command` soon; while the store cannot be reached, never."""
+        """Queue `command`; it is dropped while the store cannot be reached."""
         if self._contact.session is None:
             self.dropped += 1
             return
@@ -69,7 +69,7 @@ class Outbox:
             logger.warning("too much happens at once: other workers learn of some of it later")
 
     def wake(self) -> None:
-        """There is something to be made and sent soon."""
+        """Send a batch soon, because alarms or counts are due."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -86,7 +86,7 @@ class Outbox:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what waits, in batches."""
+        """Send the queue, in batches."""
         try:
             while self._contact.session is not None:
                 if len(self._queue) < MAX_BATCH:
@@ -101,7 +101,7 @@ class Outbox:
                     break
                 for (_, on_reply), reply in zip(batch, replies, strict=True):
                     on_reply(reply)
-        except Exception as error:  # a reply that is not valid: what waits is of no use then
+        except Exception as error:  # an invalid reply: the store is lost, and so is the queue
             self._contact.lose(error)
         self.dropped += len(self._queue)
         self._queue.clear()

@@ -1,7 +1,7 @@
-"""Bounds waits for a store by the time in which the event loop runs.
+"""Times out waits for a store, counting only time in which the event loop runs.
 
-After a garbage collection or blocking code, the answer may have arrived without having been read. So a wait
-is divided into parts, and a standstill of the event loop uses up one of them.
+After blocking code or a garbage collection, the answer may have arrived without having been read. So a wait
+is divided into parts, and a blocked event loop uses up only one of them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import asyncio
 from typing import Any
 
 PARTS = 8
-"""Into so many parts a wait is divided."""
+"""The number of parts of a wait."""
 
 
 class Patience:
-    """The time for one or several waits, one after the other.
+    """A timeout for one wait, or for several in a row.
 
     Attributes:
-        parts_left: The parts that are left; 0 when the time is over.
+        parts_left: The remaining parts; 0 means timed out.
     """
 
     __slots__ = ("_part", "parts_left")
@@ -27,7 +27,7 @@ class Patience:
         self.parts_left = PARTS
 
     async def wait(self, task: asyncio.Task[Any]) -> bool:
-        """Wait for the end of `task`; false if the time is over before."""
+        """Wait for the end of `task`; false if the wait times out."""
         while self.parts_left and not task.done():
             await asyncio.wait({task}, timeout=self._part)
             self.parts_left -= 1

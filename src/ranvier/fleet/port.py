@@ -1,4 +1,4 @@
-"""What the links of a worker need of it: who it is, and how to send and receive."""
+"""The interface of a worker for its links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def milliseconds(seconds: float) -> int:
 
 
 class MemberPort(Protocol):
-    """A `Member`, as its links see it; each method is documented there."""
+    """The part of `Member` that links use; each method is documented there."""
 
     worker: Worker
     contact: Contact
@@ -35,10 +35,10 @@ class MemberPort(Protocol):
         """True from the opening of the pipeline until its closing."""
 
     def send(self, command: Command, on_reply: OnReply) -> None:
-        """Send `command` soon."""
+        """Queue `command`."""
 
     def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
-        """Send the command of an operator, again if it is not answered, and later if need be."""
+        """Send the command of an operator, repeatedly until it is answered."""
 
     def digest(self, name: str) -> str:
         """The name of a tenant or a key in the store."""
@@ -53,4 +53,4 @@ class MemberPort(Protocol):
         """Run `work`, which must not raise."""
 
     def apply(self, change: Change, *, again: bool = False) -> None:
-        """Take the state in the store."""
+        """Take over a state of the store."""

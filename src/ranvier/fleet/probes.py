@@ -1,4 +1,4 @@
-"""The probes that one worker sends: no two workers send the same one, as long as they reach the store."""
+"""The probes of one worker, under leases: while the store is reachable, no two workers send the same one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from ranvier.fleet.circuit_link import StoreLink
 
 LONGEST_LEASE = 3600.0
-"""Seconds; a lease of a worker that is gone ends after three in any case."""
+"""The longest lease in seconds; without heartbeats of its worker, a lease ends after 3 s."""
 
 
 @dataclass(slots=True)
 class Lease:
-    """A probe that the store has let start.
+    """A probe that the store has granted.
 
     Attributes:
-        number, generation: By what the store knows it.
-        sent: Its request is sent.
+        number, generation: Identify it in the store.
+        sent: True once its request is sent.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Probes:
         self._leases: dict[object, Lease] = {}  # by permit
 
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
-        """Ask the store whether `probe` may start; `None` if it does not answer within `seconds`."""
+        """True if the store grants `probe` a lease; `None` if it does not answer within `seconds`."""
         link = self._link
         member = link.member
         if not link.governs or not member.contact.prompt:
@@ -62,23 +62,23 @@ class Probes:
             lease.sent = True
 
     def left(self, probe: object) -> None:
-        """The attempt of `probe` has ended without content: give its lease back."""
+        """Release the lease of `probe`, whose attempt has ended without content."""
         lease = self.take(probe)
         if lease is not None:
             give_back(self._link, lease)
 
     def beats(self) -> Iterator[Beat]:
-        """They are still in flight."""
+        """The commands that extend the leases of probes in flight."""
         for lease in self._leases.values():
             yield Beat(self._link.key, self._link.member.worker.id, lease.number, lease.generation)
 
     def forget(self) -> None:
-        """The store cannot be reached: their leases end there by themselves."""
+        """Forget all leases; the store lets them expire."""
         self._leases.clear()
 
 
 class _Asking:
-    """One question to the store, which may be answered when nobody waits for it any more."""
+    """One request for a lease, which may be answered after its call has stopped waiting."""
 
     def __init__(self, link: StoreLink, command: Probe) -> None:
         self._link, self._command = link, command
@@ -86,7 +86,7 @@ class _Asking:
         self._reply: CircuitReply | None = None
 
     async def answer(self, probe: object, leases: dict[object, Lease], seconds: float) -> bool | None:
-        """Whether `probe` may start; its lease is added to `leases` then."""
+        """True if `probe` may start; then its lease is in `leases`."""
         member = self._link.member
         task = member.background(self._ask())
         try:
@@ -116,5 +116,5 @@ class _Asking:
 
 
 def give_back(link: StoreLink, lease: Lease) -> None:
-    """The probe has ended, or never began."""
+    """Release the lease of a probe that has ended, or was never sent."""
     link.send(Release(link.key, link.member.worker.id, lease.number, lease.generation, lease.sent))

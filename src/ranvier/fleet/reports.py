@@ -1,4 +1,4 @@
-"""What one worker reports of the votes on one shared circuit: an alarm, and from then on counts."""
+"""Reports one worker's votes on a shared circuit: first an alarm, then counts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ranvier.fleet.circuit_link import StoreLink
 
 MAX_COUNTED = 256
-"""Tenants in one command."""
+"""Maximum number of tenants in one command."""
 
 GOOD_FIRST = 0.02
-"""For so many seconds after an alarm only tenants for which the target works are reported. Otherwise the
+"""In the first seconds after an alarm, only tenants for which the target works are reported. Otherwise the
 failures of one worker could open the circuit for all workers before the others have reported."""
 
 
@@ -44,10 +44,10 @@ class Reports:
     def __init__(self, link: StoreLink, ballot: Ballot) -> None:
         self._link, self._ballot = link, ballot
         self.watching = False
-        self._half = 0  # the half that is counted, while watching
-        self._alarmed = self._alarm_is_due = False  # an alarm is on its way, or is to be raised
-        self._changed: dict[Hashable, None] = {}  # voters whose counts are to be reported
-        self._sample = 1  # that of the store, by which all were reported
+        self._half = 0  # the current half, while watching
+        self._alarmed = self._alarm_is_due = False  # an alarm is in flight, or has to be sent
+        self._changed: dict[Hashable, None] = {}  # voters whose counts have to be reported
+        self._sample = 1  # the store's sample in the last full report
         self._holds_until = 0.0
 
     # --- what has happened -----------------------------------------------------------------------
@@ -67,7 +67,7 @@ class Reports:
                 self._link.member.outbox.wake()
 
     def again(self) -> None:
-        """Report all that still counts: the store is a new one, or was out of reach."""
+        """Report all counts of the current window, because the store was unreachable or is a new one."""
         if self.watching:
             self._changed.update(dict.fromkeys(self._ballot.recent()))
         elif self._ballot.failing:
@@ -77,11 +77,11 @@ class Reports:
 
     @property
     def has_news(self) -> bool:
-        """True if there is an alarm to raise, or counts to report."""
+        """True if an alarm or counts have to be sent."""
         return self._alarm_is_due or bool(self._changed)
 
     def news(self) -> Iterator[tuple[Command, OnReply]]:
-        """The alarm and the counts. They are made when they are sent, so that no full queue drops them."""
+        """The commands for the alarm and the counts, built when they are sent: a full queue drops none."""
         if self._alarm_is_due:
             self._alarm_is_due = False
             yield self._alarm(), self._alarm_replied
@@ -94,7 +94,7 @@ class Reports:
         return Alarm(link.key, link.member.worker.id, link.generation, voters)
 
     def beat(self) -> Iterator[tuple[Command, OnReply]]:
-        """The counts once a second, or one of nothing: the store ends a half only when it is asked."""
+        """The counts for the heartbeat; empty ones too, because the store ends a half only on a command."""
         if self.watching:
             yield from list(self._counts()) or [(self._count(0, ()), self._link.replied)]
 
@@ -129,13 +129,13 @@ class Reports:
         self._link.replied(reply)
 
     def _count_replied(self, reply: CircuitReply) -> None:
-        """Counts of a half that is over are reported again, after an alarm if need be."""
+        """Handle a reply: counts of a half that has ended are reported again, after an alarm if needed."""
         self._link.replied(reply)
         if not reply.accepted and reply.circuit.state is CLOSED:
             self.again()
 
     def follow(self, view: CircuitView) -> None:
-        """The circuit is like that in the store."""
+        """Take over the circuit's state in the store."""
         before, self.watching = self.watching, view.alarmed and view.state is CLOSED
         if before and not self.watching:
             self.forget()
@@ -158,7 +158,7 @@ class Reports:
         member.loop.call_later(GOOD_FIRST, member.outbox.wake)
 
     def forget(self) -> None:
-        """No counts are reported any more."""
+        """Stop reporting counts."""
         watched, self.watching = self.watching, False
         self._alarmed = self._alarm_is_due = False
         self._changed = {}

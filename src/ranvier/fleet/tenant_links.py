@@ -24,10 +24,10 @@ from ranvier.store.commands.tenants import (
 K = TypeVar("K")
 
 MAX_KNOWN = 10_000
-"""Circuits whose opening or isolation is remembered; of more, the oldest are forgotten."""
+"""Maximum number of remembered openings and isolations; beyond that, the oldest are dropped."""
 
 AT_ONCE = 200
-"""Circuits that are compared with an isolated one before others get their turn on the event loop."""
+"""Circuits that are compared with an isolated one without yielding to the event loop."""
 
 
 class StoreTenantLinks(TenantLinks):
@@ -43,13 +43,13 @@ class StoreTenantLinks(TenantLinks):
     # --- sending ---------------------------------------------------------------------------------
 
     def failed(self, key: Hashable) -> None:
-        """The first failure: ask whether the circuit is open elsewhere."""
+        """Ask the store, at the first failure, whether the circuit is open elsewhere."""
         if (named := self._named(key)) is not None:
             command = TenantFailed(named, self._member.worker.id)
             self._member.send(command, partial(self._replied, key))
 
     def opened(self, key: Hashable, seconds: float) -> None:
-        """The circuit has opened for so many seconds."""
+        """The circuit has opened for `seconds`."""
         if (named := self._named(key)) is not None:
             _remember(self._open, key, 0)
             command = TenantOpened(named, self._member.worker.id, milliseconds(seconds))
@@ -79,7 +79,7 @@ class StoreTenantLinks(TenantLinks):
         return bool(self._isolated) and self._named(key) in self._isolated
 
     def _named(self, key: Hashable) -> TenantKey | None:
-        """What the circuit is called in the store; `None` if its key is no tuple of a tenant and texts."""
+        """The circuit's key in the store; `None` if its key is no tuple of a tenant and texts."""
         if isinstance(key, tuple) and len(key) > 1 and all(isinstance(part, str) for part in key):
             digest = self._member.digest(key[0])
             return TenantKey(digest, "\n".join(key[1:]))
@@ -96,7 +96,7 @@ class StoreTenantLinks(TenantLinks):
             self.apply(view)
 
     def apply(self, view: TenantView) -> None:
-        """An operator has isolated a circuit, or has closed it."""
+        """Apply an operator's command, given at another worker, to isolate or reset a circuit."""
         known = self._isolated.get(view.tenant, -1)
         if view.generation and view.generation < known:
             return
@@ -126,7 +126,7 @@ class StoreTenantLinks(TenantLinks):
         self._isolated = dict.fromkeys(self._isolated, 0)
 
     async def _obey(self) -> None:
-        """Find the circuits: only digests of tenants are known to the store. All at once, not each alone."""
+        """Find the circuits of the commands that are due, in one pass: the store sends only digests."""
         while self._due:
             due, self._due = self._due, {}
             for number, key in enumerate(self._tenants.keys()):
@@ -144,4 +144,4 @@ def _remember(known: dict[K, int], key: K, number: int) -> None:
 
 
 def _ignored(view: TenantView) -> None:
-    """What the store knows of a circuit does not change how this worker has decided."""
+    """Ignore a reply: it does not change what this worker has decided."""

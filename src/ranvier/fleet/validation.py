@@ -1,4 +1,4 @@
-"""Checks what a store sends, before any of it is used."""
+"""Validates what a store sends, before it is used."""
 
 from __future__ import annotations
 

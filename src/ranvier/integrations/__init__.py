@@ -1,4 +1,4 @@
-"""ranvier under and over the libraries that services have already."""
+"""Integrations: ranvier below or above LangChain, pydantic-ai and the official SDKs."""
 
 from ranvier.integrations.transport.sync_transport import SyncTransport, sync_transport
 from ranvier.integrations.transport.transport import Transport, transport

@@ -1,4 +1,4 @@
-"""Bounds the whole call: retries, sleeps, fallbacks, and a stream to its end."""
+"""Limits the time of the whole call: retries, waits, fallbacks, and a stream to its end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 class Deadline(Layer):
-    """Give every call `seconds` from its start; of several deadlines the earliest counts.
+    """Limit every call to `seconds` from its start; the earliest of several deadlines applies.
 
-    The layer only sets the deadline on the call. Each wait further in enforces it, so that one timer
-    limits each wait.
+    The layer only sets the deadline on the call. Each wait further in enforces it, with one timer per wait.
 
     Args:
         seconds: 60 by default. With 0 a call times out at once; `None` switches the deadline off.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Timeout(Layer):
     """Limit how long one attempt may take, and how long a provider may be silent.
 
-    Like the deadline layer it only sets the limits on the call. Each wait for the provider enforces them.
+    Like the deadline layer, it only sets the limits on the call. Each wait for the provider enforces them.
 
     Args:
         seconds: The whole attempt, starting when it has its connection slot. Time that the reader of

@@ -1,4 +1,4 @@
-"""The path of a call. Start reading at `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
+"""Carries calls through layers to a provider. Start with `pipeline.py`, `call.py` and `layer.py`."""
 
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price

@@ -1,4 +1,4 @@
-"""One call on its way down the stack, and what its route knows about the attempt in flight."""
+"""One call on its way down the stack, and the watch by which its route follows the attempt in flight."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Watch:
         until: When the first content must have arrived, or later targets get their turn; `None` means never.
         queues: False for a call that must not wait in front of its target: a hedge, for example.
         rescued: True if the call left a target because its shared circuit opened.
-        last_target: True if it is sent although a shared circuit is open, because no other target is left.
-        hedged: True once another target was asked as well; the attempt is not retried then.
-        lost: True once another target has answered, or the route has left it: nothing more is sent.
-        given_up: True once the caller has cancelled, if another task asks this target; nothing is sent then.
-        broken: The error that broke the stream before: it is retried or raised like one of an attempt.
+        last_target: True if the call is sent although a shared circuit is open: no other target is left.
+        hedged: True once a hedge was sent to another target; the attempt is not retried then.
+        lost: True once another target has answered, or the route has left this one: nothing more is sent.
+        given_up: True once the caller has cancelled, if another task asks this target: nothing is sent.
+        broken: The error that broke the previous stream; it is retried or raised like an attempt's error.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.
     """
@@ -62,7 +62,7 @@ class Watch:
         return ()
 
     def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
-        """The request of `call` is sent; `timer` limits its waits. If `streamed`, its first content shows."""
+        """The request of `call` is sent; `timer` limits its waits. `streamed`: it will report `content`."""
 
     def alive(self, now: float) -> None:
         """The provider has sent something, but no content yet."""
@@ -72,10 +72,10 @@ class Watch:
         return True
 
     def leave(self, after: float = 0.0) -> None:
-        """Give up the attempt in flight after `after` seconds if it has no content by then."""
+        """Abandon the attempt in flight in `after` seconds if it has no content by then."""
 
 
-UNWATCHED = Watch()  # of a call whose route does not hedge
+UNWATCHED = Watch()  # shared by all calls whose route does not hedge
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -85,7 +85,7 @@ class Call:
     Attributes:
         request: The request.
         tenant: The tenant for whom it is made.
-        start: The target that the caller wants to be asked first; `None` means the first of the route.
+        start: The target to start at, as the caller passed it; `None` means the first of the route.
         streaming: True if the caller reads a stream.
         pipeline: The pipeline that handles it, with its clock, events and credentials.
         record: The record of attempts so far, shared by the copies that layers pass on.
@@ -93,19 +93,19 @@ class Call:
         limits: The limits of one attempt.
         deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
         credential: The key to use at `deployment`, or `None`.
-        tenants_key: That key is the tenant's own: the resolver returned it, and it is not the provider's.
-        access: The endpoint and headers of the tenant's own at `deployment`; `None` if it has none.
+        tenants_key: True if that key is the tenant's own: the resolver returned it, not the provider.
+        access: The tenant's own endpoint and headers at `deployment`; `None` if it has none.
         attempt: The number of the attempt at this deployment, from 1.
         delay: Seconds waited before this attempt.
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
-        circuit: The state of the circuit that has admitted it; `None` without one.
-        probing: If it is a probe, the permits to notify when its request waits or is sent.
-        hedge: False for never, true also with tools that the provider runs; `None` leaves it to the route.
+        circuit: The state of the circuit that has admitted the attempt; `None` without a circuit.
+        probing: The permits to notify when the request waits or is sent, if the attempt is a probe.
+        hedge: False never hedges; true does, even with tools that the provider runs; `None`: as the route.
         watch: What the route knows about the attempt in flight.
         permits: The permits of the attempt, in a stack that injects faults.
         purses: The limits on what the call may spend.
-        held: What it holds in front of its target, such as a place in a bulkhead; `None` if it holds nothing.
-        on_limits: Receives the limits of the key that the provider reports; `None` if no layer wants them.
+        held: The place that the call holds, such as one in a bulkhead; `None` if it holds none.
+        on_limits: Receives the limits of the key that the provider reports; `None` if no layer uses them.
     """
 
     request: Request
@@ -193,7 +193,7 @@ class Call:
         return call
 
     def holding(self, held: Held, on_limits: OnLimits | None = None) -> Call:
-        """The same call, with what it holds; `on_limits` receives the limits of its key, if it is given."""
+        """The same call, holding `held`; `on_limits` receives the reported limits of its key."""
         call = self._copy()
         call.held = held
         call.on_limits = on_limits or self.on_limits
@@ -218,7 +218,7 @@ class Call:
         return call
 
     def afresh(self) -> Call:
-        """The same call with a new record: a stream that is entered again is a separate call."""
+        """The same call with a new record, because a stream that is entered again is a separate call."""
         call = self._copy()
         call.record = type(self.record)(self.record.metadata)
         return call
@@ -231,7 +231,7 @@ class Call:
 
     @property
     def estimated_cost(self) -> float | None:
-        """What it costs at most, at four characters per token and without images; `None` if not known."""
+        """The most it can cost, at four characters per token and without images; `None` if unknown."""
         price, limit = of_target(self.pipeline.prices, self.deployment.target), self.request.max_tokens
         if price is None or limit is None:
             return None

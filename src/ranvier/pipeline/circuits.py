@@ -1,4 +1,4 @@
-"""The circuits of a pipeline, as operators and telemetry use them."""
+"""The interface of a pipeline's circuits for operators and telemetry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SharedRegistry(Protocol):
-    """The circuits of a `Breaker` that all tenants share, without `model` that of the whole endpoint.
+    """The circuits of a `Breaker` that all tenants share; without `model`, the circuit of the whole endpoint.
 
     Each method is documented at `ranvier.layers.breaker.SharedCircuitRegistry`.
     """

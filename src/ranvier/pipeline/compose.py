@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def compose(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
-    """One handler of `layers`, given from the outside in, around `innermost`."""
+    """Wrap `layers`, listed from the outside in, around `innermost`."""
     for layer in reversed(layers):
         innermost = _around(layer, innermost)
         if not type(layer).__module__.startswith("ranvier."):
@@ -41,11 +41,11 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
 
 
 def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
-    """`handler` of a custom layer, with a check that it returns what the layers outside it expect.
+    """`handler` of a custom layer, with a check of what it returns.
 
     Raises:
-        LayerError: it returned something else, an answer that does not match the schema, or it raised a
-            CancelledError although the call was not cancelled.
+        LayerError: it returned neither a response nor a stream, or an answer that does not match the schema,
+            or raised a CancelledError although the call was not cancelled.
     """
     name = type(layer).__qualname__
 
@@ -59,7 +59,7 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
             what = "it raised a CancelledError, but the call was not cancelled"
             raise LayerError(what, name) from cancelled
         if isinstance(answer, Response):
-            answer = _copied(answer)  # because a cache may return the same object many times
+            answer = _copied(answer)  # a cache may return the same object many times
             schema_repair.parse_given(call, answer, name)
             return AnsweredStream(call, answer) if call.streaming else answer
         if call.streaming and isinstance(answer, ResponseStream):

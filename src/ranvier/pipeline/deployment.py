@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Provider(Protocol):
-    """A provider translates requests and answers. It makes no decisions: no retries, timers or policy.
+    """Translates requests and answers. A provider makes no decisions: no retries, timers or policy.
 
     Optional members:
 
@@ -26,7 +26,7 @@ class Provider(Protocol):
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt acquires one before it is timed;
     - `credential() -> str | None`, its own key, and `needs_credential`, true if it requires a key;
-    - `takes_access`, true if it heeds `call.access`, a tenant's own endpoint and headers;
+    - `takes_access`, true if it uses `call.access`, a tenant's own endpoint and headers;
     - `environment`, a tuple of the variables that may hold its key: errors name them;
     - `base_url`, by which two different providers with the same name are detected and rejected;
     - `family`, the vendor whose API and models it has, if its name is another;
@@ -65,7 +65,7 @@ class StreamingProvider(Provider, Protocol):
 
 
 MAX_REFUSALS = 10_000
-"""Accounts for which a deployment remembers that streaming was rejected."""
+"""Maximum number of accounts per deployment that are known to reject streaming."""
 
 
 class Deployment:
@@ -77,9 +77,9 @@ class Deployment:
         context_window: The context window in tokens, if known: a prompt that was too long for one
             target only falls back to targets whose window is larger or unknown.
         options: Wire fields for every request to this deployment; a call's `extra` overrides them.
-        facts_of: The public id of the model (`"gpt-5.2"`) if `model` is only a name for it, such as a
-            deployment at Azure or an alias of a gateway: requests contain what that model supports. `None`
-            relies on `model`, and on the errors of the server.
+        facts_of: The public id of the model (`"gpt-5.2"`) if `model` is an alias of it, such as a deployment
+            name at Azure or at a gateway: requests are limited to what that model supports. `None` relies on
+            `model`, and on the errors of the server.
 
     Raises:
         ConfigurationError: `provider` has no `complete` or an unusable optional member, an argument is
@@ -126,10 +126,10 @@ class Deployment:
         self.facts_of = facts_of
         validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
-        self.fault: str | None = None  # injected into the attempts there, on purpose
-        self.is_asked = True  # false if that fault takes the place of the provider
-        self._real: Deployment | None = None  # that without the fault
-        self._not_streaming: set[int] = set()  # the accounts for which it rejected streaming
+        self.fault: str | None = None  # the fault that is injected into attempts, on purpose
+        self.is_asked = True  # false if that fault replaces the provider's answer
+        self._real: Deployment | None = None  # the deployment without the fault
+        self._not_streaming: set[int] = set()  # the accounts that reject streaming
 
     def streams(self, account: int) -> bool:
         """False if the provider cannot stream, or has rejected streaming for this account."""
@@ -144,16 +144,16 @@ class Deployment:
     def ask_whole(self, account: int) -> None:
         """The provider rejected streaming for this account: do not try it again."""
         if len(self._not_streaming) >= MAX_REFUSALS:
-            self._not_streaming.clear()  # each then costs one more rejected request
+            self._not_streaming.clear()  # each account then costs one more rejected request
         self._not_streaming.add(account)
 
     def take_over(self, before: Deployment) -> None:
-        """Go on with what was learned about the same target before a reload."""
+        """Take over what the deployment for the same target had learned before a reload."""
         if before.provider is self.provider:
             self._not_streaming = before._not_streaming
 
     def with_fault(self, provider: Provider, fault: str, *, is_asked: bool) -> Deployment:
-        """The same target for one attempt, in which `provider` injects `fault`, and may ask the real one."""
+        """The same target for one attempt, where `provider` injects `fault` and may ask the real one."""
         faulty = copy.copy(self)
         faulty._real = self
         faulty.provider, faulty.fault, faulty.is_asked = provider, fault, is_asked
@@ -161,7 +161,7 @@ class Deployment:
 
     @property
     def real(self) -> Deployment:
-        """The target itself, also of one with a fault."""
+        """The target without a fault."""
         return self._real or self
 
     def __str__(self) -> str:

@@ -4,16 +4,16 @@ It is computed along the path of a call, from the inside out:
 
     an attempt   waits for a connection slot, then takes as long as its limits allow
     the layers   around it each add their part: `Layer.bound`
-    the keys     of a resolver: each target is asked with further ones as well
-    the route    calls the targets of one chain, one after the other, or the only one twice at a time
-    the layers   around all of it; a deadline cuts off the rest
+    the keys     of a resolver: each target may be asked again with further keys
+    the route    calls the targets of one chain in turn, or a single target twice at a time
+    the layers   around the route; a deadline cuts off the rest
 
 It assumes that every step is as slow as allowed and fails as often as possible. A hedge asks the next target
 sooner, but adds no request, unless the chain has a single target. The last-resort attempt at a target that a
 shared circuit rejected adds none either, because that target was not asked before. Silence is limited by
-`first_token` and by turns; an answer that has begun is limited only by the whole attempt and the deadline.
-Not included: the time for which a reader holds the events of a stream, and providers that ignore
-cancellation.
+`first_token` and by the share of each target; an answer that has begun is limited only by the whole attempt
+and the deadline. Not included: the time that a reader spends on the events of a stream, and providers that
+ignore cancellation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> WorstCase:
-    """The worst case of one call of `pipeline`, at whichever target it starts.
+    """The worst case of one call of `pipeline`, over all targets where it can start.
 
     Args:
         pipeline: The pipeline.

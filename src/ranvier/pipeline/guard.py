@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Permit:
     """The permission for one attempt; it is released by settling it, exactly once.
 
-    Settling never waits, so that no cancellation can occur between an outcome and its effect.
+    Settling never awaits, so that no cancellation can occur between an outcome and its effect.
     """
 
     __slots__ = ()
@@ -30,11 +30,11 @@ class Permit:
     """True for a probe: `waits` and `sent` are called when the request waits for a connection or is sent."""
 
     observes: bool = False
-    """True if the permit needs `silent` and `content`; a route that watches attempts calls them."""
+    """True if `silent` and `content` must be called; a route that watches attempts does so."""
 
     @property
     def asks(self) -> bool:
-        """True for a probe that has to be `granted` before it is sent: other workers have its circuit too."""
+        """True for a probe that has to be `granted` before it is sent, because workers share its circuit."""
         return False
 
     @property
@@ -43,7 +43,7 @@ class Permit:
         return False
 
     async def granted(self) -> None:
-        """Wait until other workers let the probe start, for a quarter of a second at most.
+        """Wait until the store lets the probe start, for at most 0.25 seconds.
 
         Raises:
             RejectedError: another worker has sent the probe that is due.
@@ -75,12 +75,12 @@ class Permit:
         self.settle(Outcome.of(error))
 
     def injected(self, *, counted: bool) -> None:
-        """The attempt gets a fault on purpose: count nothing; with `counted`, nothing that tenants share."""
+        """A fault is injected: count no outcome, or with `counted` only in the tenant's own circuit."""
         if not counted:
             self.settle(ABANDONED)
 
     def proved(self) -> None:
-        """A stream has begun: the provider answers, even if the stream breaks later."""
+        """A stream has started: the provider answers, even if the stream breaks later."""
 
 
 class Guard(Layer):

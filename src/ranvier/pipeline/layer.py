@@ -50,9 +50,9 @@ class Layer:
 
     place: ClassVar[Place] = Place.CALL
     outermost: ClassVar[bool] = False
-    """True if the layer has to be outside the other layers of its place."""
+    """True if the layer has to be outside all other layers of the same place."""
     innermost: ClassVar[bool] = False
-    """True if no layer may be inside it but others that are innermost, too."""
+    """True if only other innermost layers may be inside it."""
 
     takes_any_model: bool = False
     """True if a call may also start at other models of the providers of `deployments`."""
@@ -65,13 +65,13 @@ class Layer:
 
     overrides: Mapping[str, Self] = {}
     circuits: CircuitRegistry | None = None
-    """The circuits of a layer that keeps any: `pipeline.circuits` are those of the first that does."""
+    """The layer's circuits, if it has any; `pipeline.circuits` are those of the first such layer."""
 
     def handle(self, call: Call, inner: Handler) -> Awaitable[Response | ResponseStream]:
         """Handle `call`, usually by awaiting `inner`.
 
-        Most layers write `async def handle(...) -> Response | ResponseStream`. One that only derives a
-        call may return `inner(call)` without awaiting it, as this does, which saves a coroutine per call.
+        Most layers write `async def handle(...) -> Response | ResponseStream`. A layer that only derives a
+        call may return `inner(call)` without awaiting it, as this method does: it saves a coroutine per call.
         """
         return inner(call)
 
@@ -81,36 +81,36 @@ class Layer:
     def opened(self, pipeline: Runtime) -> None:
         """Called each time a pipeline opens; `pipeline.loop` is its event loop from now on.
 
-        That may be a different loop than before if the old one is closed. Recreate everything that belongs
-        to a loop (locks, futures, tasks); what was in flight on the old loop is gone.
+        The loop differs from the last one if that was closed. Recreate everything that belongs to a loop
+        (locks, futures, tasks); whatever was in flight on the old loop is gone.
         """
 
     def divide(self, workers: int) -> None:
         """Called when the pipeline opens, and when the number of live workers with its store has changed.
 
-        A layer that keeps to a limit of the whole service takes one part in `workers` of it; 1 means all.
+        A layer with a limit for the whole service applies one part in `workers` of it; 1 means all of it.
         """
 
     def take_over(self, before: Self) -> None:
-        """Go on with the state of `before`, whose place in the stack this layer takes at a reload.
+        """Take over the state of `before`, which this layer replaces at a reload.
 
-        It is called after `join` and before `opened`. Calls in flight still go through `before`, so what both
-        count has to be the same object: permits, places, budgets. By default a layer begins anew.
+        It is called after `join` and before `opened`. Calls in flight still go through `before`, so both must
+        share the objects that count them: permits, places, budgets. By default nothing is taken over.
         """
 
     def leave(self, pipeline: Runtime) -> None:
-        """Called if `pipeline`, the stack before a reload, had this layer, and the stack after it has not."""
+        """Called after a reload that has removed this layer; `pipeline` is the stack before it."""
 
     def deployments(self) -> Iterable[Deployment]:
         """Every deployment that this layer may send a call to."""
         return ()
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
-        """The targets that one call may be sent to, in order, for each target where it may start."""
+        """For each target where a call may start: the targets that it may be sent to, in order."""
         return (tuple(self.deployments()),)
 
     def asks(self, chain: tuple[Deployment, ...]) -> int:
-        """How often a call may go through `chain`, one of `chains`, without what the layers inside add."""
+        """How often a call may go through `chain`, one of `chains`, not counting retries of inner layers."""
         return 1
 
     def check_start(self, start: str) -> None:
@@ -139,12 +139,12 @@ class Layer:
     def admits_now(self, call: Call) -> bool:
         """True if this layer would admit `call` now: a call waits only if no later target would.
 
-        `call` has the deployment and the key with which it would be sent. Nothing may be changed by it.
+        `call` has the deployment and the key with which it would be sent. The method must not change state.
         """
         return True
 
     def accepts(self, call: Call) -> bool:
-        """True if this layer would admit `call` now, as a probe too; otherwise as `admits_now`."""
+        """Like `admits_now`, but also true if this layer would admit `call` as a probe."""
         return self.admits_now(call)
 
     def admits_in(self, call: Call) -> float:

@@ -19,16 +19,16 @@ REASONS = {
 
 
 OUTERMOST = "a call must not wait in it while it holds the place of a probe"
-"""Why a layer has to be outside the others of its place."""
+"""Why some layers have to be outside the others of their place."""
 
 
 def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
-    """Raise an error for a stack that cannot work.
+    """Check that a stack can work.
 
     Raises:
-        ConfigurationError: something is not a layer, or there is not exactly one ROUTE layer.
-        LayerOrderError: a layer that has to be the innermost is not; or, with `order`, the layers do not go
-            from CALL inwards to ATTEMPT.
+        ConfigurationError: an object is not a layer, or there is not exactly one ROUTE layer.
+        LayerOrderError: a layer that has to be the innermost is not; or, with `order`, the layers are not
+            ordered from CALL inwards to ATTEMPT.
     """
     for layer in layers:
         if not isinstance(layer, Layer):
@@ -61,7 +61,7 @@ def _instead_of(thing: object) -> str:
 
 
 def position(layer: Layer) -> tuple[int, int]:
-    """Where `layer` belongs: the smaller, the further out."""
+    """The position of `layer` as a sort key: smaller values are further out."""
     return layer.place, layer.innermost - layer.outermost
 
 

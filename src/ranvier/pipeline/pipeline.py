@@ -48,25 +48,26 @@ class Pipeline(Configured, Faces, Shown):
         credentials: A resolver: a plain or async function of a tenant and a provider's name that returns a
             key, `None` (no key: the target is skipped) or `SHARED` (the provider's own key); or
             `Credentials(...)` with a resolver and settings. Without it, the provider's own key is used.
-        listeners: Plain or async functions that receive every event. By default the pipeline logs them: see
-            `LoggingListener`. Given ones replace the log, `[LoggingListener(), ...]` keeps it, and `()` means
-            none.
+        listeners: Plain or async functions that receive every event. By default events are logged: see
+            `LoggingListener`. Your listeners replace the log; `[LoggingListener(), ...]` keeps it, and `()`
+            means none.
         require_tenant: Reject calls without a tenant instead of using the tenant "default".
         allow: A plain function of a call and a deployment that decides whether the call may be sent there: it
             returns true, or else false or the reason, and the target is skipped. See `NotAllowedError`.
         prices: Prices by `"provider/model"`, for `call.estimated_cost`.
-        check_order: Reject layers in an order in which they cannot work as documented.
+        check_order: Reject a stack whose layers are in an order in which they cannot work as documented.
         store: Shares circuits and gates with the other workers of a service: `MemoryStore()`, for example.
-            Without it each process learns alone. No call fails because of the store or waits for it, but for
-            a probe, which waits for a quarter of a second at most.
+            Without it each process learns alone. No call fails because of the store, and only probes wait for
+            it, for at most 0.25 seconds.
 
     Raises:
-        ConfigurationError: a stack that cannot work; `LayerOrderError` if its order is wrong.
+        ConfigurationError: the stack cannot work; `LayerOrderError` if its order is wrong.
 
-    It opens on first use and then belongs to that event loop until `aclose()`, or until that loop is closed.
+    A pipeline opens on first use, and belongs to that event loop until `aclose()`, or until the loop closes.
 
     Attributes:
-        loop, clock, timers: That loop, its clock (`pipeline.clock()` is now, in seconds), and its timers.
+        loop, clock, timers: Its event loop, the loop's clock (`pipeline.clock()` is now, in seconds), and its
+            timers.
     """
 
     layers: tuple[Layer, ...]
@@ -119,7 +120,7 @@ class Pipeline(Configured, Faces, Shown):
             to: The target to start at, by provider or `"provider/model"`; `None` means the first.
             tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
-            hedge: False never asks two targets at a time; true does so even for a request with tools that
+            hedge: False never asks two targets at a time; true allows it even for requests with tools that
                 the provider runs, or with state that it keeps; `None` follows the route.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
                 `schema`, `repair`, `reasoning`, `reasoning_summary`, `seed`, `cache`, `cache_key`,
@@ -150,9 +151,9 @@ class Pipeline(Configured, Faces, Shown):
         It takes the arguments of `complete`. Entering it waits for the first content, and fails as `complete`
         does; if the stream breaks after that, the `async for` raises a `StreamInterruptedError`.
 
-        With `on_break="restart"` it goes on instead with an event `restarted` (discard what you have shown),
-        and the whole answer of another attempt or target, unless a tool call was handed out whole.
-        `"restart_after_tools"` restarts after that, too: your tools must bear to be called twice.
+        With `on_break="restart"`, a stream that breaks continues with an event `restarted` (discard what you
+        have shown) and the whole answer of another attempt or target, unless you have received a complete
+        tool call. `"restart_after_tools"` restarts even then: your tools must be safe to call twice.
         """
         validation.choice("on_break", on_break, ("raise", "restart", "restart_after_tools"))
         if deadline is not None:
@@ -180,7 +181,7 @@ class Pipeline(Configured, Faces, Shown):
         try:
             stack = self.stack
             if call.pipeline is not stack:
-                begin_again(call, stack)  # it was reloaded since the call was made
+                begin_again(call, stack)  # the stack was reloaded after the call was created
             if call.streaming or stack.events.in_context:
                 record.context = context_of(call.tenant)
             clock = stack.clock

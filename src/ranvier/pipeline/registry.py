@@ -20,7 +20,7 @@ def register(name: str, factory: Callable[[], Provider]) -> None:
 
 
 def names_of(providers: Iterable[Provider]) -> frozenset[str]:
-    """Every name that may address a provider: the registered ones, and those of `providers`."""
+    """Every name of a provider: the registered ones, and those of `providers`."""
     own = {name for each in providers for name in (each.name, family_of(each))}
     return frozenset(_factories) | own
 

@@ -1,4 +1,4 @@
-"""The interface of the pipeline that calls, layers and providers may use."""
+"""The interface of a pipeline for calls, layers and providers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Work = Coroutine[Any, Any, None]
 
 
 class Stacked(Protocol):
-    """A layer, as the other layers of its stack see it; each method is documented at `Layer`."""
+    """The interface of a layer for the rest of its stack; each method is documented at `Layer`."""
 
     @property
     def place(self) -> Place:
@@ -125,7 +125,7 @@ class RetryAllowance(Protocol):
         """Count a first attempt."""
 
     def take(self, tenant: str, provider: str, now: float) -> bool:
-        """Whether another attempt may be sent now; if so, it is counted."""
+        """True if another attempt may be sent now; it is counted then."""
 
 
 class Rule(Protocol):
@@ -152,22 +152,21 @@ class Runtime:
     Attributes:
         layers: The stack, from the outside in.
         allow: The rule for which call may be sent to which target; `None` allows all.
-        prices: The prices of targets, as far as they are known.
+        prices: The known prices of targets.
         credentials: Chooses the key of each call.
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
-        lifecycle: What is in flight. It outlives reloads: connections belong to it.
-        loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
-        timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of each call from
-            its start, so that `handle` is not called, and the limits of attempts, if they are the same for
-            every call. This saves deriving calls for them.
+        lifecycle: The calls in flight and the open providers. It outlives reloads.
+        loop, clock, timers: The pipeline's event loop, the loop's clock in seconds, and its timers.
+        timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of every call, so
+            that its `handle` is not called, and the limits of attempts, if they are the same for all calls.
+            This saves copies of the call.
         retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
             count against; `None` means no budget.
         injects_faults: A hook for `Layer.join`: True if a layer may inject faults, which permits then ignore.
-        fleet: The workers that share their state with this one by a store; without a store, it alone.
-        judges: A hook for `Layer.join`: the layers that may reject a call, of which a balance asks whether
-            they would accept it.
+        fleet: The workers that share a store with this one; without a store, only this one.
+        judges: A hook for `Layer.join`: the layers that may reject a call; a balance asks them in advance.
     """
 
     layers: tuple[Stacked, ...]

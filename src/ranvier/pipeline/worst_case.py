@@ -12,7 +12,7 @@ class WorstCase:
     Attributes:
         attempts: The attempts.
         seconds: The seconds, without `waits`.
-        waits: Seconds of waits at a target that are the same however often the target is asked.
+        waits: Seconds of waits at a target that do not depend on the number of attempts there.
     """
 
     attempts: int = 0
@@ -20,13 +20,13 @@ class WorstCase:
     waits: float = 0.0
 
     def __add__(self, other: WorstCase) -> WorstCase:
-        """Both, one after the other."""
+        """The sum of both cases."""
         return WorstCase(
             self.attempts + other.attempts, self.seconds + other.seconds, self.waits + other.waits
         )
 
     def times(self, often: int, pause: float = 0.0) -> WorstCase:
-        """This case `often` times, with `pause` seconds between them."""
+        """This case, `often` times in a row, with `pause` seconds in between."""
         pauses = (often - 1) * pause if often > 1 else 0.0
         return WorstCase(self.attempts * often, self.seconds * often + pauses, self.waits)
 
@@ -35,11 +35,11 @@ class WorstCase:
         return WorstCase(self.attempts, self.seconds + seconds, self.waits)
 
     def waiting(self, seconds: float) -> WorstCase:
-        """This case with waits at the target that take `seconds` together."""
+        """This case with waits at the target of `seconds` in total."""
         return WorstCase(self.attempts, self.seconds, self.waits + seconds)
 
     def whole(self) -> WorstCase:
-        """This case with its waits among its seconds."""
+        """This case with its waits added to its seconds."""
         return WorstCase(self.attempts, self.seconds + self.waits)
 
     def within(self, seconds: float | None) -> WorstCase:

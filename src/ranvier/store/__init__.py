@@ -1,4 +1,4 @@
-"""State that many workers share: circuits, gates, spend limits, counters; on a Valkey server or in memory."""
+"""Shares circuits, gates, spend limits and counters among workers, by a Valkey server or in memory."""
 
 from ranvier.store.errors import StoreError
 from ranvier.store.memory import MemoryStore

@@ -1,4 +1,4 @@
-"""The error of a store that cannot be asked."""
+"""The error of a store that does not answer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ranvier.errors.root import RanvierError
 
 
 class StoreError(RanvierError):
-    """The store did not answer, or answered that it cannot: down, too slow, full, read-only.
+    """The store is down, too slow, full or read-only.
 
-    No call ever fails with it: a worker goes on with its own state. The message names the server and what
-    to do; it contains no password.
+    No call ever fails with it: a worker continues with its own state. The message names the server and the
+    remedy; it contains no password.
     """
 
     kind = "store"

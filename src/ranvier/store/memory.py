@@ -1,4 +1,4 @@
-"""A store in this process, for several pipelines that share their state, and for simulations."""
+"""A store in memory, for several pipelines of one process, and for simulations."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class MemoryStore:
     It does what `ValkeyStore` does, without a server. The pipelines may run on different event loops.
 
     Args:
-        now: The time in seconds since the epoch; by default that of the running event loop, set once by the
-            time of day.
+        now: A function that returns the time in seconds since the epoch. The default is the clock of the
+            running event loop, set to the time of day once.
     """
 
     def __init__(self, *, now: Callable[[], float] | None = None) -> None:
         self._now = now or clock.now
-        self._offset = None if now is None else 0.0  # of the time since the epoch from the event loop's
+        self._offset = None if now is None else 0.0  # the time since the epoch minus the event loop's time
         self._secret = secrets.token_bytes(16)
         self._epoch = secrets.token_hex(8)
-        self._us = 0  # when the last command was carried out
+        self._us = 0  # the time of the last command
         self._begin()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()  # guards the engine and the sessions: event loops have threads
+        self._lock = threading.Lock()  # guards the engine and the sessions: loops may run in other threads
         self._engine = Engine(self._epoch)
         self._sessions: dict[MemorySession, None] = {}
 
@@ -54,7 +54,7 @@ class MemoryStore:
 
     async def connect(self, worker: Worker, receive: Receive) -> MemorySession:
         """Start a session and the pushes to `receive`."""
-        if self._pid != os.getpid():  # forked, maybe while a thread had the lock; the sessions stay behind
+        if self._pid != os.getpid():  # forked, maybe while a thread held the lock; sessions are the parent's
             self._begin()
         session = MemorySession(self, Epoch(self._epoch, "memory", "master"), receive)
         with self._lock:
@@ -68,7 +68,7 @@ class MemoryStore:
         with self._lock:
             for command in commands:
                 now = self._now() + (self._offset or 0.0)
-                self._us = max(self._us + 1, int(now * 1_000_000))  # as on a server, never the same
+                self._us = max(self._us + 1, int(now * 1_000_000))  # strictly increasing, as on a server
                 reply, changes = self._engine.execute(command, self._us)
                 replies.append(reply)
                 for change in changes:
@@ -97,7 +97,7 @@ class MemorySession:
         self._pushed: deque[Change] = deque()
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        """Carry out a batch.
+        """Execute a batch of commands.
 
         Raises:
             StoreError: the session was closed.

@@ -1,6 +1,6 @@
-"""What a store does: it carries out the commands of workers, and pushes what changes to all of them.
+"""The interface of a store: it executes the commands of workers, and pushes changes to all of them.
 
-A pipeline is one worker. It connects when it opens, and again after each failed round trip:
+Each pipeline is one worker. It connects when it opens, and again after each failed round trip:
 
     session = await store.connect(worker, receive)
     replies = await session.execute([Alarm(...), TenantFailed(...)])
@@ -16,9 +16,9 @@ from typing import Protocol
 from ranvier.store.commands import Change, Command, Reply
 
 Receive = Callable[[Change], None]
-"""Called on the event loop of the worker with each change, also those that the worker made itself.
+"""Called on the event loop of the worker with each change, including the worker's own; must not raise.
 
-A change may come late, twice or not at all; `Missed` says that some may not have come. It must not raise.
+A change may arrive late, twice or not at all; `Missed` means that some may be missing.
 """
 
 
@@ -27,9 +27,9 @@ class Worker:
     """One pipeline of one process.
 
     Attributes:
-        id: Random, made when the pipeline opens, so that forks of one process differ.
-        host, pid: Where it runs, for operators.
-        version: That of ranvier.
+        id: A random id, chosen when the pipeline opens, so that forks of one process differ.
+        host, pid: The host and process, for operators.
+        version: The version of ranvier.
     """
 
     id: str
@@ -40,15 +40,14 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """Which data a session speaks to. If it differs from that of the session before, some may be lost.
+    """Identifies the data of a session. If it differs from the previous session's, data may be lost.
 
     Attributes:
-        key: Random, written by the first worker on an empty store; another one after FLUSHALL.
-        run_id: Of the server process: another one after a restart or a failover.
-        role: `master` or `slave`, as the server calls it.
-        same_secret: False if another worker names tenants with another secret.
-        other_protocols: Numbers of other protocols that workers spoke here within a day: nothing is shared
-            with those.
+        key: A random key, written by the first worker on an empty store; it changes after FLUSHALL.
+        run_id: The id of the server process; it changes after a restart or a failover.
+        role: The server's role: `master` or `slave`.
+        same_secret: False if another worker uses a different secret for the names of tenants.
+        other_protocols: Other protocol versions used here within a day; nothing is shared with those workers.
     """
 
     key: str
@@ -63,17 +62,16 @@ class Session(Protocol):
 
     @property
     def epoch(self) -> Epoch:
-        """Which data it speaks to."""
+        """Identifies the data of this session."""
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        """Carry out a batch in one round trip; the replies come in the same order.
+        """Execute a batch in one round trip; the replies come in the same order.
 
-        A command carried out twice does nothing the second time, so an unanswered batch may be sent again
-        in the next session.
+        Commands are idempotent, so an unanswered batch may be sent again in the next session.
 
         Raises:
-            StoreError: it failed, in part or as a whole, or an earlier one did: connect again. What it
-                carried out is not known.
+            StoreError: the batch, or an earlier one, failed in part or as a whole: connect again. Some of its
+                commands may have been executed.
         """
 
     async def aclose(self) -> None:
@@ -81,7 +79,7 @@ class Session(Protocol):
 
 
 class Store(Protocol):
-    """Where workers share their state. One object serves any number of pipelines and event loops."""
+    """Shares the state of workers. One object serves any number of pipelines and event loops."""
 
     def digest(self, name: str) -> str:
         """The name under which a tenant or a key is known in the store: 32 hexadecimal digits."""
@@ -90,5 +88,5 @@ class Store(Protocol):
         """Start a session and the pushes to `receive`.
 
         Raises:
-            StoreError: the store cannot be reached, or is not usable as it is.
+            StoreError: the store cannot be reached or used.
         """

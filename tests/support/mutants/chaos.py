@@ -110,8 +110,8 @@ MUTANTS = [
     ),
     mutant(
         "F1", "nobody sees on the status page that faults are injected", "asgi/status/report.py",
-        "for layer in self.seen.faulty if layer.on]",
-        "for layer in ()]",
+        "for layer in self.stack_view.faulty if layer.on",
+        "for layer in ()",
         "tests/asgi/test_status_tenants.py::test_injected_faults_are_a_finding",
     ),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ MUTANTS = [
     ),
     mutant(
         "L1", "a cancellation that others have taken back is taken back again", CANCELLATION,
-        "        if self._task.cancelling() > self._before:  # else other code has taken ours back",
+        "        if self._task.cancelling() > self._before:  # otherwise other code has undone ours",
         "        if self._task.cancelling():",
         f"{LOST}::{ENDS}[takes_our_cancellation_back-attempt-unwinding]",
     ),

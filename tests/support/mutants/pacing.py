@@ -153,8 +153,9 @@ MUTANTS = [
         "P5",
         "a reservation is held while waiting at a gate",
         HELD,
-        '        """The call begins to wait further in."""\n        self._release(Costs(0.0))',
-        '        """The call begins to wait further in."""',
+        '        """Release the reservation, because the call begins to wait further in."""\n'
+        "        self._release(Costs(0.0))",
+        '        """Release the reservation, because the call begins to wait further in."""',
         f"{PACING}::test_a_call_that_waits_at_a_gate_reserves_nothing",
     ),
     mutant(

@@ -97,7 +97,7 @@ MUTANTS = [
     ),
     mutant(
         "H6", "a slow probe closes it", WINDOWS,
-        "        elif slow and self.state is HALF_OPEN and self._leave(who, now):",
+        "        elif slow and self.state is HALF_OPEN and self._leave(permit, now):",
         "        elif False:",
         f"{WINDOWED}::test_a_slow_probe_has_failed[6-open-True]",
         f"{WINDOWED}::test_a_slow_probe_has_failed[6-open-False]",
@@ -110,7 +110,7 @@ MUTANTS = [
     ),
     mutant(
         "H6", "silence is not slow", PERMIT,
-        "            waited = attempt.seconds  # it failed in silence",
+        "            waited = attempt.seconds  # it failed without any content",
         "            pass",
         f"{WINDOWED}::test_what_counts_as_slow",
     ),

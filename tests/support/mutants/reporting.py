@@ -78,7 +78,7 @@ MUTANTS = [
     ),
     mutant(
         "O3", "what is long ago is shown", TENANTS,
-        "[each for each in self._slices if each.number > int(now // SLICE) - SLICES]",
+        "[time_slice for time_slice in self._slices if time_slice.number > int(now // SLICE) - SLICES]",
         "self._slices",
         f"{BY_TENANT}::test_the_last_minute_is_counted_exactly",
     ),

@@ -91,8 +91,8 @@ MUTANTS = [
         "I6",
         "a stream goes on without its client",
         "integrations/transport/transport.py",
-        "(*made.values(), *self._streams)",
-        "made.values()",
+        "(*transports.values(), *self._streams)",
+        "transports.values()",
         f"{TESTS}::test_a_stream_ends_with_the_client_that_reads_it",
     ),
     mutant(

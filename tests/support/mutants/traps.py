@@ -69,7 +69,7 @@ MUTANTS = [
     ),
     mutant(
         "T3", "whoever ends gives back the place of some probe", CIRCUIT,
-        "self._probes.pop(who, None)",
+        "self._probes.pop(permit, None)",
         "self._probes.popitem()[1]",
         "test_probe_traps.py::test_t03_a_late_result_frees_no_place_but_its_own",
     ),
@@ -93,9 +93,10 @@ MUTANTS = [
     ),
     mutant(
         "T5", "an outcome that does not count keeps the place", CIRCUIT,
-        "        if self._probes is not None:\n            self._leave(who, clock())\n        if generation",
+        "        if self._probes is not None:\n"
+        "            self._leave(permit, clock())\n        if generation",
         "        if self._probes is not None and outcome is not Outcome.ABANDONED:\n"
-        "            self._leave(who, clock())\n        if generation",
+        "            self._leave(permit, clock())\n        if generation",
         "test_probe_traps.py::test_t05_a_probe_whose_request_was_wrong_gives_its_place_back",
     ),
     mutant(

@@ -1,8 +1,8 @@
 """The status page: the state of a pipeline as a web page, as JSON, and as metrics for Prometheus.
 
-Start with `app.py`, which answers requests. `stats.py` listens to events and counts them in the windows
-of `windows.py`, `stories.py` keeps calls, `tenants.py` counts by tenant, `circuits.py` reads circuits;
-`report.py` combines them and `health.py` rates the result.
+Start with `app.py`, which answers requests. `stats.py` counts events in the windows of `windows.py`,
+`stories.py` keeps recent calls, `tenants.py` counts by tenant, `circuits.py` reads circuits. `report.py`
+combines them, and `health.py` rates the result.
 """
 
 from ranvier.asgi.status.app import status_app

@@ -34,7 +34,7 @@ TOO_LONG = Reply.error(413, "too_long", f"A command has at most {MAX_BYTES} byte
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An action on one circuit, in a certain process if `process` is set."""
+    """An action on one circuit; `process` restricts it to the process with that id."""
 
     action: str
     tenant: str
@@ -65,8 +65,8 @@ class Admin:
         """Execute a command, or return an error."""
         if self._digest is None:
             return READ_ONLY
-        scheme, _, given = (header(scope, "authorization") or "").partition(" ")
-        if not hmac.compare_digest(_digest(given.strip()), self._digest) or scheme.lower() != "bearer":
+        scheme, _, token = (header(scope, "authorization") or "").partition(" ")
+        if not hmac.compare_digest(_digest(token.strip()), self._digest) or scheme.lower() != "bearer":
             return WRONG_TOKEN
         body = await read_body(receive, max_bytes=MAX_BYTES)
         if body is None:
@@ -88,7 +88,7 @@ class Admin:
             return Reply.error(409, "another_loop", "Serve this page on the event loop of its pipeline.")
         key = await viewer.find(command.tenant, command.provider, command.more)
         elsewhere = command.action == "isolate" or service.exists
-        if key is None and not (elsewhere and self._could_be(command)):
+        if key is None and not (elsewhere and self._may_exist(command)):
             return Reply.error(404, "no_such_circuit", "There is no circuit for this tenant and provider.")
         key = _key(command) if key is None else key
         try:
@@ -100,19 +100,19 @@ class Admin:
         state = self._pipeline.circuits.state(key)
         return Reply.json({"state": state, "process": self._report.process})
 
-    def _could_be(self, command: Command) -> bool:
-        """Whether calls can use that circuit: a wrong name must not seem to be isolated."""
+    def _may_exist(self, command: Command) -> bool:
+        """True if calls can use the circuit: isolating a misspelled provider must fail, not seem to work."""
         known = {
             name
             for layer in self._pipeline.layers
-            for each in layer.deployments()
-            for name in (each.provider.name, each.target)
+            for target in layer.deployments()
+            for name in (target.provider.name, target.target)
         }
         return bool(command.tenant) and command.provider in known and not self._report.names.hashed
 
 
 def _digest(token: str) -> bytes:
-    """A digest, which has the same length for all tokens: the time to compare it reveals nothing."""
+    """The SHA-256 of a token: all digests are equally long, so comparing them leaks no length."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
@@ -127,7 +127,11 @@ def _tenant(fields: dict[str, Any]) -> str:
 
 
 def _parsed(action: str, body: bytes) -> Command:
-    """The command in a body; a `ValueError` says what is wrong with it."""
+    """The command in a body.
+
+    Raises:
+        ValueError: the body is invalid; the message says what to send.
+    """
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

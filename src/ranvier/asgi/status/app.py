@@ -55,8 +55,8 @@ def status_app(
 
         app.mount("/ranvier", status_app(pipeline))
 
-    It is a plain ASGI application; serve it on the pipeline's event loop. It listens to the pipeline from
-    now on. It shows no prompt, no answer and no key, but tenants, providers, models and numbers. It has no
+    It is a plain ASGI application; serve it on the pipeline's event loop. It counts the pipeline's events
+    from now on. It shows tenants, providers, models and numbers, but no prompt, answer or key. It has no
     login, so control who can reach it.
 
     Args:
@@ -88,12 +88,12 @@ class StatusApp:
         self._report = report
         self._admin = admin
         self._tenant_metrics = tenant_metrics
-        self._shown: dict[str, Answer] = {
+        self._pages: dict[str, Answer] = {
             "/": self._page,
             "/status.json": self._json,
             "/metrics": self._metrics,
         }
-        self._done = {"/circuits/reset": "reset", "/circuits/isolate": "isolate"}
+        self._commands = {"/circuits/reset": "reset", "/circuits/isolate": "isolate"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; lifespan is acknowledged, and a websocket rejected."""
@@ -110,16 +110,16 @@ class StatusApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         path, method = path_within(scope), scope["method"]
-        if path in self._done:
+        if path in self._commands:
             if method != "POST":
                 return _not_allowed("POST")
-            return await self._admin.serve(self._done[path], scope, receive)
-        if path not in self._shown:
+            return await self._admin.serve(self._commands[path], scope, receive)
+        if path not in self._pages:
             return NOT_FOUND
         if method not in ("GET", "HEAD"):
             return _not_allowed("GET, HEAD")
         try:
-            return await self._shown[path](scope, receive)
+            return await self._pages[path](scope, receive)
         except TooBusyError:
             return BUSY
 
@@ -136,17 +136,21 @@ class StatusApp:
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
         overview = await self._report.overview()
-        shown = of_worker.families(self._report, overview)
+        metrics = of_worker.families(self._report, overview)
         if self._report.service.exists:
-            answer = await self._report.service.read()
-            shown = of_fleet.of_fleet(shown, answer and answer[0])
+            fleet_answer = await self._report.service.read()
+            metrics = of_fleet.of_fleet(metrics, fleet_answer and fleet_answer[0])
         if self._tenant_metrics:
-            shown.append(of_worker.troubled(overview))
-        return Reply(200, families.exposition(shown), families.CONTENT_TYPE)
+            metrics.append(of_worker.troubled(overview))
+        return Reply(200, families.exposition(metrics), families.CONTENT_TYPE)
 
 
 def _query(query: bytes) -> tuple[str, int]:
-    """The search for circuits, and how many rows to return."""
+    """The search text and the number of rows in a query string.
+
+    Raises:
+        ValueError: one of them is invalid; the message names it.
+    """
     if len(query) > MAX_QUERY:
         raise ValueError(f"A query string has at most {MAX_QUERY} bytes.")
     fields = parse_qs(query.decode("latin-1"), max_num_fields=10, errors="replace")

@@ -1,7 +1,7 @@
 """An overview of a breaker's circuits that does not block the event loop: troubled circuits come first.
 
-Reading a hundred thousand circuits takes a quarter of a second. They are read in portions, between which
-calls go on. The result is cached for a short time, which is longer the longer reading took.
+Reading a hundred thousand circuits takes a quarter of a second, so they are read in portions, and calls
+continue in between. The result is cached for at least `FRESH` seconds, or `SHARE` times the reading time.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ MAX_PROVIDERS = 100
 OTHERS = "others"
 
 PORTION = 1000
-"""Circuits that are read in one go: two milliseconds."""
+"""Circuits that are read without yielding to the event loop: about two milliseconds."""
 
 FRESH = 0.5
-"""Seconds for which an overview is cached, at least."""
+"""The minimum time to cache an overview, in seconds."""
 
 SHARE = 20
-"""Reading circuits may take at most one part in `SHARE` of the time."""
+"""Reading circuits takes at most one part in `SHARE` of the process's time."""
 
 MAX_OVERVIEWS = 8
-"""Searches whose overviews are cached, and searches that may wait at a time."""
+"""Maximum number of searches that are cached, and of searches that wait at a time."""
 
 RANKS = {"open": 0, "isolated": 1, "half_open": 2, "closed": 4}
 FAILING = 3
@@ -53,11 +53,11 @@ class Overview:
 
     Attributes:
         total: The number of circuits.
-        matching: How many of them match the search.
-        states: How many are in each state, by provider.
-        probes_due: How many of the open ones would admit the next call as a probe, by provider.
-        rows: Those that match, the most troubled first, `MAX_ROWS` at most.
-        good_until: When to read them again, on the loop's clock.
+        matching: The number of circuits that match the search.
+        states: The number of circuits in each state, by provider.
+        probes_due: The number of open circuits that would admit the next call as a probe, by provider.
+        rows: The circuits that match, the most troubled first; at most `MAX_ROWS`.
+        good_until: When the overview expires, on the loop's clock.
     """
 
     total: int = 0
@@ -67,22 +67,22 @@ class Overview:
     rows: list[dict[str, Any]] = field(default_factory=list)
     good_until: float = 0.0
 
-    def count(self, provider: str, seen: Any) -> None:
+    def count(self, provider: str, circuit: Any) -> None:
         """Count one circuit."""
         if provider not in self.states and len(self.states) >= MAX_PROVIDERS:
             provider = OTHERS
-        self.states[provider][str(seen.state)] += 1
-        if seen.state == "open" and seen.retry_after == 0:
+        self.states[provider][str(circuit.state)] += 1
+        if circuit.state == "open" and circuit.retry_after == 0:
             self.probes_due[provider] += 1
 
     @property
     def by_state(self) -> Counter[str]:
-        """How many are in each state, at all providers."""
+        """The number of circuits in each state, over all providers."""
         return sum(self.states.values(), Counter())
 
 
 EMPTY = Overview()
-"""That of circuits which were not read yet."""
+"""The overview before the circuits are read for the first time."""
 
 
 class CircuitViewer:
@@ -118,7 +118,7 @@ class CircuitViewer:
             self._waiting -= 1
 
     def latest(self) -> Overview:
-        """The last overview of all circuits, which may be old; it is read again in the background."""
+        """The cached overview of all circuits; if it has expired, it is also renewed in the background."""
         overview = self._overviews.get("", EMPTY)
         if clock.now() >= overview.good_until and self._refreshing is None:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
@@ -133,14 +133,14 @@ class CircuitViewer:
             self._refreshing = None
 
     def forget(self) -> None:
-        """Read the circuits anew the next time, after a command has changed one."""
+        """Expire all overviews, because a command has changed a circuit."""
         for overview in self._overviews.values():
             overview.good_until = 0.0
 
     async def find(self, tenant: str, provider: str, more: tuple[str, ...]) -> Hashable | None:
-        """The key of a circuit by its real names, or by the names as shown; `None` if there is none.
+        """The key of a circuit, by its real names or by the names on the page; `None` if there is none.
 
-        A circuit whose key is not a tenant and a provider is found by what is shown as its provider.
+        A circuit with a custom key (not tenant and provider) is found by the text shown as its provider.
         """
         key = (tenant, provider, *more) if tenant else provider
         if self._circuits.state(key) is not None:
@@ -150,8 +150,8 @@ class CircuitViewer:
             if index % PORTION == 0:
                 await asyncio.sleep(0)
             if self._names.circuit(other) == shown:
-                found: Hashable = other
-                return found
+                match: Hashable = other
+                return match
         return None
 
     async def _count(self, search: str) -> Overview:
@@ -159,37 +159,39 @@ class CircuitViewer:
         best: list[tuple[Any, ...]] = []
         circuits, started_at = iter(self._circuits), clock.now()
         while portion := list(islice(circuits, PORTION)):
-            best = heapq.nsmallest(MAX_ROWS, chain(best, self._found(portion, search, overview)))
+            best = heapq.nsmallest(MAX_ROWS, chain(best, self._matching(portion, search, overview)))
             took += clock.now() - started_at
             await asyncio.sleep(0)
             started_at = clock.now()
-        overview.rows = [_row(tenant, provider, more, seen) for _, _, tenant, provider, more, _, seen in best]
+        overview.rows = [
+            _row(tenant, provider, more, circuit) for _, _, tenant, provider, more, _, circuit in best
+        ]
         overview.good_until = clock.now() + max(FRESH, SHARE * took)
         return overview
 
-    def _found(self, portion: Sequence[Any], search: str, overview: Overview) -> Iterator[tuple[Any, ...]]:
-        """Count a portion, and yield the circuits that match, as tuples that sort troubled ones first."""
+    def _matching(self, portion: Sequence[Any], search: str, overview: Overview) -> Iterator[tuple[Any, ...]]:
+        """Count a portion, and yield the circuits that match; the tuples sort by trouble, worst first."""
         needle = search.casefold()
         digest = digest_of(search) if search and self._names.hashed else None
-        for key, seen in portion:
+        for key, circuit in portion:
             tenant, provider, more = self._names.circuit(key)
             overview.total += 1
-            overview.count(provider.partition("/")[0], seen)
+            overview.count(provider.partition("/")[0], circuit)
             if needle and needle not in f"{tenant}\n{provider}".casefold() and tenant != digest:
                 continue
             overview.matching += 1
-            rank = RANKS[seen.state] if seen.failures == 0 or seen.state != "closed" else FAILING
-            yield rank, -seen.failures, tenant, provider, more, overview.total, seen
+            rank = RANKS[circuit.state] if circuit.failures == 0 or circuit.state != "closed" else FAILING
+            yield rank, -circuit.failures, tenant, provider, more, overview.total, circuit
 
 
-def _row(tenant: str, provider: str, more: list[str], seen: Any) -> dict[str, Any]:
+def _row(tenant: str, provider: str, more: list[str], circuit: Any) -> dict[str, Any]:
     return {
         "tenant": tenant,
         "provider": provider,
         "more": more,
-        "state": str(seen.state),
-        "failures": seen.failures,
-        "in_flight": seen.in_flight,
-        "opens": seen.total_opens,
-        "retry_after": seen.retry_after,
+        "state": str(circuit.state),
+        "failures": circuit.failures,
+        "in_flight": circuit.in_flight,
+        "opens": circuit.total_opens,
+        "retry_after": circuit.retry_after,
     }

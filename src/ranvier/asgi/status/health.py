@@ -11,19 +11,19 @@ LEVELS = ("well", "strained", "trouble")
 """From good to bad. Strained: failures are being handled. Trouble: users notice failures, or soon will."""
 
 OF_THE_REQUEST = {"invalid_request", "context_length", "content_filter", "model_not_found"}
-"""Failures that say nothing about a provider: the same request fails at every provider."""
+"""Kinds of errors that are no evidence against a provider: the same request fails at every provider."""
 
 MANY = 0.5
-"""The share of failed attempts from which on a provider is in trouble."""
+"""A provider is in trouble if at least this share of its attempts fails."""
 
 SOME = 0.05
-"""The share of failed attempts, or calls, from which on there is a finding."""
+"""The minimum share of failed attempts, or calls, that is reported as a finding."""
 
 FEW = 5
-"""The number of attempts, or of failed calls, from which on a share is meaningful."""
+"""The minimum number of attempts, or of failed calls, for a share to be meaningful."""
 
 QUIET = 10
-"""Seconds with successes and without a failure after which an outage is over."""
+"""An outage is over after this many seconds with successes and without a failure."""
 
 Finding = tuple[str, str]
 """A level, and a sentence."""
@@ -85,7 +85,7 @@ def of_calls(facts: Mapping[str, Any]) -> list[Finding]:
 def _is_over(facts: Mapping[str, Any]) -> bool:
     """True if there were successes and no failures in the last `QUIET` seconds."""
     succeeded, failed = facts["series"]["succeeded"], facts["series"]["failed"]
-    # The series have whole seconds only: what failed in the current one is in the sum of the window alone.
+    # The series end with the last whole second; failures of the current one are only in the window's sum.
     failed_now = facts["failed"] - sum(failed[-WINDOW + 1 :])
     return any(succeeded[-QUIET:]) and not any(failed[-QUIET:]) and failed_now <= 0
 

@@ -11,7 +11,7 @@ MAX_LENGTH = 256
 
 
 class Names:
-    """Shows tenants by name, or by a digest that is the same each time."""
+    """Shows tenants by name, or by a digest, which is stable."""
 
     def __init__(self, *, hashed: bool) -> None:
         self.hashed = hashed
@@ -22,9 +22,9 @@ class Names:
         return digest_of(text) if self.hashed else text[:MAX_LENGTH]
 
     def circuit(self, key: Hashable) -> tuple[str, str, list[str]]:
-        """The parts to show of the key of a circuit: its tenant, its provider, and any further parts.
+        """The tenant, the provider and any further parts of a circuit's key, as text to show.
 
-        A key that is not a tuple, from a breaker's own key function, has no known tenant.
+        A key that is not a tuple (a breaker with `key=`) is shown as the provider, without a tenant.
         """
         if isinstance(key, tuple) and len(key) >= 2:
             return (

@@ -1,4 +1,4 @@
-"""The page, in one file that loads no other, and its content security policy."""
+"""The web page, with script and style inline, and its content security policy."""
 
 from __future__ import annotations
 

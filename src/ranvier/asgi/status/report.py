@@ -15,9 +15,9 @@ from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.recent import facts as recent_facts
 from ranvier.asgi.status.recent.numbers import ALL, WINDOW, Recent, Recents
 from ranvier.asgi.status.recent.of_worker import of_worker
-from ranvier.asgi.status.seen_stack import SeenStack
 from ranvier.asgi.status.service import Service
 from ranvier.asgi.status.shared_circuits import findings_of, shared_facts
+from ranvier.asgi.status.stack_view import StackView
 from ranvier.asgi.status.stats import Stats
 from ranvier.pipeline.pipeline import Pipeline
 
@@ -32,7 +32,7 @@ class Report:
     """Reports on one pipeline.
 
     Attributes:
-        process: Identifies this process among the others that serve the same application.
+        process: A random id that distinguishes this process from others that serve the same application.
     """
 
     def __init__(self, pipeline: Pipeline, stats: Stats, names: Names) -> None:
@@ -40,29 +40,29 @@ class Report:
         self.stats = stats
         self.names = names
         self._pipeline = pipeline
-        self._seen = SeenStack(pipeline.stack, names)
+        self._stack_view = StackView(pipeline.stack, names)
         self.service = Service(pipeline.lifecycle.joining)
 
     @property
-    def seen(self) -> SeenStack:
-        """The stack in use."""
-        if self._seen.stack is not self._pipeline.stack:
-            self._seen = SeenStack(self._pipeline.stack, self.names)
-        return self._seen
+    def stack_view(self) -> StackView:
+        """A view of the stack in use, renewed after a reload."""
+        if self._stack_view.stack is not self._pipeline.stack:
+            self._stack_view = StackView(self._pipeline.stack, self.names)
+        return self._stack_view
 
     @property
     def viewer(self) -> CircuitViewer | None:
         """Reads the circuits of the stack in use; `None` if it has no breaker."""
-        return self.seen.viewer
+        return self.stack_view.viewer
 
     @property
     def providers(self) -> list[str]:
-        """The providers of the stack in its order, and any others that calls were sent to."""
-        return list(dict.fromkeys([*self.seen.providers, *filter(None, self.stats.providers)]))
+        """The providers of the stack in its order, then any others that calls were sent to."""
+        return list(dict.fromkeys([*self.stack_view.providers, *filter(None, self.stats.providers)]))
 
     @property
     def in_flight(self) -> tuple[int, int]:
-        """How many calls, and how many handed-out streams, are in flight."""
+        """The number of calls and of handed-out streams in flight."""
         return self._pipeline.lifecycle.under_way
 
     async def overview(self, search: str = "") -> Overview:
@@ -71,12 +71,12 @@ class Report:
         return Overview() if viewer is None else await viewer.overview(search)
 
     def recents(self, overview: Overview) -> Recents:
-        """What this worker has counted lately."""
+        """The recent counts of this worker."""
         return of_worker(self.stats, self.providers, overview, self.in_flight, clock.now())
 
     def _numbers(self, recents: Recents) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The calls, and the providers, for `status.json`."""
-        names = [name for name in dict.fromkeys([*self.seen.providers, *recents]) if name != ALL]
+        names = [name for name in dict.fromkeys([*self.stack_view.providers, *recents]) if name != ALL]
         calls = recent_facts.of_calls(recents.get(ALL, Recent()))
         return calls, [recent_facts.of_provider(name, recents.get(name, Recent())) for name in names]
 
@@ -85,11 +85,14 @@ class Report:
         overview = await self.overview(search)
         service, now = await self.service.facts(overview.rows), clock.now()
         calls, providers = self._numbers(await self.service.recents() or self.recents(overview))
-        circuits = self.seen.shared
+        circuits = self.stack_view.shared
         shared = None if circuits is None else shared_facts(circuits)
-        findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
+        findings = health.of_calls(calls)
+        findings += [finding for provider in providers for finding in provider.pop("findings")]
         findings += findings_of(shared["rows"]) if shared is not None else []
-        findings += [("strained", f"faults are injected: {layer}") for layer in self.seen.faulty if layer.on]
+        findings += [
+            ("strained", f"faults are injected: {layer}") for layer in self.stack_view.faulty if layer.on
+        ]
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
@@ -114,7 +117,7 @@ class Report:
         }
 
     def _keys(self) -> list[dict[str, Any]]:
-        """The keys that are throttled, because their provider limited or rejected them."""
+        """The keys that may not be used now, because their provider limited or rejected them."""
         return [
             {
                 "provider": gate.provider,
@@ -124,7 +127,7 @@ class Report:
                 "seconds": gate.closed_for,
                 "waiting": gate.waiting,
             }
-            for gate in islice(self.seen.gates, MAX_GATES)
+            for gate in islice(self.stack_view.gates, MAX_GATES)
         ]
 
     def places(self) -> list[dict[str, Any]]:
@@ -137,18 +140,18 @@ class Report:
                 "waiting": each.waiting,
                 "tenants": len(each.tenants),
             }
-            for places in self.seen.places
+            for places in self.stack_view.places
             for each in islice(places, MAX_GATES)
         ]
 
     def spending(self, now: float) -> list[dict[str, Any]]:
         """What all tenants have spent and reserved in the current window of each spend limit."""
-        return [spending(now)._asdict() for spending in self.seen.spending]
+        return [spending(now)._asdict() for spending in self.stack_view.spending]
 
     def balances(self) -> list[dict[str, Any]]:
         """The targets of the balances, and how busy each is."""
         now = clock.now()
-        return [each._asdict() for balance in self.seen.balances for each in balance.snapshots(now)]
+        return [each._asdict() for balance in self.stack_view.balances for each in balance.snapshots(now)]
 
     def limits(self) -> list[dict[str, Any]]:
         """What is left of the limits that providers report, and the calls that wait for them."""
@@ -162,7 +165,7 @@ class Report:
                 "left": each.left,
                 "waiting": each.waiting,
             }
-            for allowances in self.seen.allowances
+            for allowances in self.stack_view.allowances
             for each in islice(allowances, MAX_GATES)
         ]
 

@@ -1,4 +1,4 @@
-"""All workers of a service, as far as their store tells: who lives, what is not well, and by whom."""
+"""The workers of a service, as their store reports them: which are live, and what is open or isolated."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ranvier.store.commands.workers import Fleet, Looked, WorkerView
 from ranvier.wording import target_name
 
 FRESH = 0.5
-"""Seconds for which an answer of the store is used again, so that many readers cost it little."""
+"""The minimum time to cache an answer of the store, in seconds: many readers of the page cost it little."""
 
 SHARE = 10
-"""Adding up may take at most one part in `SHARE` of the time."""
+"""Adding up takes at most one part in `SHARE` of the process's time."""
 
 MAX_WORKERS = 100
 """Workers that are listed."""
 
 MAX_TROUBLES = 100
-"""Circuits, gates and tenants that are listed because they are not well."""
+"""Maximum number of open or isolated circuits, gates and tenants that are listed."""
 
 ANSWER_SECONDS = 2.0
-"""If the page is served on another event loop than the pipeline's, it waits so long for that one."""
+"""Seconds to wait for the pipeline's event loop, if the page is served on another one."""
 
 ID = 8
 """Characters of a worker's id that are shown."""
@@ -39,38 +39,40 @@ ID = 8
 Answer: TypeAlias = tuple[Fleet, Looked]
 
 
-class Seen(NamedTuple):
-    """What the store answered: about the workers, and about what is not well.
+class FleetReport(NamedTuple):
+    """The answer of the store, and the sums over all workers.
 
     Attributes:
-        recents: What they have counted lately, together.
-        summed: How many of them have sent that.
+        fleet: The live workers.
+        troubles: The circuits, gates and tenants that are open or isolated.
+        recents: The recent counts of all workers together.
+        summed: The number of workers whose counts are included.
     """
 
     fleet: Fleet
-    looked: Looked
+    troubles: Looked
     recents: Recents
     summed: int
 
 
 class Service:
-    """The workers that share the store of a pipeline, and the place of that pipeline among them."""
+    """Reports on the workers that share the store of a pipeline."""
 
     def __init__(self, joining: Joining) -> None:
         self._joining = joining
         self._reading = asyncio.Lock()
-        self._seen: Seen | None = None
+        self._cached: FleetReport | None = None
         self._good_until = 0.0
 
     @property
     def exists(self) -> bool:
-        """Whether the pipeline has a store."""
+        """True if the pipeline has a store."""
         return self._joining.store is not None
 
     async def read(self) -> Answer | None:
-        """What the store tells now, so that no counter falls from one worker's answer to another's.
+        """The store's current answer; `None` if it cannot be reached.
 
-        It is `None` if the store cannot be reached.
+        It is not cached, so that no counter falls when scrapes go to different workers.
         """
         member = self._joining.member
         if member is None or not member.live:
@@ -84,46 +86,46 @@ class Service:
         except TimeoutError:
             return None
 
-    async def _recent(self) -> Seen | None:
-        """The same with its sums, half a second old, or older where there are hundreds of workers."""
+    async def _fleet_report(self) -> FleetReport | None:
+        """The answer with its sums, cached for `FRESH` seconds, or longer with hundreds of workers."""
         async with self._reading:
             if clock.now() >= self._good_until:
                 answer, began = await self.read(), clock.now()
-                self._seen = answer and Seen(*answer, *await of_service(answer[0].workers))
+                self._cached = answer and FleetReport(*answer, *await of_service(answer[0].workers))
                 self._good_until = clock.now() + max(FRESH, SHARE * (clock.now() - began))
-            return self._seen
+            return self._cached
 
     def forget(self) -> None:
-        """Ask the store again the next time, after a command."""
+        """Expire the cached answer, because a command has changed a circuit."""
         self._good_until = 0.0
 
     async def recents(self) -> Recents | None:
-        """What all workers have counted lately; `None` without a store, or while it tells nothing of that."""
-        seen = await self._recent() if self.exists else None
-        return seen and seen.recents
+        """The recent counts of all workers; `None` without a store, or while it cannot be reached."""
+        report = await self._fleet_report() if self.exists else None
+        return report and report.recents
 
     async def facts(self, circuits: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         """The part of `status.json` about the service; `None` without a store.
 
-        The store knows tenants by digests; those of the isolated ones among `circuits` are shown by name.
+        The store holds only digests of tenants; the isolated ones among `circuits` are shown by name.
         """
         if not self.exists:
             return None
-        member, seen = self._joining.member, await self._recent()
+        member, report = self._joining.member, await self._fleet_report()
         facts: dict[str, Any] = {
-            "reachable": seen is not None,
+            "reachable": report is not None,
             "worker": "" if member is None else member.worker.id[:ID],
             "live": 1,
             "summed": 0,
             "workers": [],
             "troubles": [],
         }
-        if seen is not None:
-            workers = {each.worker: _worker(each) for each in seen.fleet.workers}
-            facts["live"], facts["summed"] = seen.fleet.live, seen.summed
+        if report is not None:
+            workers = {each.worker: _worker(each) for each in report.fleet.workers}
+            facts["live"], facts["summed"] = report.fleet.live, report.summed
             facts["workers"] = list(islice(workers.values(), MAX_WORKERS))
-            found = islice(_troubles(seen.looked, _names(member, circuits)), MAX_TROUBLES)
-            facts["troubles"] = [{**fact, **_who(by, workers)} for fact, by in found]
+            found = islice(_troubles(report.troubles, _names(member, circuits)), MAX_TROUBLES)
+            facts["troubles"] = [{**fact, **_worker_fields(by, workers)} for fact, by in found]
         return facts
 
 
@@ -133,36 +135,36 @@ def _names(member: Any, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]
     return {} if member is None else {member.digest(tenant): tenant for tenant in isolated}
 
 
-def _troubles(looked: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
-    """What is not as it should be, and the id of the worker that made it so."""
-    for each in looked.changes:
-        if isinstance(each, CircuitView) and each.state is not CLOSED:
-            yield _of_circuit(each), each.by
-        elif isinstance(each, GateView) and each.closed_for:
-            yield _fact("gate", each.gate, each.reason, each.closed_for), each.by
-        elif isinstance(each, TenantView) and each.state is not CLOSED:
-            tenant = names.get(each.tenant.tenant, each.tenant.tenant)
-            what = f"{tenant} at {' '.join(each.tenant.circuit.splitlines())}"
-            yield _fact("tenant", what, str(each.state), each.retry_after), each.by
+def _troubles(troubles: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What is open or isolated, each with the id of the worker that opened or isolated it."""
+    for view in troubles.changes:
+        if isinstance(view, CircuitView) and view.state is not CLOSED:
+            yield _of_circuit(view), view.by
+        elif isinstance(view, GateView) and view.closed_for:
+            yield _fact("gate", view.gate, view.reason, view.closed_for), view.by
+        elif isinstance(view, TenantView) and view.state is not CLOSED:
+            tenant = names.get(view.tenant.tenant, view.tenant.tenant)
+            subject = f"{tenant} at {' '.join(view.tenant.circuit.splitlines())}"
+            yield _fact("tenant", subject, str(view.state), view.retry_after), view.by
 
 
-def _of_circuit(seen: CircuitView) -> dict[str, Any]:
-    provider, model, tenants_keys = seen.circuit
-    what = target_name(provider, model) + (" with tenants' keys" if tenants_keys else "")
-    return _fact("circuit", what, str(seen.state), seen.retry_after)
+def _of_circuit(view: CircuitView) -> dict[str, Any]:
+    provider, model, tenants_keys = view.circuit
+    subject = target_name(provider, model) + (" with tenants' keys" if tenants_keys else "")
+    return _fact("circuit", subject, str(view.state), view.retry_after)
 
 
-def _fact(kind: str, what: str, state: str, milliseconds: int | None) -> dict[str, Any]:
+def _fact(kind: str, subject: str, state: str, milliseconds: int | None) -> dict[str, Any]:
     seconds = None if milliseconds is None else milliseconds / 1000
-    return {"kind": kind, "what": what, "state": state, "retry_after": seconds}
+    return {"kind": kind, "what": subject, "state": state, "retry_after": seconds}
 
 
-def _worker(seen: WorkerView) -> dict[str, Any]:
-    about = {name: seen.about.get(name, "") for name in ("host", "pid", "version")}
-    return {"worker": seen.worker[:ID], **about, "silent_for": seen.silent_for / 1000}
+def _worker(view: WorkerView) -> dict[str, Any]:
+    about = {name: view.about.get(name, "") for name in ("host", "pid", "version")}
+    return {"worker": view.worker[:ID], **about, "silent_for": view.silent_for / 1000}
 
 
-def _who(by: str, workers: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """The worker that made it so; one that is gone has no host any more."""
+def _worker_fields(by: str, workers: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The fields that name a worker; its host and process are empty once it has ended."""
     known = workers.get(by, {})
     return {"by": by[:ID], "host": known.get("host", ""), "pid": known.get("pid", "")}

@@ -1,4 +1,4 @@
-"""The shared circuits on the status page: how many tenants fail at each target, and what follows."""
+"""The shared circuits on the status page: how many tenants fail at each target, and the findings."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ MAX_READ = 1000
 calls with your keys and for calls with tenants' own keys)."""
 
 MAX_LISTED = 100
-"""Those that are listed: first the ones that are not closed, then those at which most tenants fail."""
+"""Maximum number of shared circuits that are listed: those not closed first, then by failing tenants."""
 
 
 def shared_facts(circuits: SharedRegistry) -> dict[str, Any]:
     """The shared circuits, the most troubled first."""
-    seen = sorted(islice(circuits, MAX_READ), key=_rank)
+    snapshots = sorted(islice(circuits, MAX_READ), key=_rank)
     return {
         "total": len(circuits),
-        "troubled": sum(each.state is not CLOSED for each in seen),
-        "rows": [_row(each) for each in seen[:MAX_LISTED]],
+        "troubled": sum(each.state is not CLOSED for each in snapshots),
+        "rows": [_row(each) for each in snapshots[:MAX_LISTED]],
     }
 
 
-def _rank(seen: SharedCircuitSnapshot) -> tuple[object, ...]:
-    return RANKS[seen.state], -seen.failing, -seen.active, seen.target, seen.tenants_keys
+def _rank(circuit: SharedCircuitSnapshot) -> tuple[object, ...]:
+    return RANKS[circuit.state], -circuit.failing, -circuit.active, circuit.target, circuit.tenants_keys
 
 
-def _row(seen: SharedCircuitSnapshot) -> dict[str, Any]:
+def _row(circuit: SharedCircuitSnapshot) -> dict[str, Any]:
     return {
-        "target": seen.target,
-        "provider": seen.provider,
-        "model": seen.model,
-        "keys": "tenants" if seen.tenants_keys else "ours",
-        "state": str(seen.state),
-        "mode": seen.mode,
-        "failing": seen.failing,
-        "active": seen.active,
-        "probes": seen.probes,
-        "rejected": seen.rejected,
-        "opens": seen.total_opens,
-        "retry_after": seen.retry_after,
+        "target": circuit.target,
+        "provider": circuit.provider,
+        "model": circuit.model,
+        "keys": "tenants" if circuit.tenants_keys else "ours",
+        "state": str(circuit.state),
+        "mode": circuit.mode,
+        "failing": circuit.failing,
+        "active": circuit.active,
+        "probes": circuit.probes,
+        "rejected": circuit.rejected,
+        "opens": circuit.total_opens,
+        "retry_after": circuit.retry_after,
     }
 
 
 def findings_of(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The findings about the circuits in `rows`: a level and a sentence each."""
+    """The findings (level and sentence) about the circuits in `rows`."""
     return [_finding(row) for row in rows if row["state"] != CLOSED]
 
 
 def _finding(row: dict[str, Any]) -> tuple[str, str]:
-    whose = " with tenants' keys" if row["keys"] == "tenants" else ""
-    circuit = f"the shared circuit of {row['target']}{whose}"
+    keys = " with tenants' keys" if row["keys"] == "tenants" else ""
+    circuit = f"the shared circuit of {row['target']}{keys}"
     if row["state"] == ISOLATED:
         return "strained", f"{circuit} is isolated"
     failing = f"{row['failing']} of {row['active']} tenants failing"

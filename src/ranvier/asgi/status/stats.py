@@ -1,4 +1,4 @@
-"""Counts a pipeline's events for operators: by provider, recent and in total, bounded in memory."""
+"""Counts a pipeline's events for operators, by provider, recent and in total, in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,25 +29,24 @@ from ranvier.events import (
 from ranvier.facts.attempt import HEDGE_LOST
 
 MAX_PROVIDERS = 100
-"""Providers that are counted separately; all later ones are counted as `OTHERS`."""
+"""Maximum number of providers that are counted separately; further ones are counted as `OTHERS`."""
 
 MAX_KINDS = 100
-"""Kinds that are counted separately at one provider."""
+"""Maximum number of (name, kind) pairs that are counted separately at one provider."""
 
 OTHERS = "others"
 
 MAX_CHANGES = 50
-"""Unusual events that are kept."""
+"""Maximum number of unusual events that are kept."""
 
 NEITHER = ("abandoned", *NO_INCIDENTS, HEDGE_LOST)
-"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key, is not
-allowed or has spent its limit, or another target answered first. All others but `succeeded` are the kind of
-an error."""
+"""The outcomes that are neither a success nor a failure: the caller cancelled, the tenant has no key, is not
+allowed or has spent its limit, or another target answered first. Any outcome but these and `succeeded` is the
+kind of an error."""
 
 TIMED = ("succeeded", "timeout", HEDGE_LOST)
-"""The outcomes whose duration shows how fast a provider is. Without timeouts and lost hedges a silent
-provider would look fast; an error after two milliseconds shows nothing."""
-
+"""The outcomes whose durations count as latency. Without timeouts and lost hedges, a silent provider would
+look fast; the duration of an error is no evidence of speed."""
 
 UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     CircuitChanged: lambda event: f"circuit {event.before} \u2192 {event.after}".replace("_", "-"),
@@ -73,8 +72,8 @@ class TargetStats:
     """Counts and latencies of one provider.
 
     Attributes:
-        counts: How often each thing happened, by its name and kind: `("attempts", "overloaded")`. Events with
-            a counter have their own name: `("retry", "overloaded")`.
+        counts: Counts by name and kind: `("attempts", "overloaded")`; those of events have the event's name:
+            `("retry", "overloaded")`.
         running: Attempts in flight.
         latency, first_token: Recent durations of attempts, and of streamed ones until their first content.
         durations: Durations of all attempts, by whether they succeeded.
@@ -88,35 +87,35 @@ class TargetStats:
         self.durations = {True: Histogram(), False: Histogram()}
         self.first_tokens = Histogram()
 
-    def count(self, what: str, kind: str, now: float) -> None:
+    def count(self, name: str, kind: str, now: float) -> None:
         """Count one more."""
-        key = (what, kind)
+        key = (name, kind)
         if key not in self.counts and len(self.counts) >= MAX_KINDS:
-            key = (what, OTHERS)
+            key = (name, OTHERS)
         self.counts.setdefault(key, Counts()).add(now)
 
-    def kinds(self, what: str, now: float, seconds: int) -> dict[str, int]:
+    def kinds(self, name: str, now: float, seconds: int) -> dict[str, int]:
         """The counts of the last seconds, by kind."""
-        recent = {kind: counts.within(now, seconds) for kind, counts in self._of(what)}
+        recent = {kind: counts.within(now, seconds) for kind, counts in self._of(name)}
         return {kind: number for kind, number in recent.items() if number}
 
-    def series(self, what: str, now: float, seconds: int) -> dict[str, list[int]]:
+    def series(self, name: str, now: float, seconds: int) -> dict[str, list[int]]:
         """The successes and failures in each of the last whole seconds."""
         series = {"succeeded": [0] * seconds, "failed": [0] * seconds}
-        for kind, counts in self._of(what):
+        for kind, counts in self._of(name):
             if kind not in NEITHER:
                 line = series["succeeded" if kind == "succeeded" else "failed"]
                 for index, number in enumerate(counts.last(now - 1.0, seconds)):
                     line[index] += number
         return series
 
-    def _of(self, what: str) -> Iterator[tuple[str, Counts]]:
-        return ((kind, counts) for (each, kind), counts in self.counts.items() if each == what)
+    def _of(self, name: str) -> Iterator[tuple[str, Counts]]:
+        return ((kind, counts) for (counted, kind), counts in self.counts.items() if counted == name)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An unusual event: when it happened on the loop's clock, where, and what in a few words."""
+    """An unusual event: its time on the loop's clock, its tenant, its provider, and its description."""
 
     when: float
     tenant: str
@@ -125,14 +124,14 @@ class Change:
 
 
 class Stats:
-    """A listener of one pipeline.
+    """Listens to the events of one pipeline, and counts them.
 
     Attributes:
-        started_at: When it began to listen, on the loop's clock.
+        started_at: When the counting began, on the loop's clock.
         providers: Counts and latencies by provider; `""` is for calls that were not sent anywhere.
         calls: Counts and latencies of calls at all providers together.
         changes: Unusual events, the latest last.
-        stories: The stories of calls.
+        stories: The stories of recent calls.
         tenants: Recent counts by tenant.
     """
 
@@ -193,7 +192,7 @@ class Stats:
             self.calls.count("rescued", "succeeded", now)
 
     def _note(self, event: Event, words: str, now: float) -> None:
-        """Keep a change; if it repeats the latest one, only update the time of that one."""
+        """Keep an unusual event; one that repeats the latest only updates its time."""
         tenant = "" if isinstance(event, SharedCircuitChanged) else event.tenant  # it concerns all
         change = Change(now, tenant, event.provider, words)
         latest = self.changes[-1] if self.changes else None

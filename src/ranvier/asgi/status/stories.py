@@ -1,4 +1,4 @@
-"""Keeps the stories of recent calls; of failed, slow and rescued calls it keeps more."""
+"""Keeps the stories of recent calls: more of failed, slow and rescued calls than of others."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ NO_INCIDENTS = {
     NotAllowedError.kind: "not_allowed",
     SpendLimitExceededError.kind: "spend_limit",
 }
-"""The sorts of calls in which nothing has failed, although they have an error, by its kind."""
+"""The sorts of calls that ended with an error although nothing has failed, by the kind of that error."""
 
-KEPT = {
+MAX_KEPT = {
     "failed": 40,
     "slow": 40,
     "rescued": 40,
@@ -30,17 +30,17 @@ KEPT = {
     "abandoned": 10,
     **dict.fromkeys(NO_INCIDENTS.values(), 10),
 }
-"""How many calls of each sort are kept: a thousand of one sort do not evict the only one of another."""
+"""Maximum number of calls kept of each sort: a thousand of one sort do not evict the only one of another."""
 
 MAX_PARTS = 40
-"""Attempts, and waits, of one story that are shown."""
+"""Maximum number of attempts, and of waits, shown of one story."""
 
 MAX_TEXT = 6000
-"""Characters of a story's text that are shown."""
+"""Maximum length of a story's text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EndedCall:
     """A call that has ended: its number, when it ended on the loop's clock, its sort, and its event."""
 
     number: int
@@ -50,17 +50,17 @@ class Kept:
 
 
 class Stories:
-    """Keeps stories by sort; a slow call took `slow` seconds or more."""
+    """Keeps the latest stories of each sort; a call that took `slow` seconds or more counts as slow."""
 
     def __init__(self, slow: float) -> None:
         self._slow = slow
         self._numbers = count(1)
-        self._shelves = {sort: deque[Kept](maxlen=most) for sort, most in KEPT.items()}
+        self._by_sort = {sort: deque[EndedCall](maxlen=most) for sort, most in MAX_KEPT.items()}
 
     def keep(self, call: CallEnded, now: float) -> str:
         """Keep a call; returns its sort."""
         sort = self._sort_of(call)
-        self._shelves[sort].append(Kept(next(self._numbers), now, sort, call))
+        self._by_sort[sort].append(EndedCall(next(self._numbers), now, sort, call))
         return sort
 
     def _sort_of(self, call: CallEnded) -> str:
@@ -76,19 +76,19 @@ class Stories:
         return "rescued" if len(attempts) > 1 and attempts[0].outcome != "succeeded" else "good"
 
     def facts(self, now: float, names: Names) -> list[dict[str, Any]]:
-        """All stories that are kept, the latest first."""
-        kept = sorted(
-            (each for shelf in self._shelves.values() for each in shelf), key=lambda each: -each.number
+        """All kept stories, the latest first."""
+        ended = sorted(
+            (call for calls in self._by_sort.values() for call in calls), key=lambda call: -call.number
         )
-        return [_facts(each, now, names) for each in kept]
+        return [_facts(call, now, names) for call in ended]
 
 
-def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
-    call, story = kept.call, kept.call.story
+def _facts(ended: EndedCall, now: float, names: Names) -> dict[str, Any]:
+    call, story = ended.call, ended.call.story
     return {
-        "number": kept.number,
-        "sort": kept.sort,
-        "ago": now - kept.when,
+        "number": ended.number,
+        "sort": ended.sort,
+        "ago": now - ended.when,
         "tenant": names.tenant(call.tenant),
         "provider": call.provider,
         "model": call.model,

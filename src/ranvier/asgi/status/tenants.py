@@ -1,6 +1,6 @@
-"""Counts what happens to each tenant, and lists those that fail most. Pure: `now` is an argument.
+"""Counts the calls and failures of each tenant, and lists the tenants that fail most.
 
-Memory is bounded however many tenants there are, and a tenant that makes no calls takes none.
+Pure: `now` is an argument. Memory is bounded for any number of tenants; an idle tenant takes none.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import CallRejected, Event, FallbackTaken
 
 SLICE = 10
-"""Seconds that are counted together."""
+"""The length of one slice, in seconds."""
 
 SLICES = 7
-"""Slices that are kept: the last minute, and what has passed of a slice."""
+"""Slices that are kept: the last minute, and the current, incomplete slice."""
 
 MAX_TENANTS = 1000
-"""Tenants that are counted in one slice; as many again if something other than a success happens to them."""
+"""Maximum number of tenants counted in one slice; as many again with failures, fallbacks or rejections."""
 
 MAX_LISTED = 50
-"""Tenants that are listed: those with the most failed calls first, then the busiest."""
+"""Maximum number of tenants listed: those with the most failed calls first, then the busiest."""
 
 FIELDS = ("calls", "failed", "fallbacks", "rejections", "missing_keys")
 CALLS, FAILED, FALLBACKS, REJECTIONS, MISSING_KEYS = range(len(FIELDS))
@@ -33,7 +33,7 @@ CALLS, FAILED, FALLBACKS, REJECTIONS, MISSING_KEYS = range(len(FIELDS))
 
 @dataclass(slots=True)
 class Slice:
-    """The counts of some seconds by tenant, and how much was not counted for want of room."""
+    """The counts of `SLICE` seconds by tenant; `uncounted` is the number of calls beyond the limit."""
 
     number: int
     tenants: dict[str, list[int]] = field(default_factory=dict)
@@ -47,28 +47,28 @@ class Tenants:
         self._slices: deque[Slice] = deque(maxlen=SLICES)
 
     def call_ended(self, tenant: str, sort: str, now: float) -> None:
-        """Count a call, by the sort of its story."""
-        what = {"failed": FAILED, KEYLESS: MISSING_KEYS}.get(sort)
-        counts = self._counts(tenant, now, troubled=what is not None)
+        """Count a call that has ended, by the sort of its story."""
+        field = {"failed": FAILED, KEYLESS: MISSING_KEYS}.get(sort)
+        counts = self._counts(tenant, now, troubled=field is not None)
         if counts is not None:
             counts[CALLS] += 1
-            if what is not None:
-                counts[what] += 1
+            if field is not None:
+                counts[field] += 1
 
     def happened(self, event: Event, now: float) -> None:
-        """Count a fallback or a rejection; nothing else."""
+        """Count a fallback or a rejection; other events are ignored."""
         if isinstance(event, FallbackTaken):
-            what = MISSING_KEYS if event.kind == CredentialMissingError.kind else FALLBACKS
+            field = MISSING_KEYS if event.kind == CredentialMissingError.kind else FALLBACKS
         elif isinstance(event, CallRejected):
-            what = REJECTIONS
+            field = REJECTIONS
         else:
             return
         counts = self._counts(event.tenant, now, troubled=True)
         if counts is not None:
-            counts[what] += 1
+            counts[field] += 1
 
     def _counts(self, tenant: str, now: float, *, troubled: bool) -> list[int] | None:
-        """The counts of a tenant in this slice; `None` if there are too many."""
+        """The counts of a tenant in the current slice; `None` if it has too many tenants."""
         number = int(now // SLICE)
         if not self._slices or self._slices[-1].number < number:
             self._slices.append(Slice(number))
@@ -82,11 +82,11 @@ class Tenants:
         return counts
 
     def facts(self, now: float, names: Names, search: str = "") -> dict[str, Any]:
-        """The counts of the last minute: of those whose names contain `search`, the most troubled first."""
-        recent = [each for each in self._slices if each.number > int(now // SLICE) - SLICES]
+        """The counts of the last minute, of tenants whose names contain `search`, the most troubled first."""
+        recent = [time_slice for time_slice in self._slices if time_slice.number > int(now // SLICE) - SLICES]
         merged: dict[str, list[int]] = {}
-        for each in recent:
-            for tenant, counts in each.tenants.items():
+        for time_slice in recent:
+            for tenant, counts in time_slice.tenants.items():
                 known = merged.get(tenant)
                 merged[tenant] = counts if known is None else [*map(int.__add__, known, counts)]
         found = [(tenant, counts) for tenant, counts in merged.items() if _matches(tenant, search, names)]
@@ -94,7 +94,7 @@ class Tenants:
             "total": len(merged),
             "failing": sum(counts[FAILED] > 0 for counts in merged.values()),
             "matching": len(found),
-            "uncounted": sum(each.uncounted for each in recent),
+            "uncounted": sum(time_slice.uncounted for time_slice in recent),
             "limit": MAX_LISTED,
             "rows": [
                 {"tenant": names.tenant(tenant), **dict(zip(FIELDS, counts, strict=True))}
@@ -109,5 +109,5 @@ def _rank(each: tuple[str, list[int]]) -> tuple[object, ...]:
 
 
 def _matches(tenant: str, search: str, names: Names) -> bool:
-    """Whether `search` finds a tenant: hidden ones by their whole name, or by part of what is shown."""
+    """True if `search` is the tenant's whole name, or is part of the text shown for it."""
     return not search or tenant == search or search.casefold() in names.tenant(tenant).casefold()

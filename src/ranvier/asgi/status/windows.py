@@ -1,4 +1,4 @@
-"""Counts and latencies of the last minutes, in little memory of fixed size. Pure: `now` is an argument."""
+"""Counts and latencies of the last minutes, in memory of fixed size. Pure: `now` is an argument."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 SPAN = 300
-"""Seconds that are kept, with one count per second."""
+"""The window in seconds, with one count per second."""
 
 SLICE = 10
-"""Seconds whose latencies share one histogram."""
+"""The seconds covered by one latency histogram."""
 
 STEPS = tuple(0.001 * 2 ** (step / 4) for step in range(81))
-"""The bounds of the latency buckets: from 1 ms to 17 minutes, each a fifth wider than the one before."""
+"""Upper bounds of the latency buckets in seconds: from 1 ms to 17 minutes, each a fifth above the last."""
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """The upper bounds of the buckets for Prometheus, in seconds."""
 
 
 class Counts:
-    """How often something has happened: in each of the last `SPAN` seconds, and in total."""
+    """Counts one kind of event: in each of the last `SPAN` seconds, and in total."""
 
     __slots__ = ("_latest", "_seconds", "total")
 
     def __init__(self) -> None:
         self.total = 0
-        self._latest = 0  # the latest second that was counted in
+        self._latest = 0  # the latest second with a count
         self._seconds = [0] * SPAN
 
     def add(self, now: float) -> None:
@@ -43,11 +43,11 @@ class Counts:
         """The count of each of the last seconds, the oldest first and the current one last."""
         present = int(now // 1)
         known = range(self._latest - SPAN + 1, self._latest + 1)
-        wanted = range(present - seconds + 1, present + 1)
-        return [self._seconds[second % SPAN] if second in known else 0 for second in wanted]
+        shown = range(present - seconds + 1, present + 1)
+        return [self._seconds[second % SPAN] if second in known else 0 for second in shown]
 
     def within(self, now: float, seconds: int) -> int:
-        """The count of the last seconds together."""
+        """The sum over the last `seconds`."""
         if self._latest <= int(now // 1) - seconds:
             return 0
         return sum(self.last(now, seconds))
@@ -69,7 +69,7 @@ class Latencies:
         self._slices[-1][1][bisect_left(STEPS, seconds)] += 1
 
     def counts(self, now: float) -> list[int]:
-        """How many are in each bucket; empty without any."""
+        """The recent latencies in each bucket; empty if there are none."""
         oldest = int(now // SLICE) - SPAN // SLICE
         recent = (counts for number, counts in self._slices if number > oldest)
         return [sum(step) for step in zip(*recent, strict=True)]
@@ -86,11 +86,11 @@ def percentiles(counts: Sequence[int], *shares: float) -> list[float | None]:
 
 def _percentile(counts: Sequence[int], share: float) -> float | None:
     """The upper bound of the bucket in which `share` of all counts is reached."""
-    wanted = share * sum(counts)
+    needed = share * sum(counts)
     reached = 0
     for step, count in enumerate(counts):
         reached += count
-        if count and reached >= wanted:
+        if count and reached >= needed:
             return STEPS[min(step, len(STEPS) - 1)]
     return None
 
@@ -110,7 +110,7 @@ class Histogram:
         self.seconds += seconds
 
     def cumulated(self) -> Iterable[tuple[str, int]]:
-        """For each bound, how many latencies are at most that long; the last is `+Inf`, with all of them."""
+        """Each bound with the number of latencies up to it; the last bound is `+Inf`."""
         reached = 0
         for bound, count in zip((*map(str, BOUNDS), "+Inf"), self._counts, strict=True):
             reached += count

@@ -1,4 +1,4 @@
-"""What the acts of the demo have in common: tenants that make calls, and providers in trouble."""
+"""The base class of the demo's acts: tenants make calls while a provider is down."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Act(ABC):
 
     Attributes:
         tenants: The number of tenants.
-        seconds: How long they make calls.
-        seed: The random seed of their pauses and of the simulator's answers.
-        title: What the act shows.
-        trouble: What the first provider does in its outage.
+        seconds: The duration of the act in seconds.
+        seed: The random seed of the tenants' pauses and of the simulator's answers.
+        title: The title of the act.
+        trouble: The behaviour of the first provider in its outage.
     """
 
     title: ClassVar[str]

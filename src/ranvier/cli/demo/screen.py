@@ -94,7 +94,7 @@ class Screen:
         return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {self._trouble()}"
 
     def _trouble(self) -> str:
-        states = [str(seen.state) for _, seen in self._pipeline.circuits]
+        states = [str(recent.state) for _, recent in self._pipeline.circuits]
         return f"circuits open {states.count('open')}, half-open {states.count('half_open')}"
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ranvier.cli.demo.report.film import Film
 
 FASTER = 20
-"""What the time limits of `resilient()` are divided by: its 10 seconds are half a second here."""
+"""The divisor of the time limits of `resilient()`: its 10 seconds are half a second here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _miscounted(tally: Tally, film: Film) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What the silence did to the callers.
+    """The effect of the silence on the callers.
 
     Attributes:
         sent: Requests that reached the silent provider, by the simulator's log.
@@ -150,7 +150,7 @@ class Impact:
         opened_after: Seconds from the start of the silence until the shared circuit opened; `None` for never.
         closed_after: Seconds from the end of the silence until it closed for good.
         recovered_after: Seconds from the end of the silence to the first request that was answered there.
-        p50, p95, p99, longest: How long callers waited for their whole answers, in seconds.
+        p50, p95, p99, longest: The time that callers waited for whole answers, in seconds.
     """
 
     sent: int

@@ -20,23 +20,26 @@ class SilentScreen(Screen):
 
     def _panel(self) -> Panel:
         lines = Text()
-        for seen in self._shared():
-            lines.append(f"{seen.target}  ")
-            lines.append(str(seen.state).replace("_", "-"), style=COLOURS[seen.state])
+        for circuit in self._shared():
+            lines.append(f"{circuit.target}  ")
+            lines.append(str(circuit.state).replace("_", "-"), style=COLOURS[circuit.state])
             lines.append(
-                f"  {seen.failing} of {seen.active} tenants failing, {seen.rejected} calls rejected\n"
+                f"  {circuit.failing} of {circuit.active} tenants failing, {circuit.rejected} calls "
+                "rejected\n"
             )
         lines.append(f"{self._tally.hedges} hedges; latency {self._waits()}")
         return Panel(lines, title="circuits of all tenants together", title_align="left", expand=False)
 
     def _trouble(self) -> str:
-        states = [f"{seen.target} {seen.state}" for seen in self._shared() if seen.state is not CLOSED]
+        states = [
+            f"{circuit.target} {circuit.state}" for circuit in self._shared() if circuit.state is not CLOSED
+        ]
         circuits = f"shared circuit of {', '.join(states)}" if states else "shared circuits closed"
         return f"{circuits}; {self._tally.hedges} hedges; latency {self._waits()}"
 
     def _shared(self) -> list[SharedCircuitSnapshot]:
         shared = self._pipeline.circuits.shared
-        return [] if shared is None else [seen for seen in shared if seen.model is not None]
+        return [] if shared is None else [circuit for circuit in shared if circuit.model is not None]
 
     def _waits(self) -> str:
         tally = self._tally

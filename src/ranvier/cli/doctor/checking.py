@@ -1,4 +1,4 @@
-"""Registers checks: functions that find what is wrong, why it matters, and what to do."""
+"""Registers checks: functions that yield problems with their consequence and remedy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ranvier.cli.doctor.inspection import Finding, PipelineReport
 
 Check = Callable[[PipelineReport], Iterator[Finding]]
 
-Found = Iterator[tuple[str | None, str, str]]
-"""A target, or `None` for the whole stack; why it matters; the remedy."""
+Problems = Iterator[tuple[str | None, str, str]]
+"""Each problem: the target (`None` for the whole stack), why it matters, and the remedy."""
 
 CHECKS: list[Check] = []
 """All checks, in the order of their warnings."""
 
 
-def check(function: Callable[[PipelineReport], Found]) -> Check:
+def check(function: Callable[[PipelineReport], Problems]) -> Check:
     """Register `function`, which yields (target, why, remedy), as a check with its name."""
     name = function.__name__.replace("_", "-")
 

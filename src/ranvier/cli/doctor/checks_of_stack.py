@@ -1,10 +1,10 @@
-"""Checks of the layers and of their times."""
+"""Checks of the layers and their time limits."""
 
 from __future__ import annotations
 
 import math
 
-from ranvier.cli.doctor.checking import Found, check, settings_of
+from ranvier.cli.doctor.checking import Problems, check, settings_of
 from ranvier.cli.doctor.inspection import PipelineReport
 from ranvier.cli.doctor.turns import or_never, turns_of
 from ranvier.errors.configuration import LayerOrderError
@@ -21,14 +21,14 @@ from ranvier.presets import first_token_allowance_at
 from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 
 LONG_COOLDOWN = 300.0
-"""The cooldown in seconds from which on there is a warning."""
+"""Cooldowns from this many seconds on cause a warning."""
 
 
 # --- the stack -----------------------------------------------------------------------------------
 
 
 @check
-def order(report: PipelineReport) -> Found:
+def order(report: PipelineReport) -> Problems:
     """The order of the layers breaks one of them."""
     try:
         check_stack(report.layers, order=True)
@@ -37,7 +37,7 @@ def order(report: PipelineReport) -> Found:
 
 
 @check
-def no_deadline(report: PipelineReport) -> Found:
+def no_deadline(report: PipelineReport) -> Problems:
     """The whole call has no limit."""
     if math.isinf(report.deadline):
         why = "the whole call has no limit: with retries and fallbacks a user may wait for minutes"
@@ -45,7 +45,7 @@ def no_deadline(report: PipelineReport) -> Found:
 
 
 @check
-def no_attempt_limit(report: PipelineReport) -> Found:
+def no_attempt_limit(report: PipelineReport) -> Problems:
     """An attempt has no limit, neither of its whole time nor of its silence."""
     for target, limits in report.limits.items():
         silence = limits.first_token is not None and limits.idle is not None and limits.over_stream
@@ -55,7 +55,7 @@ def no_attempt_limit(report: PipelineReport) -> Found:
 
 
 @check
-def silence_unnoticed(report: PipelineReport) -> Found:
+def silence_unnoticed(report: PipelineReport) -> Problems:
     """Neither `first_token` nor `idle` is set, so that a silent provider is noticed late."""
     for target, limits in report.limits.items():
         missing = [name for name in ("first_token", "idle") if getattr(limits, name) is None]
@@ -66,7 +66,7 @@ def silence_unnoticed(report: PipelineReport) -> Found:
 
 
 @check
-def several_timeouts(report: PipelineReport) -> Found:
+def several_timeouts(report: PipelineReport) -> Problems:
     """Of several Timeout layers only the innermost applies."""
     if sum(isinstance(layer, Timeout) for layer in report.layers) > 1:
         why = "of several Timeout layers only the innermost applies"
@@ -74,7 +74,7 @@ def several_timeouts(report: PipelineReport) -> Found:
 
 
 @check
-def no_breaker(report: PipelineReport) -> Found:
+def no_breaker(report: PipelineReport) -> Problems:
     """There is no circuit breaker."""
     if not any(isinstance(layer, Breaker) for layer in report.layers):
         why = "without a circuit breaker every call is sent to a provider that is down, and waits for it"
@@ -82,7 +82,7 @@ def no_breaker(report: PipelineReport) -> Found:
 
 
 @check
-def throttle_without_retry(report: PipelineReport) -> Found:
+def throttle_without_retry(report: PipelineReport) -> Problems:
     """Calls wait at a gate, but the call that hits the rate limit is not retried."""
     kinds = {type(layer) for layer in report.layers}
     if Throttle in kinds and Retry not in kinds:
@@ -91,7 +91,7 @@ def throttle_without_retry(report: PipelineReport) -> Found:
 
 
 @check
-def nothing_reported(report: PipelineReport) -> Found:
+def nothing_reported(report: PipelineReport) -> Problems:
     """Nothing logs or counts that a circuit opens."""
     exported = any(isinstance(layer, OpenTelemetry) for layer in report.layers)
     if not report.pipeline.events.listeners and not exported:
@@ -100,7 +100,7 @@ def nothing_reported(report: PipelineReport) -> Found:
 
 
 @check
-def faults_on_purpose(report: PipelineReport) -> Found:
+def faults_on_purpose(report: PipelineReport) -> Problems:
     """Faults are injected into real calls."""
     if any(isinstance(layer, Chaos) and layer.on for layer in report.layers):
         why = "Chaos injects faults into real calls"
@@ -108,7 +108,7 @@ def faults_on_purpose(report: PipelineReport) -> Found:
 
 
 @check
-def spend_limit_without_price(report: PipelineReport) -> Found:
+def spend_limit_without_price(report: PipelineReport) -> Problems:
     """A limit in money has no price of a target, so that nothing is sent there."""
     for layer in report.layers:
         if isinstance(layer, SpendLimit) and layer.in_money and not layer.allows_unknown:
@@ -119,7 +119,7 @@ def spend_limit_without_price(report: PipelineReport) -> Found:
 
 
 @check
-def spend_limit_too_small(report: PipelineReport) -> Found:
+def spend_limit_too_small(report: PipelineReport) -> Problems:
     """A limit in tokens is smaller than what the shortest request reserves."""
     for layer in report.layers:
         limit = layer.per_tenant if isinstance(layer, SpendLimit) and not layer.in_money else None
@@ -132,7 +132,7 @@ def spend_limit_too_small(report: PipelineReport) -> Found:
 
 
 @check
-def silence_fills_deadline(report: PipelineReport) -> Found:
+def silence_fills_deadline(report: PipelineReport) -> Problems:
     """A silent attempt uses up the deadline, so that no other target is tried."""
     if _leaves_silent_targets(report):
         return
@@ -144,7 +144,7 @@ def silence_fills_deadline(report: PipelineReport) -> Found:
 
 
 @check
-def turn_too_short(report: PipelineReport) -> Found:
+def turn_too_short(report: PipelineReport) -> Problems:
     """If all targets are silent, one has less time than its own limits allow."""
     for turns in turns_of(report):
         for turn in turns:
@@ -162,7 +162,7 @@ def turn_too_short(report: PipelineReport) -> Found:
 
 
 @check
-def retries_miss_deadline(report: PipelineReport) -> Found:
+def retries_miss_deadline(report: PipelineReport) -> Problems:
     """The waits before the retries do not fit the deadline."""
     for target, retry in settings_of(report, Retry):
         waits = [
@@ -177,7 +177,7 @@ def retries_miss_deadline(report: PipelineReport) -> Found:
 
 
 @check
-def max_delay_beyond_deadline(report: PipelineReport) -> Found:
+def max_delay_beyond_deadline(report: PipelineReport) -> Problems:
     """`max_delay` allows waits that the deadline does not."""
     for target, retry in settings_of(report, Retry):
         if retry.max_retries and retry.max_delay > report.deadline:
@@ -186,7 +186,7 @@ def max_delay_beyond_deadline(report: PipelineReport) -> Found:
 
 
 @check
-def limit_beyond_attempt(report: PipelineReport) -> Found:
+def limit_beyond_attempt(report: PipelineReport) -> Problems:
     """A limit within the attempt is longer than the attempt, and has no effect."""
     for target, limits in report.limits.items():
         for name in ("first_token", "idle"):
@@ -197,7 +197,7 @@ def limit_beyond_attempt(report: PipelineReport) -> Found:
 
 
 @check
-def first_token_too_short(report: PipelineReport) -> Found:
+def first_token_too_short(report: PipelineReport) -> Problems:
     """The model thinks in silence for longer than `first_token`."""
     for target in report.targets:
         needed = first_token_allowance_at(target)
@@ -208,7 +208,7 @@ def first_token_too_short(report: PipelineReport) -> Found:
 
 
 @check
-def lease_below_attempt(report: PipelineReport) -> Found:
+def lease_below_attempt(report: PipelineReport) -> Problems:
     """The lease of a probe is shorter than its attempt."""
     for target, breaker in settings_of(report, Breaker):
         seconds = report.limits[target].seconds
@@ -218,7 +218,7 @@ def lease_below_attempt(report: PipelineReport) -> Found:
 
 
 @check
-def long_cooldown(report: PipelineReport) -> Found:
+def long_cooldown(report: PipelineReport) -> Problems:
     """A circuit may stay open for minutes after its provider has recovered."""
     for target, breaker in settings_of(report, Breaker):
         longest = max(breaker.rules.cooldown, breaker.rules.max_cooldown or 0.0)

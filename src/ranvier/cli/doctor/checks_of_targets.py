@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from ranvier.cli.doctor.checking import Found, check
+from ranvier.cli.doctor.checking import Problems, check
 from ranvier.cli.doctor.inspection import NEEDS_NONE, PipelineReport, url_of
 
 MODELS = {
@@ -23,7 +23,7 @@ MODELS = {
 
 
 @check
-def same_target(report: PipelineReport) -> Found:
+def same_target(report: PipelineReport) -> Problems:
     """A target is its own fallback."""
     for chain in report.chains[:1]:
         names = [target.target for target in chain]
@@ -32,7 +32,7 @@ def same_target(report: PipelineReport) -> Found:
 
 
 @check
-def shared_base_url(report: PipelineReport) -> Found:
+def shared_base_url(report: PipelineReport) -> Problems:
     """A fallback has the same base URL as the primary, and is down when that is."""
     for primary, *others in report.chains[:1]:
         url = url_of(primary)
@@ -43,7 +43,7 @@ def shared_base_url(report: PipelineReport) -> Found:
 
 
 @check
-def smaller_window(report: PipelineReport) -> Found:
+def smaller_window(report: PipelineReport) -> Problems:
     """A fallback is skipped for prompts that are too long for the target before it."""
     for chain in report.chains[:1]:
         for before, after in pairwise(chain):
@@ -53,7 +53,7 @@ def smaller_window(report: PipelineReport) -> Found:
 
 
 @check
-def unknown_model(report: PipelineReport) -> Found:
+def unknown_model(report: PipelineReport) -> Problems:
     """The model id does not look like one of its vendor."""
     for target in report.targets:
         family = target.traits.family
@@ -67,7 +67,7 @@ def unknown_model(report: PipelineReport) -> Found:
 
 
 @check
-def no_key(report: PipelineReport) -> Found:
+def no_key(report: PipelineReport) -> Problems:
     """A target has no key, and is skipped."""
     for target in report.targets:
         if report.keys[target.target] is None:
@@ -76,7 +76,7 @@ def no_key(report: PipelineReport) -> Found:
 
 
 @check
-def key_over_http(report: PipelineReport) -> Found:
+def key_over_http(report: PipelineReport) -> Problems:
     """A key is sent unencrypted to another machine."""
     for target in report.targets:
         url, key = url_of(target) or "", report.keys[target.target]
@@ -85,7 +85,7 @@ def key_over_http(report: PipelineReport) -> Found:
 
 
 @check
-def unreachable(report: PipelineReport) -> Found:
+def unreachable(report: PipelineReport) -> Problems:
     """A base URL cannot be reached from here."""
     for target in report.targets:
         url = url_of(target)

@@ -1,4 +1,4 @@
-"""Collects what the doctor reports about a pipeline."""
+"""Collects the facts that the doctor reports about a pipeline."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Finding:
 
 @dataclass(slots=True)
 class PipelineReport:
-    """The facts about a pipeline. Of keys it holds only the source.
+    """The facts about a pipeline; of keys, only their sources.
 
     Attributes:
         targets: Every deployment.
-        keys: By target, where its key comes from; `None` if it needs a key and has none.
-        limits: By target, the limits of one attempt.
+        keys: The source of each target's key; `None` if it needs a key and has none.
+        limits: The limits of one attempt at each target.
         deadline: Seconds after which the stack ends a call; infinity means never.
         reach: The connection test by base URL; empty with `--offline`.
     """
@@ -63,12 +63,12 @@ class PipelineReport:
 
     @property
     def chains(self) -> list[tuple[Deployment, ...]]:
-        """The targets that a call is sent to in turn, for each target where it may start."""
+        """For each target where a call may start: the targets that it is sent to in turn."""
         return [chain for layer in self.layers if layer.place == Place.ROUTE for chain in layer.chains()]
 
     @property
     def own_layers(self) -> list[str]:
-        """The user's layers without a `bound` of their own: what they add to a call is not counted."""
+        """Custom layers that do not override `bound`: the worst case does not include them."""
         kinds = [type(layer) for layer in self.layers if not type(layer).__module__.startswith("ranvier.")]
         return [kind.__name__ for kind in kinds if kind.bound is Layer.bound]
 
@@ -128,7 +128,7 @@ def url_of(target: Deployment) -> str | None:
 
 
 def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
-    """Where the key comes from; never the key itself."""
+    """The source of the key, never the key itself."""
     if pipeline.credentials.resolver is not None:
         return "by tenant, from credentials="
     key = credential_of(target.provider)

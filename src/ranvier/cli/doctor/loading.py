@@ -1,4 +1,4 @@
-"""Loads the pipeline that `app.py:pipeline` or `package.module:pipeline` names."""
+"""Loads a pipeline by its name, such as `app.py:pipeline` or `package.module:pipeline`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from ranvier.providers._failures.shown import masked, shown
 T = TypeVar("T")
 
 RANVIER = Path(__file__).parents[2]
-"""The folder of ranvier: its own lines are left out of the user's errors."""
+"""The folder of ranvier: its own lines are omitted from the user's tracebacks."""
 
 MAX_LENGTH = 200
 """The maximum number of characters to show of a user's error."""
 
 MIN_SECRET = 6
-"""The shortest secret, in characters: a shorter value is a switch, and may be part of other words."""
+"""The minimum length of a secret, in characters: shorter values are flags, and may be parts of words."""
 
 SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 """Environment variables with such a word in their name are masked in all output."""
 
 
 def load(spec: str, *, traceback: bool = False, imports: bool = False) -> Pipeline:
-    """The pipeline that `spec` names: in code, where a function is called to create it, or in a file.
+    """The pipeline that `spec` names: an object or a factory function in code, or a file.
 
     Raises:
         ConfigurationError: the pipeline cannot be loaded; the message says why.

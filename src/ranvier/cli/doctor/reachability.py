@@ -1,4 +1,4 @@
-"""Tests whether a base URL can be reached, and how long DNS, TCP and TLS take."""
+"""Tests if a base URL can be reached, and measures DNS, TCP and TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ranvier.providers._http.proxies import public_proxy_for
 from ranvier.providers._http.trust import context_of
 
 LIMIT = 5.0
-"""Seconds for all steps together."""
+"""The timeout of all steps together, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

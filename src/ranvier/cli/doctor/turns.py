@@ -1,4 +1,4 @@
-"""How long each target of a chain gets until its first content, if all targets before it are silent."""
+"""The time that each target of a chain gets until its first content, if all targets before it are silent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Turn:
         starts: Seconds from the start of the call until it is asked.
         seconds: Seconds that it then has until its first content.
         wanted: Seconds that its own limits would allow.
-        hedged: Seconds after which the next target is asked as well; `None` if only when this one has failed.
+        hedged: Seconds after which the next target is asked as well; `None` if only after this one fails.
     """
 
     target: str
@@ -36,7 +36,7 @@ class Turn:
 
 
 def turns_of(report: PipelineReport) -> list[list[Turn]]:
-    """The turns in each chain but the ends of others, and those that differ only within a balance."""
+    """The turns in each chain; omits chains that end another one, or differ only within a balance."""
     route = next((layer for layer in report.layers if isinstance(layer, Fallback)), None)
     if route is None:
         return []
@@ -66,17 +66,17 @@ def _turns(route: Fallback, chain: Sequence[Deployment], report: PipelineReport)
 
 
 def _hedged(route: Fallback, target: Deployment, limits: Limits) -> float | None:
-    """When the next target is asked as well, while nothing is known about the times of this one."""
+    """The hedge delay of a target while its times are not known."""
     if isinstance(route.hedge_rule.after, str):
         return route.pace_of(target).cold_hedge(limits) if _streams(target, limits) else None
     return route.hedge_rule.after
 
 
 def _streams(target: Deployment, limits: Limits) -> bool:
-    """True if silence is detected there for `complete()`, too."""
+    """True if silence is also detected for `complete()`."""
     return limits.over_stream and stream_of(target.provider) is not None
 
 
 def or_never(limit: float | None) -> float:
-    """`limit`, or infinity where there is none."""
+    """`limit`, or infinity if there is none."""
     return math.inf if limit is None else limit

@@ -1,4 +1,4 @@
-"""Polls the status page, also while the server does not answer, and shows the result."""
+"""Polls the status page and shows the result; continues while the server does not answer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAX_BYTES = 5_000_000
 """The longest response, in bytes."""
 
 ROWS = 100
-"""Circuits that are requested; a terminal shows fewer."""
+"""The number of circuits requested; a terminal shows fewer."""
 
 NO_ANSWER = 3
 """The exit status if the server does not answer."""
 
-Shown = Callable[[dict[str, Any] | None, str, float], None]
+ShowFacts = Callable[[dict[str, Any] | None, str, float], None]
 """Shows the last facts, the error since then, if any, and the age of the facts in seconds."""
 
 
@@ -74,7 +74,7 @@ async def _once(client: httpx.AsyncClient, request: httpx.Request, console: Cons
     return 1 if facts["level"] == "trouble" else 0
 
 
-async def _watch(client: httpx.AsyncClient, request: httpx.Request, show: Shown, interval: float) -> None:
+async def _watch(client: httpx.AsyncClient, request: httpx.Request, show: ShowFacts, interval: float) -> None:
     facts, received_at, error = None, clock.now(), ""
     async with client:
         while True:
@@ -117,7 +117,7 @@ async def _body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _lines(console: Console) -> Shown:
+def _lines(console: Console) -> ShowFacts:
     """Print one line per update."""
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:
@@ -126,7 +126,7 @@ def _lines(console: Console) -> Shown:
     return show
 
 
-def _picture(stack: ExitStack, console: Console) -> Shown:
+def _picture(stack: ExitStack, console: Console) -> ShowFacts:
     """Draw on the whole terminal, which is restored at the end."""
     live = stack.enter_context(Live(console=console, auto_refresh=False, screen=True))
 

@@ -1,4 +1,4 @@
-"""Draws the status page in a terminal, with marks, words and colours of the same meaning."""
+"""Draws the status page in a terminal: marks and words repeat what colours show."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.text import Text
 
 from ranvier.cli.watch.formatting import MARKS, STYLES, bars, clean, duration, share, table_of
 from ranvier.cli.watch.tables import circuits, failing_tenants, troubled
-from ranvier.cli.watch.workers import of_this_worker, whose
+from ranvier.cli.watch.workers import of_this_worker, source_of_numbers
 from ranvier.wording import counted
 
 BESIDES = 14
 """Lines used by everything but the lists."""
 
 WIDE = 110
-"""Columns of a terminal from which on retries and charts are shown."""
+"""The minimum number of columns to show retries and charts."""
 
 
 def draw(
@@ -41,7 +41,7 @@ def line(facts: dict[str, Any]) -> Text:
     """The status in one line of text."""
     calls, known = facts["calls"], facts["circuits"]
     parts = [
-        *([whose(facts)] if facts.get("service") else []),
+        *([source_of_numbers(facts)] if facts.get("service") else []),
         f"{calls['rate']:.1f} calls/s, {share(calls)} succeeded",
         f"p50 {duration(calls['seconds']['p50'])}, p95 {duration(calls['seconds']['p95'])}",
         *(f"{each['name']} {share(each)} of {each['rate']:.1f}/s" for each in facts["providers"]),
@@ -69,7 +69,7 @@ def unreachable(why: str, seconds: float) -> Text:
 def _verdict(facts: dict[str, Any]) -> Text:
     level = facts["level"]
     text = Text(f"{MARKS[level]} {'all is well' if level == 'well' else level}", style=STYLES[level])
-    text.append(f"   {whose(facts)}", "dim")
+    text.append(f"   {source_of_numbers(facts)}", "dim")
     for finding in facts["findings"][:4]:
         text.append(f"\n  {MARKS[finding['level']]} {clean(finding['text'])}", STYLES[finding["level"]])
     return text
@@ -91,7 +91,7 @@ def _calls(facts: dict[str, Any]) -> Text:
 
 
 def _more_requests(providers: Sequence[dict[str, Any]]) -> str:
-    """A line about hedges and withheld retries, where there were any."""
+    """A line about hedges and withheld retries, if there were any."""
     names = ("hedges", "hedges_withheld", "retries_withheld")
     total = {name: sum(each.get(name, 0) for each in providers) for name in names}
     if not any(total.values()):
@@ -121,7 +121,7 @@ def _providers(providers: Sequence[dict[str, Any]], *, wide: bool) -> Table:
 
 
 def _states(states: dict[str, int], *, wide: bool) -> Text:
-    """How many circuits are in each state; in a narrow terminal, closed ones only if all are closed."""
+    """The number of circuits in each state; in a narrow terminal, closed ones only if all are closed."""
     shown = {state: number for state, number in states.items() if wide or state != "closed"} or states
     return Text(" ").join(Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in shown.items())
 

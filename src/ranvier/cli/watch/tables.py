@@ -13,20 +13,20 @@ from ranvier.cli.watch.workers import of_service, of_this_worker
 from ranvier.wording import counted
 
 MAX_TENANTS = 5
-"""Tenants that are shown; the page lists more."""
+"""Maximum number of tenants shown; the page lists more."""
 
 FIXED = 54
-"""Columns that a row of the circuit table needs besides the tenant and the provider."""
+"""The width of a row of the circuit table without the tenant and the provider."""
 
 MAX_SHARED = 6
-"""Shared circuits that are shown, of those that are not closed."""
+"""Maximum number of shared circuits shown that are not closed."""
 
 MAX_KEYS = 5
-"""Closed gates that are shown."""
+"""Maximum number of closed gates shown."""
 
 
 def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
-    """What is not well: shared circuits, keys and tenants; none where all are. Older servers say less."""
+    """Tables of open shared circuits, limited keys and circuits of tenants; older servers report fewer."""
     shared = facts.get("shared_circuits")
     if shared is not None and shared["troubled"]:
         yield _shared(shared, columns)
@@ -39,11 +39,11 @@ def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
         yield _tenants(failing, facts, columns)
 
 
-def _shared(seen: dict[str, Any], columns: int) -> Table:
-    title = f"{counted(seen['total'], 'shared circuit')}, {seen['troubled']} not closed"
+def _shared(facts: dict[str, Any], columns: int) -> Table:
+    title = f"{counted(facts['total'], 'shared circuit')}, {facts['troubled']} not closed"
     table = table_of("shared circuit", "target", "keys", "tenants failing", "mode", "next probe", title=title)
     table.columns[1].max_width = max(columns - FIXED - 6, 8)
-    for each in [each for each in seen["rows"] if each["state"] != "closed"][:MAX_SHARED]:
+    for each in [each for each in facts["rows"] if each["state"] != "closed"][:MAX_SHARED]:
         table.add_row(
             _state(each["state"]),
             Text(clean(each["target"])),
@@ -73,7 +73,7 @@ def _state(state: str) -> Text:
 
 
 def circuits(facts: dict[str, Any], rows: int, columns: int) -> Table:
-    """The circuits of tenants, in so many rows."""
+    """The circuits of tenants, in at most `rows` rows."""
     seen = facts["circuits"]
     title = f"{seen['total']} circuits, {seen['troubled']} not closed{of_this_worker(facts)}"
     table = table_of("circuit", "tenant", "provider", "failures", "opened", "next probe", title=title)

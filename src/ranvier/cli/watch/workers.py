@@ -1,4 +1,4 @@
-"""What `ranvier watch` shows of workers that share a store: whose numbers these are, and what is not well."""
+"""What `ranvier watch` shows of workers that share a store: the source of the numbers, and open circuits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ranvier.cli.watch.formatting import STYLES, clean, duration, table_of
 from ranvier.wording import counted
 
 FIXED = 42
-"""Columns that a row of what is not well needs besides what it is and the host."""
+"""The width of a row of the trouble table without the subject and the host."""
 
 MAX_TROUBLES = 6
-"""Circuits, gates and tenants of the service that are shown, of those that are not well."""
+"""Maximum number of open or isolated circuits, gates and tenants shown."""
 
 
-def whose(facts: dict[str, Any]) -> str:
-    """Whose numbers are shown: of all workers, or of the process that answers. Older servers say less."""
+def source_of_numbers(facts: dict[str, Any]) -> str:
+    """The source of the numbers: all workers, or the process that answers. Older servers report less."""
     service, process = facts.get("service"), facts["process"]
     if not service:
         return f"process {process['number']}, counting for {duration(process['up'])}"
@@ -30,12 +30,12 @@ def whose(facts: dict[str, Any]) -> str:
 
 
 def of_this_worker(facts: dict[str, Any]) -> str:
-    """Words behind what only the worker that answers knows of, if it is one of several."""
+    """A note for numbers of only the worker that answers, if it is one of several."""
     return ", of this worker" if facts.get("service") else ""
 
 
 def of_service(service: dict[str, Any], columns: int) -> Table:
-    """What is not well at the workers that share the store, and who made it so."""
+    """A table of open or isolated circuits, gates and tenants, with the workers that caused it."""
     title = f"{counted(service['live'], 'worker')}, what is not well"
     table = table_of("state", "of", "by", "host", "next probe", title=title)
     room = max(columns - FIXED, 24)

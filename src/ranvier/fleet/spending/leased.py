@@ -1,4 +1,4 @@
-"""What one worker holds of a spend limit in one window, tenant by tenant."""
+"""The slices of a spend limit that one worker holds in one window, by tenant."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class Leased(Slice):
     """The slice of one tenant in one window.
 
     Attributes:
-        tenant: Whose it is.
-        held: What may be spent here in this window, as of the last reply.
-        spent: What was, with what attempts in flight may cost.
-        rest: What no worker held, as of the last reply.
+        tenant: The tenant.
+        held: The amount that this worker may spend in this window, as of the last reply.
+        spent: The amount spent, including the reservations of attempts in flight.
+        rest: The amount that no worker held, as of the last reply.
         limit: The limit of the tenant, as of its last call.
         answered: The number of the last command that was answered; 0 if none was.
-        answered_at: When that was, on the worker's clock.
-        used_at: When something was spent, asked for or granted last.
-        asking: The round trip that asks for more, while there is one.
-        unsure: The answer to the last question has not come: the store may have granted more than is known.
+        answered_at: The time of that answer, on the worker's clock.
+        used_at: The time of the last spending, request or grant.
+        asking: The round trip in flight that asks for more; `None` if there is none.
+        unsure: True if the last request is unanswered: the store may have granted more than is known.
     """
 
     # fmt: off
@@ -42,17 +42,17 @@ class Leased(Slice):
 
     @property
     def left(self) -> int:
-        """What may still be spent here."""
+        """The amount that this worker may still spend."""
         return max(self.held - self.spent, 0)
 
     def use(self, now: float) -> None:
-        """Something was spent, asked for or granted: what is left is given back some time later."""
+        """Note a use at `now`: an unused slice is given back later."""
         self.used_at = now
         self._active[self.tenant] = self
         self._active.move_to_end(self.tenant)
 
     def settle(self, change: int) -> None:
-        """What was taken has cost so much more, or less; then the difference is left."""
+        """Add `change` to the amount spent: the difference between the real and the reserved cost."""
         self.spent += change
         self._active.setdefault(self.tenant, self)
 
@@ -61,9 +61,9 @@ class Slices:
     """The slices of one window. Attempts in flight settle in those of their own window.
 
     Attributes:
-        active: Those to be given back after a while, by their last use.
-        scarce: Those to be given back at once, since little is left of the limit.
-        unreported: Those of which more was spent than the store knows, or all if it may have lost its data.
+        active: Slices to give back after `IDLE_SECONDS`, by their last use.
+        scarce: Slices to give back at once, because little is left of the limit.
+        unreported: Slices with spending unknown to the store; all of them if it may have lost its data.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Slices:
         return self._all.get(tenant)
 
     def of(self, tenant: str) -> Leased:
-        """The slice of `tenant`. Of too many the oldest is forgotten: what it held counts as spent."""
+        """The slice of `tenant`, created if new; if there are too many, the oldest is dropped, as spent."""
         leased = self._all.get(tenant)
         if leased is None:
             leased = self._all[tenant] = Leased(tenant, self.active)
@@ -90,5 +90,5 @@ class Slices:
             some.pop(tenant, None)
 
     def report_all(self) -> None:
-        """The store may not have the data that it had."""
+        """Report all slices again, because the store may have lost its data."""
         self.unreported.update(self._all)

@@ -1,8 +1,8 @@
-"""Leases slices of a spend limit from the store: what is not leased to a worker, it does not spend.
+"""Leases slices of a spend limit from the store; a worker spends only what is leased to it.
 
-A worker reports how much it has spent and how much more it wants, both as sums of the current window, so that
-nothing has to be made good after a loss: the next command has it all. For each tenant one question at a time
-is on its way, which the calls that wait share.
+A command carries the worker's total spending in the current window and the amount it wants, so that a lost
+command needs no repair: the next one carries everything. At most one request per tenant is in flight, and is
+shared by all calls that wait.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.engine.limits import MAX_NUMBER
 
 SLICES = 20
-"""Into so many slices a limit is divided; a call that needs more gets more."""
+"""A limit is leased in slices of one part in `SLICES`; a call that needs more gets more."""
 
 IDLE_SECONDS = 10.0
-"""A slice that was not used for so long is given back."""
+"""Seconds without use after which a slice is given back."""
 
 FRESH_SECONDS = 1.0
-"""So long it is believed that a limit is used up; then a call asks again."""
+"""Seconds for which "used up" is believed; after that, a call asks again."""
 
 ROUND_TRIPS = 3
-"""A call that finds too little waits for a question on its way, for its own, and for another at most."""
+"""Maximum number of round trips a call waits for: one already in flight, its own, and one more."""
 
 AT_ONCE = 1000
-"""Slices that are given back or reported with one heartbeat."""
+"""Maximum number of slices given back or reported with one heartbeat."""
 
 
 class StoreSpendLink(SpendLink):
     """The link of one limit.
 
     Args:
-        name: What all workers call it.
-        length: Of its windows, in milliseconds.
-        unit: The store counts in multiples of it.
-        window: The number of the current window by the time of day here, and when it ends.
+        name: The name of the limit, the same in all workers.
+        length: The length of a window, in milliseconds.
+        unit: Amounts are sent in multiples of it.
+        window: The number of the current window by the local time of day, and the time of its end.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class StoreSpendLink(SpendLink):
         self._member, self._name, self._length, self._unit = member, name, length, unit
         self._window, self._ends = window[0], member.clock() + window[1]
         self._slices = Slices()
-        self._needs: Counter[str] = Counter()  # what waiting calls need, by tenant
+        self._needs: Counter[str] = Counter()  # the amount that waiting calls need, by tenant
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -71,17 +71,17 @@ class StoreSpendLink(SpendLink):
 
     @property
     def workers(self) -> int:
-        """How many live, as far as known."""
+        """The number of live workers, as far as known."""
         return self._member.workers
 
     def left(self, tenant: str) -> int:
-        """What `tenant` may spend at this worker now."""
+        """The amount that `tenant` may spend at this worker now."""
         self._turn()
         leased = self._slices.get(tenant)
         return 0 if leased is None else leased.left
 
     def expected(self, tenant: str, limit: int) -> int:
-        """What it might have left of `limit` once the store is asked, as far as known."""
+        """The amount of `limit` that `tenant` may still spend, including what the store might grant."""
         self._turn()
         leased = self._slices.get(tenant)
         if leased is None or self._member.clock() - leased.answered_at >= FRESH_SECONDS:
@@ -96,7 +96,7 @@ class StoreSpendLink(SpendLink):
     # --- spending --------------------------------------------------------------------------------
 
     def take(self, tenant: str, amount: int, limit: int) -> Leased:
-        """Spend `amount`, and take what comes next ahead of need."""
+        """Spend `amount`, and ask for the next slice before it is needed."""
         leased = self._of(tenant)
         leased.spent += amount
         leased.limit = limit
@@ -109,7 +109,7 @@ class StoreSpendLink(SpendLink):
         return leased
 
     def _may_ask(self, leased: Leased) -> bool:
-        """True if it is of use to ask ahead of need."""
+        """True if asking for the next slice in advance is useful."""
         return leased.asking is None and leased.tenant not in self._slices.scarce and self.governs
 
     async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
@@ -123,7 +123,7 @@ class StoreSpendLink(SpendLink):
                 del self._needs[tenant]
 
     async def _ask_again(self, tenant: str, amount: int, limit: int, patience: Patience) -> bool:
-        joined = self._member.next_number()  # later questions know of this call
+        joined = self._member.next_number()  # requests with a higher number include this call's need
         for _ in range(ROUND_TRIPS):
             if not self.governs:
                 return False
@@ -171,21 +171,21 @@ class StoreSpendLink(SpendLink):
         )
 
     def _whole(self, amount: int) -> int:
-        """`amount` as the store counts, rounded up."""
+        """`amount` in units of the store, rounded up."""
         return min(-(-amount // self._unit), MAX_NUMBER)
 
     # --- replies ---------------------------------------------------------------------------------
 
     def _apply_reply(self, tenant: str, command: TakeSlice, view: Any) -> None:
-        """The reply to a command.
+        """Apply the reply to a command.
 
         Raises:
-            StoreError: it is not valid.
+            StoreError: the reply is not valid.
         """
-        check_change(view)  # that it is a valid `SliceView`
+        check_change(view)
         self._turn()
         if view.window == command.window != self._window:
-            return  # it is late: that window is over here
+            return  # late: that window has ended here
         if view.window != self._window:
             self._begin(view.window)
         now = self._member.clock()
@@ -201,7 +201,7 @@ class StoreSpendLink(SpendLink):
             leased.use(now)
         if leased.spent <= leased.held:
             self._slices.unreported.pop(tenant, None)
-        if view.left < 2 * command.wanted:  # as much again would not be granted
+        if view.left < 2 * command.wanted:  # another request of this size would not be granted in full
             self._slices.scarce[tenant] = leased
         elif command.wanted:
             self._slices.scarce.pop(tenant, None)
@@ -219,17 +219,17 @@ class StoreSpendLink(SpendLink):
             self._begin(self._window + turns)
 
     def _begin(self, window: int) -> None:
-        """Nothing is held in `window` yet, as far as this worker knows."""
+        """Start `window` with no slices held."""
         self._window, self._slices = window, Slices()
 
     # --- with each heartbeat ---------------------------------------------------------------------
 
     def beats(self) -> Iterator[tuple[TakeSlice, OnReply]]:
-        """What the store does not know, and what is given back."""
+        """The commands that report unreported spending, and give unused slices back."""
         self._turn()
         unreported = islice(self._slices.unreported.values(), AT_ONCE)
         for leased in [each for each in unreported if each.asking is None]:
-            yield self._report(leased, leased.left)  # the store may have lost what is left, too
+            yield self._report(leased, leased.left)  # the store may have lost the unspent part, too
         idle = self._member.clock() - IDLE_SECONDS
         for leased in list(islice(self._slices.active.values(), AT_ONCE)):
             if leased.used_at > idle:
@@ -241,14 +241,14 @@ class StoreSpendLink(SpendLink):
             yield from self._returned(leased)
 
     def give_back(self) -> Iterator[tuple[TakeSlice, OnReply]]:
-        """What is held or not yet known when the pipeline closes; of many, those that were used last."""
+        """The commands for closing: give back or report slices, the most recently used first."""
         for leased in list(islice(reversed(self._slices.active.values()), AT_ONCE)):
             if leased.unsure or leased.spent != leased.held:
                 yield self._report(leased, 0)
 
     def _returned(self, leased: Leased) -> Iterator[tuple[TakeSlice, OnReply]]:
         if leased.left >= self._unit or leased.unsure:
-            leased.held = leased.spent  # none of it may be spent any more
+            leased.held = leased.spent  # nothing more may be spent from it
             yield self._report(leased, 0)
 
     def _report(self, leased: Leased, more: int) -> tuple[TakeSlice, OnReply]:
@@ -256,5 +256,5 @@ class StoreSpendLink(SpendLink):
         return command, partial(self._apply_reply, leased.tenant, command)
 
     def forget(self) -> None:
-        """The store may not have the data that it had: report everything again."""
+        """Report everything again, because the store may have lost its data."""
         self._slices.report_all()

@@ -1,4 +1,4 @@
-"""ranvier under LangChain's chat models and over them; imported at first use, since LangChain is an extra."""
+"""A pipeline as a chat model of LangChain, and the reverse; imported at first use: LangChain is an extra."""
 
 from __future__ import annotations
 

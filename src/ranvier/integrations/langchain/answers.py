@@ -55,7 +55,7 @@ def chunk_of(event: StreamEvent) -> AIMessageChunk | None:
 
 
 def last_chunk(response: Response[Any]) -> AIMessageChunk:
-    """The end of a streamed answer: what is said once of it."""
+    """The last chunk of a streamed answer: finish reason, usage and metadata."""
     return AIMessageChunk(
         content="",
         additional_kwargs=_kept(response),
@@ -66,7 +66,7 @@ def last_chunk(response: Response[Any]) -> AIMessageChunk:
 
 
 def _kept(response: Response[Any]) -> dict[str, Any]:
-    """What LangChain keeps beside the content: the answer as a text, if only its provider has some parts."""
+    """The `additional_kwargs`: the saved answer, if it has parts that only its provider understands."""
     refusal = {"refusal": response.refusal} if response.refusal else {}
     opaque = any(
         isinstance(part, Native) or (isinstance(part, ToolCall) and part.native is not None)

@@ -1,7 +1,7 @@
-"""Reads the blocks of LangChain's messages as parts of ours.
+"""Reads the blocks of LangChain's messages as our parts.
 
-LangChain has brought its older blocks, and files and sound of chat completions, into the form that is read
-here. Blocks of the APIs are read as in a dict of ours.
+LangChain has already converted its older blocks, and files and audio of chat completions, to the format that
+is read here. Blocks of the APIs are read like our dicts.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ranvier.messages.message import Part
 T = TypeVar("T")
 
 CALLS: Final = frozenset(("tool_call", "tool_call_chunk", "tool_use", "function_call", "invalid_tool_call"))
-"""Types of blocks that repeat what stands in `tool_calls` as well."""
+"""Types of blocks that repeat entries of `tool_calls`."""
 
 OF_AN_API: Final[Mapping[str, frozenset[str]]] = {
     "image": frozenset(("source",)),
     "file": frozenset(("file",)),
 }
-"""The keys of blocks of an API that have a type of LangChain."""
+"""The keys of an API's blocks that have one of LangChain's types."""
 
 FOR_ITSELF: Final = ("type", "id", "index", "extras")
-"""Keys with which LangChain keeps blocks apart, and the one under which it puts those of an API."""
+"""LangChain's own keys of blocks; `extras` holds the keys of an API."""
 
 OF_ANSWERS: Final = ("annotations", "extras", "id", "index")
-"""Keys of a text that only say something about an answer."""
+"""Keys of a text block that only describe an answer."""
 
 MARKS: Final = ("cache_control", "prompt_cache_breakpoint")
 
@@ -47,7 +47,7 @@ def read_blocks(content: Any, where: str, calls: frozenset[str] | None = None) -
             hold more than any API takes back: such keys are left out.
 
     Raises:
-        ConfigurationError: a block has no equivalent, or a key of one; no content is quoted.
+        ConfigurationError: a block, or one of its keys, has no equivalent; no content is quoted.
     """
     for index, block in enumerate(content):
         part = _part(block, f"{where}[{index}]", calls)
@@ -56,7 +56,7 @@ def read_blocks(content: Any, where: str, calls: frozenset[str] | None = None) -
 
 
 def _part(block: Any, where: str, calls: frozenset[str] | None) -> Part | None:
-    """The part that a block holds; `None` for one that says nothing, or says what `tool_calls` says."""
+    """The part in a block; `None` if the block is empty, or repeats an entry of `tool_calls`."""
     kind = block.get("type") if isinstance(block, Mapping) else None
     if kind is None:
         return read_part(block, where)
@@ -65,7 +65,7 @@ def _part(block: Any, where: str, calls: frozenset[str] | None) -> Part | None:
     if calls is not None:
         if kind in CALLS and not calls.isdisjoint((block.get("id"), block.get("call_id"))):
             return None
-        if kind == "reasoning":  # what else it holds is for its issuer
+        if kind == "reasoning":  # its other keys are for its issuer
             return thought_of(str(block["reasoning"])) if block.get("reasoning") else None
     if kind in DATA and OF_AN_API.get(kind, frozenset()).isdisjoint(block):
         return _data(kind, block, where, keeps=calls is None)
@@ -102,7 +102,7 @@ def _data(kind: str, block: Mapping[str, Any], where: str, *, keeps: bool) -> Pa
 
 
 def _source(keys: Keys, media_type: str) -> str:
-    """Where the bytes are: a URL, or the bytes themselves as one."""
+    """The URL of the data; inline bytes become a `data:` URL."""
     data, url = keys.text("base64"), keys.text("url")
     if bool(data) == bool(url):
         raise ConfigurationError("give either url or base64")

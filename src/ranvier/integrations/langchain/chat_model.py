@@ -22,36 +22,35 @@ from ranvier.pipeline.pipeline import Pipeline
 from ranvier.tenancy import current_tenant
 
 SETTINGS = ("temperature", "max_tokens", "top_p", "stop")
-"""The settings that LangChain has names for, which are ours."""
+"""The settings that have the same name in LangChain and here."""
 
 REMEDIES = {
     "max_retries": "the pipeline retries: give it a Retry layer",
     "api_key": "give the key to the providers of the pipeline",
     "base_url": "give the address to the providers of the pipeline",
 }
-"""What other chat models are given, and where it belongs here."""
+"""Settings of other chat models, with the place where they belong here."""
 
 OURS = {"model": "to", "timeout": "deadline"}
-"""What LangChain calls otherwise than we do."""
+"""Settings with another name in LangChain, and our name."""
 
 
 class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs without LangChain
     """A chat model of LangChain that asks a pipeline: `ChatRanvier(pipeline)`.
 
-    Errors are those of the pipeline: see `ranvier.errors`. What `invoke` and `stream` ask goes through
-    `pipeline.sync`, whose loop the pipeline then belongs to: use one pipeline for calls with `await`, and
-    another one for calls without.
+    Errors are those of the pipeline: see `ranvier.errors`. `invoke` and `stream` use `pipeline.sync`, and the
+    pipeline then belongs to its loop: use separate pipelines for calls with and without `await`.
 
     Attributes:
         pipeline: The pipeline; it remains yours to close.
         model: The target to start at, by provider or `"provider/model"`; `None` means the first.
         temperature, max_tokens, top_p, stop: As in `Pipeline.complete`.
-        timeout: Seconds for a whole call, retries and fallbacks included: its `deadline`.
+        timeout: Seconds for a whole call, including retries and fallbacks: its `deadline`.
         tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
         options: Further options of `Pipeline.complete`: `{"reasoning": "high"}`.
         streaming: True also streams the answers of `invoke`.
 
-    Each of them, and each option, may also be given for one call: `model.invoke("Hi", reasoning="high")`.
+    Each attribute and option may also be passed with one call: `model.invoke("Hi", reasoning="high")`.
 
     Raises:
         ConfigurationError: no pipeline is given, or a setting belongs to its providers or layers.
@@ -128,7 +127,7 @@ class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs wit
             yield ChatGenerationChunk(message=last_chunk(stream.response or stream.received))
 
     def _options(self, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of the call, of which those that are given with it take precedence."""
+        """The options of the call; those passed with the call take precedence."""
         options: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS}
         options |= {"to": self.model, "tenant": self.tenant, "deadline": self.timeout, **self.options}
         for name, value in given.items():
@@ -194,10 +193,10 @@ class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs wit
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         settings = {name: getattr(self, name) for name in (*SETTINGS, "model", "options")}
-        whose = (
+        tenant = (
             self.tenant or current_tenant()
         )  # so that a cache of LangChain gives no tenant another's answer
-        return {"targets": self._targets(), "tenant": whose, **settings}
+        return {"targets": self._targets(), "tenant": tenant, **settings}
 
     def _targets(self) -> list[str]:
         return [str(target) for layer in self.pipeline.layers for target in layer.deployments()]

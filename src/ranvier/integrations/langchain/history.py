@@ -1,4 +1,4 @@
-"""Reads a conversation of LangChain as messages of ours."""
+"""Reads a conversation of LangChain as our messages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ranvier.messages.native import Native
 from ranvier.messages.saved.dumping import load
 
 SAVED: Final = "ranvier"
-"""The key in `additional_kwargs` for an answer whose parts LangChain has no words for."""
+"""The key in `additional_kwargs` of an answer that LangChain's format cannot represent."""
 
 OF_TYPES: Final[Mapping[str, Role]] = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool"}
 
 
 def read_history(messages: Iterable[BaseMessage]) -> list[Message]:
-    """The conversation as messages of ours.
+    """The conversation as our messages.
 
     Raises:
         ConfigurationError: a message or a block of one has no equivalent; no content is quoted.
@@ -96,10 +96,10 @@ def _calls(message: AIMessage, where: str) -> Iterator[ToolCall]:
 
 
 def _saved(message: AIMessage, where: str) -> Message | None:
-    """The answer as its provider gave it; `None` if it is another's, or if it was changed since.
+    """The saved answer of our provider; `None` if there is none, or if the message was edited since.
 
     Raises:
-        ConfigurationError: what is saved is no answer.
+        ConfigurationError: the saved value is not an answer.
     """
     saved = message.additional_kwargs.get(SAVED)
     if not isinstance(saved, str):
@@ -118,7 +118,7 @@ def _saved(message: AIMessage, where: str) -> Message | None:
 
 
 def _is_same(call: ToolCall, given: Mapping[str, Any] | None) -> bool:
-    """True for a call that is still as the model wrote it; LangChain completes broken JSON in a stream."""
+    """True if the call is unchanged; broken JSON that LangChain has completed counts as unchanged."""
     if given is None or given["name"] != call.name:
         return False
     if call.invalid is None:

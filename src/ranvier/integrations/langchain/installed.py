@@ -1,4 +1,4 @@
-"""Imports what needs LangChain, or says what to install."""
+"""Imports the modules that need LangChain; the error says what to install."""
 
 from __future__ import annotations
 

@@ -31,14 +31,14 @@ def structured(
         raise ConfigurationError(f"method={method!r:.60}: choose one of {', '.join(METHODS)}")
     form = {"kwargs": {"method": method}, "schema": schema}
     if method == "function_calling":
-        asked = model.bind_tools(
+        answer_chain = model.bind_tools(
             [schema], tool_choice="any", strict=strict, ls_structured_output_format=form, **options
         )
         parser = _of_calls(schema)
     else:
-        asked = model.bind(schema=_ours(schema, strict), ls_structured_output_format=form, **options)
+        answer_chain = model.bind(schema=_ours(schema, strict), ls_structured_output_format=form, **options)
         parser = _of_text(schema)
-    return _with_raw(asked, parser) if include_raw else asked | parser
+    return _with_raw(answer_chain, parser) if include_raw else answer_chain | parser
 
 
 def _is_model(schema: Any) -> bool:
@@ -57,13 +57,13 @@ def _of_text(schema: Any) -> Runnable[Any, Any]:
 
 
 def _ours(schema: Any, strict: bool | None) -> Any:
-    """The schema as the pipeline takes it: a model as it is, so that it validates and repairs answers."""
+    """The schema for the pipeline; a pydantic model stays one, so that it validates and repairs answers."""
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         return schema
     return convert_to_json_schema(schema, strict=strict)
 
 
-def _with_raw(asked: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
+def _with_raw(answer_chain: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=asked) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    return RunnableMap(raw=answer_chain) | parsed.with_fallbacks([failed], exception_key="parsing_error")

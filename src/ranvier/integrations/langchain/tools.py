@@ -1,4 +1,4 @@
-"""Writes LangChain's tools and choices of tools as ours."""
+"""Translates LangChain's tools and tool choices to ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.messages.wire import WireTool
 
 
 def written_tool(tool: Any, strict: bool | None) -> Any:
-    """A tool as `Request.tools` takes it; one that a provider runs is left as it is."""
+    """A tool for `Request.tools`; a tool that the provider runs is left unchanged."""
     if isinstance(tool, WireTool) or (isinstance(tool, Mapping) and _is_of_a_provider(tool)):
         return tool
     marks = {} if strict is None else {"strict": strict}
@@ -29,14 +29,14 @@ def written_tool(tool: Any, strict: bool | None) -> Any:
 
 
 def _is_of_a_provider(tool: Mapping[str, Any]) -> bool:
-    """True for a tool that one API has, and not for the schema of a function, which may have a `type` too."""
+    """True for a built-in tool of one API; a function's schema may have a `type`, too."""
     if "type" not in tool:
         return not OF_GEMINI.isdisjoint(tool)
     return tool["type"] not in ("function", "object") and "input_schema" not in tool
 
 
 def written_choice(choice: Any) -> Any:
-    """The choice of a tool: LangChain also says `any` and True for `required`."""
+    """The tool choice; LangChain also uses `any` and True for `required`."""
     if choice is True or choice == "any":
         return "required"
     return None if choice is False else choice

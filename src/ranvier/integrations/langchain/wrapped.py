@@ -1,4 +1,4 @@
-"""Makes a provider of a chat model of LangChain."""
+"""Creates a provider from a chat model of LangChain."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ def from_langchain(
     """A provider that asks a chat model of LangChain: `from_langchain(ChatOpenAI(max_retries=0))`.
 
     Conversations, tools, `schema` and streams are translated, and errors are mapped. `temperature`, `top_p`,
-    `max_tokens` and `seed` apply to a chat model that has such a field. All other options are set on the chat
-    model itself, or given as `extra={name: {...}}`, whose entries are arguments of the chat model's call.
+    `max_tokens` and `seed` apply to a chat model that has such a field. Set all other options on the chat
+    model itself, or pass them as `extra={name: {...}}`, whose entries are arguments of the chat model's call.
 
     Args:
         chat_model: The chat model, with its own retries off.
         name: The name of the provider; by default the one that the chat model reports for traces.
-        finish_reasons: True takes a stream without a finish reason for one that was cut, because LangChain
-            ends it like a whole one. False is for a chat model that reports none.
+        finish_reasons: True treats a stream without a finish reason as cut off, because LangChain ends it
+            like a complete one. Pass false for a chat model that reports no finish reasons.
 
     Raises:
-        ConfigurationError: it is no chat model, it retries by itself, or LangChain is not installed.
+        ConfigurationError: `chat_model` is not a chat model, it retries by itself, or LangChain is not
+            installed.
     """
     provider: FunctionProvider = module("behind.provider").LangChainProvider(chat_model, name, finish_reasons)
     return provider

@@ -20,11 +20,11 @@ REASONS: Final = {
     FinishReason.TOOL_CALLS: "tool_call",
     FinishReason.CONTENT_FILTER: "content_filter",
 }
-"""Their word for each finish reason; any other one is `None`, and `provider_details` has it."""
+"""pydantic-ai's name for each finish reason; for any other, `None`, with our name in `provider_details`."""
 
 
 def response_of(answer: Response[Any]) -> ModelResponse:
-    """The answer; its parts show text, thoughts and calls, and `provider_details` keeps the rest."""
+    """The answer: its parts are texts, thoughts and calls, and `provider_details` has the rest."""
     return ModelResponse(
         parts=with_citations(tuple(_parts(answer)), answer),
         usage=usage_of(answer.usage),
@@ -37,12 +37,12 @@ def response_of(answer: Response[Any]) -> ModelResponse:
 
 
 def reason_of(reason: FinishReason | None) -> Any:
-    """Their word for a finish reason."""
+    """pydantic-ai's name for a finish reason."""
     return None if reason is None else REASONS.get(reason)
 
 
 def usage_of(usage: Usage) -> RequestUsage:
-    """The tokens; a request is unmeasured if its provider reported none."""
+    """The token counts; the request counts as unmeasured if the provider reported none."""
     return RequestUsage(
         input_tokens=usage.input,
         output_tokens=usage.output,

@@ -1,4 +1,4 @@
-"""What an answer has beside its content, for pydantic-ai: its citations, and `provider_details`."""
+"""Translates the details of an answer for pydantic-ai: its citations, and `provider_details`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ranvier.messages.response import Response
 
 
 def details_of(answer: Response[Any]) -> dict[str, Any] | None:
-    """What has no field of its own there, under the names of pydantic-ai's own models, and what goes back."""
+    """The `provider_details`: details without a field in pydantic-ai, and the saved message."""
     details: dict[str, Any] = {
         "finish_reason": answer.raw_finish_reason,
         "service_tier": answer.service_tier,
@@ -28,7 +28,7 @@ def details_of(answer: Response[Any]) -> dict[str, Any] | None:
 
 
 def with_citations(parts: Sequence[ModelResponsePart], answer: Response[Any]) -> list[ModelResponsePart]:
-    """`parts` with the citations at the last text; without their places if there are several texts."""
+    """`parts` with the citations at the last text; without positions if there are several texts."""
     texts = [number for number, part in enumerate(parts) if isinstance(part, TextPart)]
     found = list(_citations(answer.citations, answer.text if len(texts) == 1 else ""))
     if not (texts and found):
@@ -39,7 +39,7 @@ def with_citations(parts: Sequence[ModelResponsePart], answer: Response[Any]) ->
 
 
 def _citations(citations: Iterable[Citation], text: str) -> Iterable[theirs.Citation]:
-    """Theirs, but for those that name nothing."""
+    """pydantic-ai's citations, without those that name no source."""
     for each in citations:
         excerpts = [each.quote] if each.quote else []
         source: theirs.CitationSource
@@ -53,7 +53,7 @@ def _citations(citations: Iterable[Citation], text: str) -> Iterable[theirs.Cita
 
 
 def _anchor(citation: Citation, text: str) -> theirs.CitationAnchor | None:
-    """The place in `text`, which providers count differently; without a passage it is that of a marker."""
+    """The position in `text`, which providers count differently; without a passage, that of a marker."""
     start, end, passage = citation.start, citation.end, citation.passage
     if passage is not None:
         start = text.find(passage)

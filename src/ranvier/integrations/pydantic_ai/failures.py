@@ -1,4 +1,4 @@
-"""Errors of a pipeline as those of pydantic-ai, which agents and its `FallbackModel` know."""
+"""Translates errors of a pipeline to those of pydantic-ai, which agents and its `FallbackModel` handle."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CATEGORIES: Final[tuple[tuple[type[RanvierError], type[theirs.ModelAPIError]], .
     (rejected.RejectedError, theirs.ModelUnavailableError),
     (provider.ProviderError, theirs.ModelAPIError),
 )
-"""Their class for each of ours; the first that fits counts."""
+"""pydantic-ai's class for each of our errors; the first match counts."""
 
 _WITHOUT_STATUS: Final = (theirs.ModelConnectionError, theirs.ModelTimeoutError)
 
 
 def raise_failure(error: RanvierError, model: str) -> NoReturn:
-    """Raise their error for `error`, which becomes its cause; `error` itself if the pipeline is misused."""
+    """Raise pydantic-ai's error for `error`, which becomes its cause; misuse raises `error` itself."""
     failure = _failure_of(error, model)
     if failure is None:
         raise error
@@ -55,7 +55,7 @@ def _failure_of(error: RanvierError, model: str) -> Exception | None:
 
 
 def _primary(error: RanvierError) -> RanvierError:
-    """The error that says most about a call whose targets have all failed."""
+    """The most informative error of a call whose targets have all failed."""
     return error.primary if isinstance(error, all_failed.AllDeploymentsFailedError) else error
 
 

@@ -1,4 +1,4 @@
-"""The messages of pydantic-ai as ours, and the instructions among them."""
+"""Translates the messages of pydantic-ai to ours, and finds the instructions among them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def messages_of(history: Sequence[ModelMessage]) -> list[Message]:
     """The conversation.
 
     Raises:
-        UserError: it holds what no provider of ours is sent; the error names the kind of part.
+        UserError: it contains a part that our providers do not support; the error names its kind.
     """
     messages: list[Message] = []
     for each in history:
         if isinstance(each, ModelRequest):
-            messages += map(_asked, each.parts)
+            messages += map(_user_message, each.parts)
         else:
             messages += _answered(each)
     return messages
 
 
 def system_of(history: Sequence[ModelMessage], parameters: ModelRequestParameters) -> str | None:
-    """The instructions; those of the last request that has some, outside an agent."""
+    """The instructions; outside an agent, those of the last request with instructions."""
     parts = parameters.instruction_parts
     if parts is not None:
         return "\n\n".join(part.content for part in parts) or None
@@ -48,7 +48,7 @@ def system_of(history: Sequence[ModelMessage], parameters: ModelRequestParameter
     return next(filter(None, asked), None)
 
 
-def _asked(part: Any) -> Message:
+def _user_message(part: Any) -> Message:
     if isinstance(part, SystemPromptPart):
         return Message.system(part.content)
     if isinstance(part, UserPromptPart):
@@ -68,7 +68,7 @@ def _result(part: ToolReturnPart[Any]) -> ToolResult:
 
 
 def _answered(response: ModelResponse) -> Iterator[Message]:
-    """The answer as its provider gave it, if it is one of ours that nobody has edited; else what it shows."""
+    """The saved original of our answer if it was not edited; otherwise a message of its parts."""
     kept = kept_message(response)
     parts = tuple(_shown(response.parts)) if kept is None else ()
     if kept is not None:
@@ -78,7 +78,7 @@ def _answered(response: ModelResponse) -> Iterator[Message]:
 
 
 def _shown(parts: Iterable[Any]) -> Iterator[Part]:
-    """Thoughts of another model are left out: like a `Native`, they mean something only to that model."""
+    """The parts of an answer, without thoughts: like a `Native`, only their own model understands them."""
     for part in parts:
         if isinstance(part, TextPart):
             if part.content:

@@ -13,11 +13,11 @@ from ranvier.messages.response import Response
 from ranvier.messages.saved.dumping import dump, load
 
 KEY: Final = "ranvier"
-"""Names the entry of `provider_details` that holds the dump of the message."""
+"""The key in `provider_details` of the saved message."""
 
 
 def keep(answer: Response) -> dict[str, str] | None:
-    """The entry for `answer`; `None` if its parts say all of it."""
+    """The entry for `answer`; `None` if its parts represent all of it."""
     needed = any(isinstance(part, Native) or getattr(part, "native", None) for part in answer.parts)
     if not needed:
         return None
@@ -28,7 +28,7 @@ def keep(answer: Response) -> dict[str, str] | None:
 
 
 def kept_message(response: ModelResponse) -> Message | None:
-    """The message that `keep` has kept, unless the response was edited since, or the entry was damaged."""
+    """The message that `keep` has saved; `None` if the response was edited since, or the entry is damaged."""
     saved = (response.provider_details or {}).get(KEY)
     if not isinstance(saved, str):
         return None
@@ -43,5 +43,5 @@ def kept_message(response: ModelResponse) -> Message | None:
 
 
 def call_of(part: ToolCallPart) -> ToolCall:
-    """The tool call that a part shows."""
+    """The tool call in a part."""
     return ToolCall.parse(part.tool_call_id, part.tool_name, part.args_as_json_str())

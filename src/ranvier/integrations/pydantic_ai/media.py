@@ -1,4 +1,4 @@
-"""What a prompt or the result of a tool holds, in pydantic-ai, as our parts."""
+"""Translates pydantic-ai's content of prompts and tool results to our parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def content_of(content: Any) -> Text | Media:
     """The part for one item.
 
     Raises:
-        UserError: no provider of ours is sent such an item; the error names its kind.
+        UserError: our providers do not support such an item; the error names its kind.
     """
     if isinstance(content, str):
         return Text(content)
@@ -30,7 +30,7 @@ def content_of(content: Any) -> Text | Media:
 
 
 def unsent(part: object) -> UserError:
-    """The error for a part that no provider of ours is sent."""
+    """The error for a part that our providers do not support."""
     return UserError(
         f"A pipeline of ranvier does not send a {type(part).__name__}: give text, images, PDFs, sound, and "
         "calls and results of function tools. Without an Agent, call model.prepare_messages(messages) first"
@@ -54,7 +54,7 @@ def _file(content: FileUrl | BinaryContent) -> Media:
 
 
 def _by_url(content: FileUrl, metadata: dict[str, Any]) -> Media:
-    """A file by its URL, which the provider fetches; takes out of `metadata` what is sent."""
+    """A file by its URL, which the provider fetches; removes the entries of `metadata` that are sent."""
     if content.force_download:
         raise UserError(
             "A pipeline of ranvier does not send what it has to download: give the bytes, as "
@@ -71,7 +71,7 @@ def _by_url(content: FileUrl, metadata: dict[str, Any]) -> Media:
 
 
 def _media_type(file: FileUrl) -> str | None:
-    """The media type; `None` if neither the user nor the URL says it."""
+    """The media type; `None` if neither the user nor the URL states it."""
     try:
         kind: str = file.media_type
     except ValueError:
@@ -80,7 +80,7 @@ def _media_type(file: FileUrl) -> str | None:
 
 
 def _by_bytes(content: BinaryContent, metadata: dict[str, Any]) -> Media:
-    """A file by its bytes; takes out of `metadata` what is sent."""
+    """A file by its bytes; removes the entries of `metadata` that are sent."""
     if content.is_image:
         return Image(data=content.data, media_type=content.media_type, detail=metadata.pop("detail", None))
     if content.is_audio:

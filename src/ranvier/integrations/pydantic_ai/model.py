@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PROFILE = ModelProfile(
     supports_json_schema_output=True, supports_thinking=True, supports_cache=True, supports_video_input=False
 )
-"""What a pipeline supports; a target that does not is passed over, or fails with an error that says so."""
+"""The capabilities of a pipeline; a target without one of them is skipped, or fails with a clear error."""
 
 
 class PipelineModel(Model):  # type: ignore[misc]  # because: pydantic-ai need not be installed
@@ -39,9 +39,8 @@ class PipelineModel(Model):  # type: ignore[misc]  # because: pydantic-ai need n
     Args:
         pipeline: The pipeline. It stays yours: close it after the last run.
         to: The target to start at, by provider or `"provider/model"`; `None` means the first.
-        settings: Default settings. One that a pipeline does not send raises a `UserError` that says what to
-            do instead.
-        profile: What agents may rely on, over our defaults: tools, thinking, caching and JSON schemas.
+        settings: Default settings. An unsupported setting raises a `UserError` with the remedy.
+        profile: Overrides the capabilities that agents rely on: tools, thinking, caching and JSON schemas.
 
     Raises:
         ConfigurationError: `pipeline` is not a `Pipeline`.
@@ -81,7 +80,7 @@ class PipelineModel(Model):  # type: ignore[misc]  # because: pydantic-ai need n
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """The whole answer."""
-        history, options, _ = self._asked(messages, model_settings, model_request_parameters)
+        history, options, _ = self._prepared(messages, model_settings, model_request_parameters)
         try:
             answer = await self.pipeline.complete(history, to=self.to, **options)
         except RanvierError as error:
@@ -96,8 +95,8 @@ class PipelineModel(Model):  # type: ignore[misc]  # because: pydantic-ai need n
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """The answer in pieces; it begins with the first content, and whatever fails before is retried."""
-        history, options, parameters = self._asked(messages, model_settings, model_request_parameters)
+        """The answer as a stream; failures before its first content are retried."""
+        history, options, parameters = self._prepared(messages, model_settings, model_request_parameters)
         try:
             stream = await self.pipeline.stream(history, to=self.to, **options)
         except RanvierError as error:
@@ -105,12 +104,12 @@ class PipelineModel(Model):  # type: ignore[misc]  # because: pydantic-ai need n
         async with stream:
             yield PipelineStream(parameters, stream, self.model_name, stream.received.provider)
 
-    def _asked(
+    def _prepared(
         self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
     ) -> tuple[list[Message], dict[str, Any], ModelRequestParameters]:
-        """The prompt, the options, and the parameters as they came out.
+        """The prompt, the options, and the prepared parameters.
 
-        Settings are read as given, since `prepare_request` takes some of them away.
+        The options come from the original settings, because `prepare_request` removes some of them.
         """
         given = {**(self.settings or {}), **(settings or {})}
         _, parameters = self.prepare_request(settings, parameters)

@@ -1,4 +1,4 @@
-"""The settings of pydantic-ai as the options of a call; what a pipeline cannot send is an error."""
+"""Translates the settings of pydantic-ai to the options of a call; unsupported settings are errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NAMES: Final = {
     "stop_sequences": "stop",
     "extra_body": "extra",
 }
-"""The option of ours for each setting that is passed on as it is."""
+"""Our option for each setting that is passed on unchanged."""
 
 ELSEWHERE: Final = frozenset(("tool_choice", "first_event_timeout"))
-"""Read by the tools of the request, or by pydantic-ai itself."""
+"""Settings that are handled with the tools, or by pydantic-ai itself."""
 
 _FIELD = "give it as a field of one provider's API: extra_body={'openai': {...}}"
 
@@ -35,7 +35,7 @@ REMEDIES: Final = {
     "parallel_tool_calls": _FIELD,
     "framing_announcement": "write the announcement into the instructions",
 }
-"""What to do instead, for each setting that says nothing to a pipeline."""
+"""The remedy for each unsupported setting."""
 
 HARMLESS: Final[Mapping[str, tuple[object, ...]]] = {
     "max_retries": (0,),
@@ -43,14 +43,14 @@ HARMLESS: Final[Mapping[str, tuple[object, ...]]] = {
     "citations": (False,),
     "framing_announcement": ("when_needed", "never"),
 }
-"""Values that ask for what happens anyway."""
+"""Values of unsupported settings that match the default behaviour, and are accepted."""
 
 
 def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The options for `settings`.
 
     Raises:
-        UserError: a setting that is not sent; it names the setting and the remedy, never its value.
+        UserError: a setting is not supported; the error names it and the remedy, never its value.
     """
     options: dict[str, Any] = {}
     for name, value in settings.items():

@@ -29,7 +29,7 @@ class PipelineStream(StreamedResponse):  # type: ignore[misc]  # because: pydant
 
     stream: ResponseStream[Any]
     asked: str
-    """The model as the pipeline's model names it, until the provider has sent its own name."""
+    """The requested model, which is reported until the provider has sent its own name."""
     provider: str
     """The provider that answers."""
     _timestamp: datetime.datetime = field(default_factory=_now)
@@ -49,7 +49,7 @@ class PipelineStream(StreamedResponse):  # type: ignore[misc]  # because: pydant
             self.provider_details = details_of(self.stream.response)
 
     def _events(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
-        """A piece goes on with the part before it, or begins another one; only tool calls are numbered."""
+        """pydantic-ai's events for one event: it continues the current part, or begins another one."""
         parts = self._parts_manager
         if event.reasoning:
             yield from parts.handle_thinking_delta(vendor_part_id=None, content=event.reasoning)
@@ -85,7 +85,7 @@ class PipelineStream(StreamedResponse):  # type: ignore[misc]  # because: pydant
         await self.stream.aclose()
 
     def get_stream_cancel_errors(self) -> tuple[type[BaseException], ...]:
-        """None: a stream of ours that is closed just ends."""
+        """No exceptions: closing our stream just ends it."""
         return ()
 
     @property

@@ -1,4 +1,4 @@
-"""The tools of a request, those that it chooses from, and the schema of its output."""
+"""The tools, the tool choice and the output schema of a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ranvier.messages.tool import Tool
 def tools_of(parameters: ModelRequestParameters, choice: object) -> dict[str, Any]:
     """The options `tools`, `tool_choice` and `schema`.
 
-    A choice among some tools sends only these, because few APIs can say it in another way.
+    A choice among some tools sends only those tools, because few APIs support it otherwise.
     """
     if parameters.native_tools:  # pydantic-ai has rejected those without a local twin
         names = ", ".join(type(tool).__name__ for tool in parameters.native_tools)

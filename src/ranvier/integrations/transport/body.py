@@ -1,4 +1,4 @@
-"""The body of an answer, as it came from the provider."""
+"""The body of an answer, with the provider's original bytes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ ENDS_OF_EVENTS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 class Body:
     """The bytes of an answer, whole or as they arrive.
 
-    A stream is handed on event by event, so that its end is never in the middle of one: after a failure, an
-    event of the wire says that it has failed.
+    A stream is passed on in whole events, so that it never ends within one: after a failure, the last event
+        is
+    the wire's error event.
 
     Args:
-        stream: The stream of the call, which has begun: a `ResponseStream`, or a `SyncStream`.
+        stream: The stream of the call, already started: a `ResponseStream`, or a `SyncStream`.
 
     Raises:
-        LayerError: the answer is not that of a provider.
+        LayerError: the answer does not come from a provider.
 
     Attributes:
         stream: The stream of the call.
@@ -45,12 +46,12 @@ class Body:
         self._left = b""
 
     def arrived(self) -> bytes:
-        """The whole events that have arrived since this was called last."""
+        """The whole events that have arrived since the last call."""
         events, self._left = _split(self._left + self.reply.take())
         return events
 
     def rest(self) -> bytes:
-        """What has not been handed out of an answer that has ended: all of it, if it was not streamed."""
+        """The remaining bytes of an answer that has ended; all bytes if it was not streamed."""
         response = self.stream.response
         if response is None:  # the client was closed meanwhile: that is no end of an answer
             provider = self.stream.received.provider

@@ -1,4 +1,4 @@
-"""Streams of bytes as httpx and httpx2 want them: their responses check the class."""
+"""Byte streams for httpx and httpx2, whose responses check the class of a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which provider keeps a response that a later request may refer to."""
+"""Remembers which provider has stored a response, because later requests may refer to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 MAX_OWNERS: Final = 10_000
-"""Responses whose provider is known; the oldest is forgotten first."""
+"""Maximum number of responses with a known provider; beyond that, the oldest is dropped."""
 
 
 class Owners:
@@ -17,7 +17,7 @@ class Owners:
         self._known: OrderedDict[str, str] = OrderedDict()
 
     def keep(self, response: str | None, provider: str) -> None:
-        """`provider` has stored this response."""
+        """Remember that `provider` has stored this response."""
         if response:
             self._known[response] = provider
             if len(self._known) > MAX_OWNERS:

@@ -18,15 +18,15 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a request that is read; a larger one passes untouched."""
 
 PATHS: Final = {"/chat/completions": CHAT_COMPLETIONS, "/responses": RESPONSES, "/messages": ANTHROPIC}
-"""How the paths of requests for answers end; a Gemini path ends with one of `METHODS`."""
+"""The wires by the end of the path of a request for an answer; Gemini's paths end with one of `METHODS`."""
 
 METHODS: Final = {":generateContent": False, ":streamGenerateContent": True}
-"""The methods of Gemini, and whether they stream."""
+"""The methods of Gemini; true for those that stream."""
 
 KEPT_BY_A_SERVER: Final = frozenset(
     ("previous_response_id", "conversation", "background", "cachedContent", "container", "prompt")
 )
-"""Fields that refer to something that one server keeps."""
+"""Fields that refer to state on one server."""
 
 IDS_OF_A_SERVER: Final = frozenset(("file_id", "file_uri", "fileUri"))
 """Fields anywhere in a request that refer to a file on one server."""
@@ -83,7 +83,7 @@ def written_request(
 
 
 def refers_to_a_server(fields: Mapping[str, Any]) -> bool:
-    """True if a request refers to something that only the server has that made it."""
+    """True if a request refers to state that only one server has."""
     if any(fields.get(name) for name in KEPT_BY_A_SERVER):
         return True
     left: list[object] = [fields]

@@ -1,6 +1,6 @@
-"""Our own errors, written as the provider of a wire would write them, so that an SDK raises its own.
+"""Writes our errors in the format of a wire, so that an SDK raises its own exceptions.
 
-Each has `x-should-retry: false`, because the pipeline has retried whatever a retry may help.
+Each has the header `x-should-retry: false`, because the pipeline has already retried if that could help.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STATUSES: Final = {
     "invalid_request": 400, "context_length": 400, "content_filter": 400, "not_allowed": 403,
     "model_not_found": 404, "timeout": 504, "deadline_exceeded": 504,
 }  # fmt: skip
-"""The status of an error by its kind; of all others, 503."""
+"""The HTTP status by the kind of an error; 503 for all other kinds."""
 
 TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
                 404: "not_found_error", 429: "rate_limit_error", 504: "timeout_error"}  # fmt: skip
@@ -39,7 +39,7 @@ class Refusal(NamedTuple):
 
 
 def refusal(written: WrittenRequest, error: RanvierError) -> Refusal:
-    """The response for a call that has failed: the provider's own if it has sent one, else ours."""
+    """The response for a failed call: the provider's own if it has sent one, otherwise ours."""
     own = primary(error)
     if isinstance(own, ProviderError):
         reply: VerbatimReply | None = written.rejections.get(f"{own.provider}/{own.model}")
@@ -53,7 +53,7 @@ def refusal(written: WrittenRequest, error: RanvierError) -> Refusal:
 
 
 def primary(error: RanvierError) -> RanvierError:
-    """The error that says most: of several targets, that of the first which received a request."""
+    """The most informative error: of several targets, that of the first that received a request."""
     return error.primary if isinstance(error, AllDeploymentsFailedError) else error
 
 

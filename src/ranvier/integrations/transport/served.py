@@ -1,4 +1,4 @@
-"""What the transports for asynchronous and for other clients share."""
+"""The common part of the transports for asynchronous and for synchronous clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._wire.written_request import WrittenRequest
 
 if TYPE_CHECKING:
-    AnyTransport = Any  # httpx and httpx2 each have a type of their own for it
+    AnyTransport = Any  # httpx and httpx2 have different types for it
 else:
     AnyTransport = object
 
@@ -37,18 +37,20 @@ class Served(AnyTransport):  # type: ignore[misc]  # because it is every type at
         self.pipeline = first if isinstance(first, Pipeline) else Pipeline(*pipeline_or_layers)  # type: ignore[arg-type]
         self._targets = Targets(self.pipeline)
         self._others = others
-        self._made: dict[str, Any] = {}  # a transport for each library
+        self._transports: dict[str, Any] = {}  # for all other requests, by library
 
     def _other(self, library: ModuleType, kind: str) -> Any:
         """The transport for all other requests."""
         if self._others is not None:
             return self._others
-        made = self._made.get(library.__name__)
-        return self._made.setdefault(library.__name__, getattr(library, kind)()) if made is None else made
+        made = self._transports.get(library.__name__)
+        return (
+            self._transports.setdefault(library.__name__, getattr(library, kind)()) if made is None else made
+        )
 
 
 def wire_to_read(request: Any) -> str | None:
-    """The wire of a request for an answer; `None` for every other request, whose body is not to be read."""
+    """The wire of a request for an answer; `None` for other requests, whose bodies must not be read."""
     if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
         return None
     return wire_of(request.method, request.url.path)
@@ -61,7 +63,7 @@ def written(wire: str, request: Any, content: bytes) -> WrittenRequest | None:
 
 
 def library_of(request: object) -> ModuleType:
-    """The library whose request it is: `httpx` or `httpx2`."""
+    """The library of the request: `httpx` or `httpx2`."""
     return sys.modules[type(request).__module__.partition(".")[0]]
 
 

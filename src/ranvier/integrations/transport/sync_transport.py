@@ -1,4 +1,4 @@
-"""The same transport for SDKs' clients that are not asynchronous, by `pipeline.sync`."""
+"""The HTTP transport for the synchronous clients of SDKs, through `pipeline.sync`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ranvier.providers._wire.written_request import WrittenRequest
 
 
 def sync_transport(*pipeline_or_layers: Pipeline | Layer, others: Any = None) -> SyncTransport:
-    """The transport for an SDK's other client: `OpenAI(http_client=httpx2.Client(transport=...))`.
+    """The transport for an SDK's synchronous client: `OpenAI(http_client=httpx2.Client(transport=...))`.
 
-    It does what `transport` does, through `pipeline.sync`, for any number of threads.
+    It does the same as `transport`, through `pipeline.sync`, for any number of threads.
 
     Args:
-        pipeline_or_layers: A pipeline, which you close by `pipeline.sync.close()`, or the layers of one,
-            which `close` closes.
+        pipeline_or_layers: A pipeline, which you close by `pipeline.sync.close()`; or the layers of a new
+            one, which `close` closes.
         others: The transport for all other requests; by default a new one of the library of the request.
 
     Raises:
@@ -49,27 +49,29 @@ class SyncTransport(Served):
     def handle_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
         library, wire = library_of(request), wire_to_read(request)
-        asked = None if wire is None else written(wire, request, request.read())
-        if asked is None:
+        sdk_request = None if wire is None else written(wire, request, request.read())
+        if sdk_request is None:
             return self._other(library, "HTTPTransport").handle_request(request)
         try:
-            body, content = self._answer(asked, library)
+            body, content = self._answer(sdk_request, library)
         except RanvierError as error:
-            return refused(library, request, asked, error)
+            return refused(library, request, sdk_request, error)
         return response(library, request, body, **content)
 
-    def _answer(self, asked: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
+    def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
         """The answer: whole as `content`, or else as a `stream` that has begun with content.
 
         Raises:
             RanvierError: every target failed or was rejected, or no layer let the call pass.
         """
-        start = self._targets.start(asked)
-        stream = self.pipeline.sync.stream(asked, to=start, hedge=False if asked.stays_at else None)
+        start = self._targets.start(sdk_request)
+        stream = self.pipeline.sync.stream(
+            sdk_request, to=start, hedge=False if sdk_request.stays_at else None
+        )
         stream.__enter__()
         try:
-            body = Body(stream, asked, self._targets.owners)
-            if asked.streamed:
+            body = Body(stream, sdk_request, self._targets.owners)
+            if sdk_request.streamed:
                 return body, {"stream": sync_stream_class(library)(body)}
             stream.collect()
             return body, {"content": body.rest()}
@@ -79,8 +81,8 @@ class SyncTransport(Served):
 
     def close(self) -> None:
         """Close the transports for other requests, and the pipeline if it was made from layers."""
-        made, self._made = self._made, {}
-        for each in made.values():
+        transports, self._transports = self._transports, {}
+        for each in transports.values():
             each.close()
         if self._owned:
             self.pipeline.sync.close()

@@ -1,4 +1,4 @@
-"""The target at which the call of an SDK begins."""
+"""Chooses the target at which the call of an SDK starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Targets:
-    """The targets of a pipeline: those of now, because a reload replaces them.
+    """The current targets of a pipeline, which a reload replaces.
 
     Attributes:
-        owners: Which provider keeps which response.
+        owners: Remembers which provider has stored which response.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:

@@ -26,15 +26,15 @@ from ranvier.providers._wire.written_request import WrittenRequest
 def transport(*pipeline_or_layers: Pipeline | Layer, others: Any = None) -> Transport:
     """The transport for an SDK's HTTP client: `AsyncOpenAI(http_client=httpx2.AsyncClient(transport=...))`.
 
-    Requests for answers (chat completions, Responses, Anthropic's messages, Gemini's content) pass the
-    layers of the pipeline to those of its targets that speak the wire of the request, with their address,
-    key and model. A streamed answer is handed out at its first content: whatever fails before that is retried
-    and falls back. All other requests, such as files and models, go where the SDK sends them.
+    Requests for answers (chat completions, Responses, Anthropic's messages, Gemini's content) go through the
+    layers of the pipeline to those of its targets that use the wire of the request, with their address, key
+    and model. A streamed answer is handed out at its first content: failures before that are retried and fall
+    back. All other requests, such as files and models, go where the SDK sends them.
 
-    Switch the SDK's own retries off (`max_retries=0`): the pipeline has retried whatever a retry may help.
+    Switch the SDK's own retries off (`max_retries=0`), because the pipeline retries.
 
     Args:
-        pipeline_or_layers: A pipeline, which you close, or the layers of one, which `aclose` closes.
+        pipeline_or_layers: A pipeline, which you close; or the layers of a new one, which `aclose` closes.
         others: The transport for all other requests; by default a new one of the library of the request.
 
     Raises:
@@ -54,34 +54,36 @@ class Transport(Served):
 
     def __init__(self, *pipeline_or_layers: Pipeline | Layer, others: Any = None) -> None:
         super().__init__(*pipeline_or_layers, others=others)
-        self._streams: WeakSet[Any] = WeakSet()  # those that are read: they end with the client
+        self._streams: WeakSet[Any] = WeakSet()  # open streams, which end with the client
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
         library, wire = library_of(request), wire_to_read(request)
-        asked = None if wire is None else written(wire, request, await request.aread())
-        if asked is None:
+        sdk_request = None if wire is None else written(wire, request, await request.aread())
+        if sdk_request is None:
             return await self._other(library, "AsyncHTTPTransport").handle_async_request(request)
         try:
-            body, content = await self._answer(asked, library)
+            body, content = await self._answer(sdk_request, library)
         except RanvierError as error:
-            return refused(library, request, asked, error)
+            return refused(library, request, sdk_request, error)
         return response(library, request, body, **content)
 
-    async def _answer(self, asked: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
+    async def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
         """The answer: whole as `content`, or else as a `stream` that has begun with content.
 
         Raises:
             RanvierError: every target failed or was rejected, or no layer let the call pass.
         """
-        start = self._targets.start(asked)
-        stream = await self.pipeline.stream(asked, to=start, hedge=False if asked.stays_at else None)
+        start = self._targets.start(sdk_request)
+        stream = await self.pipeline.stream(
+            sdk_request, to=start, hedge=False if sdk_request.stays_at else None
+        )
         try:
-            body = Body(stream, asked, self._targets.owners)
+            body = Body(stream, sdk_request, self._targets.owners)
         except RanvierError:
             await stream.aclose()
             raise
-        if asked.streamed:
+        if sdk_request.streamed:
             self._streams.add(stream)
             return body, {"stream": stream_class(library)(body)}
         async with stream:
@@ -90,11 +92,11 @@ class Transport(Served):
 
     async def aclose(self) -> None:
         """End streams; close the transports for other requests, and a pipeline that was made from layers."""
-        made, self._made = self._made, {}
+        transports, self._transports = self._transports, {}
         async with Steps() as steps:
             if self._owned:
                 steps.then(self.pipeline.aclose)
-            for each in (*made.values(), *self._streams):
+            for each in (*transports.values(), *self._streams):
                 steps.then(each.aclose)
 
     async def __aenter__(self) -> Self:

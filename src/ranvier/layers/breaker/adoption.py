@@ -1,6 +1,6 @@
-"""Lets the circuits of a breaker go on by the rules of another one, when a stack is reloaded.
+"""Moves the circuits of a breaker to another breaker with other settings, at a reload.
 
-It belongs to `Circuits` and `SharedCircuitRegistry`, whose own attributes it sets.
+It is a part of `Circuits` and `SharedCircuitRegistry`, and sets their private attributes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Ruling(Protocol):
-    """A `Breaker`, as far as it sets the rules of circuits."""
+    """The part of a `Breaker` that determines the settings of its circuits."""
 
     rules: CircuitSettings
     circuits: Circuits
@@ -26,17 +26,17 @@ class Ruling(Protocol):
 
     @property
     def overrides(self) -> Mapping[str, Ruling]:
-        """Those of single targets."""
+        """The settings for single targets."""
 
 
 RulesOf = Callable[[Hashable, Circuit], CircuitSettings]
 
 
 def adopt(breaker: Ruling, before: Ruling) -> None:
-    """Let `breaker` go on with the circuits of `before`, together with it.
+    """Let `breaker` use the circuits of `before`, which also still uses them.
 
-    A circuit keeps its state, and a cooldown that runs ends as it would have. What comes next follows the
-    new rules. A breaker that is off keeps no circuits.
+    A circuit keeps its state, and the end of a running cooldown. After that it follows the new settings. A
+    breaker that is off keeps no circuits.
     """
     if breaker.rules.mode != OFF:
         circuits, fresh = before.circuits, breaker.circuits
@@ -53,7 +53,7 @@ def adopt(breaker: Ruling, before: Ruling) -> None:
 
 
 def adopt_shared(fresh: SharedCircuitRegistry, before: SharedCircuitRegistry) -> SharedCircuitRegistry:
-    """The shared circuits of `before`, by the rules of `fresh` from now on."""
+    """The shared circuits of `before`, with the settings of `fresh` from now on."""
     before.rules = fresh.rules
     before._listed |= fresh._listed
     for circuit in before._circuits.values():
@@ -66,7 +66,7 @@ def adopt_shared(fresh: SharedCircuitRegistry, before: SharedCircuitRegistry) ->
 
 
 def _rename(circuits: Circuits, before: dict[str, str], after: dict[str, str]) -> None:
-    """Rename circuits: those of a provider get the name of its model once it has several, and back."""
+    """Rename circuits whose provider now has several models: to `provider/model`, or back to the provider."""
     renamed = {name: after[target] for target, name in before.items() if after.get(target, name) != name}
     for key in [each for each in circuits._circuits if _name_in(each) in renamed] if renamed else ():
         assert isinstance(key, tuple)
@@ -80,7 +80,7 @@ def _rename(circuits: Circuits, before: dict[str, str], after: dict[str, str]) -
 
 
 def _name_in(key: Hashable) -> str | None:
-    """The provider or target that a circuit is named by; `None` in a key of a user's own."""
+    """The provider or target in the key of a circuit; `None` if the key is custom."""
     return key[1] if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], str) else None
 
 
@@ -88,7 +88,7 @@ def _name_in(key: Hashable) -> str | None:
 
 
 def _same_rules(breaker: Ruling, before: Ruling) -> bool:
-    """True if nothing changes for any circuit; the rules are the same objects then."""
+    """True if the settings of every circuit are unchanged."""
     pairs = [(breaker, before)]
     if breaker.overrides.keys() != before.overrides.keys():
         return False
@@ -101,7 +101,7 @@ def _same_rules(breaker: Ruling, before: Ruling) -> bool:
 
 
 def _rules_by_name(breaker: Ruling, before: Ruling) -> RulesOf:
-    """The rules of a circuit: by the name in its key; or if the key is a user's own, by those it had."""
+    """The settings of a circuit: by the name in its key; with a custom key, by the settings it had before."""
     if breaker.names:
         own = {name: each.rules for name, each in breaker.overrides.items()}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def rejection(call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
-    """The error of `call`, which `circuit` rejects; emits that too."""
+    """Emit that `circuit` rejects `call`, and return the error."""
     provider = identity.server(call)
     error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
     announce_rejected(call, error)

@@ -55,7 +55,7 @@ class Circuit:
         self.successes = 0  # probes that succeeded, while half-open
         self.reopenings = 0  # since it was last closed
         self.opened_at = 0.0  # when it opened last
-        self.reopens_at = 0.0  # when the cooldown ends, while open
+        self.reopens_at = 0.0  # while open: when the cooldown ends
         self.in_flight = 0  # calls admitted and not yet settled
         self.total_opens = 0
         self._probes: dict[object, float] | None = (
@@ -66,14 +66,14 @@ class Circuit:
 
     # --- admission -------------------------------------------------------------------------------
 
-    def admit(self, who: object, now: float, lease: float) -> bool:
-        """Admit `who` if the state allows it. A probe must be sent within `lease` seconds."""
+    def admit(self, permit: object, now: float, lease: float) -> bool:
+        """Admit `permit` if the state allows it. A probe must be sent within `lease` seconds."""
         if self.state is CLOSED:
             self.in_flight += 1
             return True
         if self.rejects(now):
             return False
-        if self._probes is None:  # it is open, and its cooldown is over
+        if self._probes is None:  # open, and the cooldown has ended
             self._enter(HALF_OPEN)
             self.successes = 0
             self._probes = {}
@@ -82,14 +82,14 @@ class Circuit:
             return False
         if len(self._probes) >= self.rules.max_probes:
             return False
-        self._probes[who] = now + lease
+        self._probes[permit] = now + lease
         self.in_flight += 1
         return True
 
-    def extend(self, who: object, now: float, lease: float) -> None:
-        """If `who` is a probe, let its lease expire `lease` seconds from now."""
-        if self._probes is not None and who in self._probes:
-            self._probes[who] = now + lease
+    def extend(self, permit: object, now: float, lease: float) -> None:
+        """If `permit` is a probe, let its lease expire `lease` seconds from now."""
+        if self._probes is not None and permit in self._probes:
+            self._probes[permit] = now + lease
 
     def retry_after(self, now: float) -> float | None:
         """Seconds until a rejected call is worth another try; `None` if unknown."""
@@ -99,13 +99,13 @@ class Circuit:
         return None if until == math.inf else max(until - now, 0.0)
 
     def seen_at(self, now: float) -> CircuitSnapshot:
-        """The circuit as it is now."""
+        """A snapshot of the circuit."""
         return CircuitSnapshot(
             self.state, self.failures, self.in_flight, self.total_opens, self.retry_after(now)
         )
 
     def recover(self, recovered_at: float, now: float) -> None:
-        """End the cooldown if the provider has recovered, at `recovered_at`, since the circuit opened."""
+        """End the cooldown if the circuit opened before `recovered_at`, when the provider recovered."""
         if self.state is OPEN and self.opened_at < recovered_at:
             self.reopens_at = min(self.reopens_at, now)
 
@@ -115,21 +115,21 @@ class Circuit:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def prove(self, who: object, now: float) -> bool:
-        """Count `who` as a successful probe: the provider answers. True if `who` was a probe until now."""
-        probing = self._leave(who, now)
+    def prove(self, permit: object, now: float) -> bool:
+        """Count `permit` as a successful probe: the provider answers. True if it was a probe until now."""
+        probing = self._leave(permit, now)
         if probing:
             self._succeed()
         return probing
 
-    def time(self, who: object, generation: int, slow: bool, now: float) -> None:
-        """Count whether the content of `who` began too late; only with windows."""
+    def time(self, permit: object, generation: int, slow: bool, now: float) -> None:
+        """Count whether the content of `permit` began too late; only with windows."""
 
-    def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
-        """Release `who`, admitted in `generation`, and count its outcome if it counts."""
+    def settle(self, permit: object, generation: int, outcome: Outcome, clock: Clock) -> None:
+        """Release `permit`, admitted in `generation`, and count its outcome if it counts."""
         self.in_flight -= 1
         if self._probes is not None:
-            self._leave(who, clock())
+            self._leave(permit, clock())
         if generation != self.generation:
             return
         if outcome is FAILED:
@@ -141,9 +141,9 @@ class Circuit:
                 self._succeed()
 
     def count_silence(self, generation: int, now: float, sent: float) -> None:
-        """An attempt admitted in `generation` and sent at `sent` is silent; it may still settle later.
+        """Count a silent attempt, admitted in `generation` and sent at `sent`, as a failure in advance.
 
-        If it was a probe, the cooldown counts from when it was sent: the silence was waited for already.
+        If it is a probe, the new cooldown starts at `sent`: part of it has passed during the silence.
         """
         probed = self.state is HALF_OPEN
         if generation == self.generation:
@@ -151,9 +151,9 @@ class Circuit:
             if probed:
                 self.reopens_at = max(now, self.reopens_at - (now - sent))
 
-    def _leave(self, who: object, now: float) -> bool:
+    def _leave(self, permit: object, now: float) -> bool:
         """Release a probe, and return true; if its lease has expired, open the circuit instead."""
-        until = None if self._probes is None else self._probes.pop(who, None)
+        until = None if self._probes is None else self._probes.pop(permit, None)
         if until is None:
             return False
         if until > now:
@@ -162,7 +162,7 @@ class Circuit:
         return False
 
     def _succeed(self) -> None:
-        """Count a successful probe, unless a listener isolated the circuit on the event of that probe."""
+        """Count a successful probe, unless a listener has isolated the circuit in the meantime."""
         if self.state is HALF_OPEN:
             self.successes += 1
             if self.successes >= self.rules.success_threshold:
@@ -189,13 +189,13 @@ class Circuit:
         self._enter(ISOLATED)
 
     def open_elsewhere(self, seconds: float, now: float) -> None:
-        """Another worker has opened the circuit of the same key, for so many more seconds."""
+        """Open the circuit for `seconds`, because another worker has opened the circuit of the same key."""
         if self.state is CLOSED:
             self._open(now)
             self.reopens_at = now + min(seconds, self.rules.longest_cooldown)
 
     def follow(self, rules: CircuitSettings, kind: type[Circuit]) -> None:
-        """Go on in the same state by other rules, as a circuit of that `kind`. A window begins again."""
+        """Keep the state with other settings, as a circuit of class `kind`. A window starts anew."""
         self.rules, self._counts = rules, None
         self.__class__ = kind
         if rules.mode == OFF and self.state is not ISOLATED:
@@ -204,7 +204,7 @@ class Circuit:
     def start_anew(self, shift: float) -> None:
         """Move to an event loop whose clock is `shift` seconds ahead of the old one's; keep the state.
 
-        Calls in flight on the old loop are gone; if one of them settles all the same, it has no effect.
+        Calls in flight on the old loop are gone; if one of them still settles, it has no effect.
         """
         self.generation += 1
         self.oldest = self.generation

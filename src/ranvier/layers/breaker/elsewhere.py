@@ -1,6 +1,6 @@
-"""The circuits of single tenants, where other workers have circuits of the same keys.
+"""Shares the circuits of single tenants with the other workers of a service.
 
-It belongs to `Circuits`, whose own attributes it reads.
+It is a part of `Circuits`, and reads its private attributes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TenantsElsewhere(TenantsListener):
 
     Attributes:
         links: The links to the other workers.
-        successes: The tenants' latest successes, where shared circuits do not have them; only with a store.
+        successes: The tenants' latest successes, if shared circuits do not track them; only with a store.
     """
 
     def __init__(self, circuits: Circuits) -> None:
@@ -38,7 +38,7 @@ class TenantsElsewhere(TenantsListener):
         self.successes: RecentSuccesses | None = None
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: the circuits are those of its fleet, unless they are of another one still."""
+        """A pipeline opens: share the circuits with its fleet, unless they are still in another one."""
         self._fleets.opened(pipeline)
 
     def _join(self, pipeline: Runtime) -> None:
@@ -49,15 +49,15 @@ class TenantsElsewhere(TenantsListener):
 
     def succeeded(self, key: Hashable, now: float) -> None:
         """A call of the tenant has succeeded."""
-        successes, who = self.successes, hash(key)
+        successes, number = self.successes, hash(key)
         assert successes is not None
         if now < successes.turns_at and len(successes.now) < MAX_TENANTS:
-            successes.now[who] = now
+            successes.now[number] = now
         else:
-            successes.turn(who, now)
+            successes.turn(number, now)
 
     def failed(self, key: Hashable, call: Call) -> None:
-        """The first failure: whether it is open elsewhere counts, unless the tenant was served just now."""
+        """Ask at the first failure if the circuit is open elsewhere, unless the tenant just succeeded."""
         if not self._fleets.current.live:
             return
         now, shared = call.pipeline.clock(), self._circuits.shared
@@ -70,7 +70,7 @@ class TenantsElsewhere(TenantsListener):
             self.links.failed(key)
 
     def changed(self, call: Call, key: Hashable, circuit: Circuit, before: CircuitState) -> None:
-        """`call` has changed the state of the circuit: emit that, and tell other workers."""
+        """`call` has changed the state of the circuit: emit that, and report it to other workers."""
         if circuit.state is OPEN:
             self.links.opened(key, circuit.reopens_at - call.pipeline.clock())
         elif circuit.state is CLOSED:
@@ -80,7 +80,7 @@ class TenantsElsewhere(TenantsListener):
     # --- receiving -------------------------------------------------------------------------------
 
     def open_elsewhere(self, key: Hashable, seconds: float) -> None:
-        """Another worker has opened the circuit, for so many more seconds."""
+        """Open the circuit for `seconds`, because another worker has opened it."""
         circuits = self._circuits
         circuit = circuits._circuits.get(key)
         if circuit is not None and circuit.state is CLOSED and circuit.failures:
@@ -90,7 +90,7 @@ class TenantsElsewhere(TenantsListener):
             emit_to_all(circuits._listening, key, CLOSED, circuit.state)
 
     def commanded(self, key: Hashable, *, isolated: bool) -> None:
-        """An operator has isolated the circuit at another worker, or has closed it."""
+        """Isolate or close the circuit, as an operator has commanded at another worker."""
         circuit = self._circuits._circuits.get(key)
         if circuit is not None:
             self._circuits.command(key, circuit, isolated=isolated)

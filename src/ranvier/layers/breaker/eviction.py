@@ -1,4 +1,4 @@
-"""Finds open circuits that have had no call for long enough to be evicted, without a scan of all circuits."""
+"""Finds idle open circuits to evict, without scanning all circuits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLACK = 64
 """Stale entries that the heap may hold in addition to twice the number of circuits."""
 
 MAX_STEPS = 1000
-"""Entries to check per new circuit: a few milliseconds, so that the event loop is not blocked for longer."""
+"""Maximum number of entries checked per new circuit: this blocks the event loop for a few milliseconds."""
 
 _Entry = tuple[float, int, Hashable, Circuit]
 
@@ -24,12 +24,12 @@ _Entry = tuple[float, int, Hashable, Circuit]
 class EvictionQueue:
     """Open and half-open circuits without calls, in the order in which they may be evicted.
 
-    Each circuit has one entry, at a moment no later than its eviction. At that moment the circuit is
-    checked, and added again if it is not due yet: entries need not move while circuits open and close.
+    Each circuit has one entry, whose time is no later than its eviction. At that time the circuit is checked,
+    and added again if it is not due yet. So entries need not move while circuits open and close.
     """
 
     def __init__(self) -> None:
-        self._heap: list[_Entry] = []  # at equal moments the oldest circuit comes first
+        self._heap: list[_Entry] = []  # at equal times, the oldest circuit comes first
 
     def add(self, key: Hashable, circuit: Circuit, circuits: Mapping[Hashable, Circuit]) -> None:
         """Add `circuit`, whose last call has ended."""
@@ -64,5 +64,5 @@ class EvictionQueue:
 
 
 def _counts(entry: _Entry) -> bool:
-    """Whether it is the current entry of its circuit: an earlier one replaces a later one."""
+    """True if it is the current entry of its circuit: an earlier entry replaces a later one."""
     return entry[3].entered_at == entry[0]

@@ -35,17 +35,17 @@ LEASE_MARGIN = 1.0
 """Seconds by which the lease of a probe exceeds the longest attempt."""
 
 LEASE_WITHOUT_TIMEOUT = 121.0
-"""The lease of a probe, in seconds, where no timeout limits an attempt."""
+"""The lease of a probe, in seconds, if no timeout limits an attempt."""
 
 MAX_SHOWN = 12
 """Circuits that `print(pipeline)` lists."""
 
 
 class Breaker(Guard):
-    """Keep one circuit per tenant and provider: one customer's failures never open another's circuit.
+    """Keep one circuit per tenant and provider: one tenant's failures never open another tenant's circuit.
 
     Args:
-        failure_threshold: Failures in a row that open a circuit; `None` if only the rates below do. A
+        failure_threshold: Consecutive failures that open a circuit; `None` if only the rates below do. A
             rejected key, a rate limit, an invalid request or a cancelled call is not a failure.
         success_threshold: Successful probes that close it again.
         cooldown: Seconds that it stays open, plus up to a fifth at random, before it admits a probe.
@@ -58,19 +58,19 @@ class Breaker(Guard):
         max_circuits: The maximum number of circuits to keep.
         key: A function of a call that returns the key of its circuit, anything hashable; `None` is
             `(tenant, provider)`. It may add a model or a region; without the tenant, tenants share circuits.
-        failure_rate: The share of failed calls within `window` that opens a circuit, too; `None` (off).
-        minimum: Calls that a window needs before a rate counts.
+        failure_rate: The share of failed calls within `window` that also opens a circuit; `None` is off.
+        minimum: The minimum number of calls in a window before a rate counts.
         window: Seconds for which a call counts in a rate.
         slow_first_token: Seconds to the first content after which a call is slow, for streams and for
-            `complete()` over a stream; `None` (off). A probe that is slow has failed.
+            `complete()` over a stream; `None` is off. A slow probe counts as failed.
         slow_rate: The share of slow calls within `window` that opens a circuit.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             circuits of its own, whose keys have `"provider/model"` instead of the provider.
         shared: `SharedCircuits(...)` adds circuits that all tenants share; `None` means none.
-        mode: Of the tenants' own circuits: `enforced`; `observed` opens, closes and reports them, but rejects
-            no call unless an operator isolates it; `off` keeps none.
+        mode: The mode of the tenants' own circuits: `enforced`; `observed` opens, closes and reports them,
+            but rejects no call unless an operator isolates one; `off` keeps none.
 
-    Where the stack has several models of one provider, each has circuits of its own, with keys
+    If the stack has several models of one provider, each model has separate circuits, with keys
     `(tenant, "provider/model")`.
 
     A rejected call raises `CircuitOpenError`, and falls back to the next target at once.
@@ -132,8 +132,8 @@ class Breaker(Guard):
         self._key = plain("Breaker(key)", key)
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
-        self.names: dict[str, str] = {}  # of the circuits of each target; none where a key is a user's own
-        self._plain = key is None and not overrides  # then the key of every circuit is (tenant, provider)
+        self.names: dict[str, str] = {}  # the names of circuits by target; empty with a custom key
+        self._plain = key is None and not overrides  # every key is (tenant, provider)
         if any(each.circuits.shared is not None for each in self.overrides.values()):
             raise ConfigurationError(
                 "Breaker(overrides): give shared=... to the outer Breaker, for all targets"
@@ -150,14 +150,14 @@ class Breaker(Guard):
             self.names.update(names_of(pipeline, self.overrides, self.circuits.models))
 
     def take_over(self, before: Self) -> None:
-        """Go on with the circuits, and with the calls that they have admitted."""
+        """Take over the circuits, and the calls that they have admitted."""
         if self._shared is not None and before._shared is not None:
             self._shared = adopt_shared(self._shared, before._shared)
         adopt(self, before)
         self.circuits.shared = self._shared
 
     def opened(self, pipeline: Runtime) -> None:
-        """Keep the circuits as they are on the pipeline's event loop, also if it is a new one."""
+        """Move the circuits to the pipeline's event loop, if that is a new one."""
         self.circuits.opened(pipeline)
         if self._shared is not None:
             self._shared.start_on(pipeline)
@@ -180,14 +180,14 @@ class Breaker(Guard):
         if target.model.state is CLOSED and target.endpoint.state is CLOSED:
             return VotingPermit(self.circuits.admit(call, key, settings), shared, target, call)
         if self.circuits.rejects(call, key):
-            return self.circuits.admit(call, key, settings)  # which raises the error
+            return self.circuits.admit(call, key, settings)  # raises the error
         verdicts = shared.check(target, call, call.pipeline.clock())
         lease = settings.reservation(call)  # first: it asks layers and providers, which may raise
         own = self.circuits.admit(call, key, settings)
         return shared.admit(own, target, verdicts, call, lease)
 
     def may_probe(self, call: Call) -> bool:
-        """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""
+        """True if the tenant's circuit, or a shared one, might admit `call` as a probe."""
         if self.circuits.probes_next(call, self._key_of(call)):
             return True
         return self._shared is not None and self._shared.probes_next(call)
@@ -199,7 +199,7 @@ class Breaker(Guard):
         return state in (CLOSED, None) or (observed and state is not ISOLATED)
 
     def accepts(self, call: Call) -> bool:
-        """True unless a circuit of the tenant, or a shared one, rejects `call`; as a probe it is admitted."""
+        """True unless the tenant's circuit, or a shared one, rejects `call`; a probe counts as accepted."""
         if self.circuits.rejects(call, self._key_of(call)):
             return bool(self.settings_for(call.deployment).rules.mode == OBSERVED)
         shared = self._shared
@@ -227,7 +227,7 @@ class Breaker(Guard):
         if call.streaming and first_token is not None:  # its first content makes the probe a success
             return first_token + LEASE_MARGIN
         if limits.over_stream and first_token is not None and idle is not None:
-            return math.inf  # silence ends it; without silence it may take any time
+            return math.inf  # silence ends it; while content arrives, it may take any time
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
     def reservation(self, call: Call) -> float:
@@ -238,7 +238,7 @@ class Breaker(Guard):
         return self.lease(call.within(limits)) + (slot_wait(limits) if takes_slot(call.deployment) else 0.0)
 
     def status(self, now: float) -> Iterable[str]:
-        """How many circuits there are, and the first of those that are not closed."""
+        """The number of circuits, and the first `MAX_SHOWN` that are not closed."""
         yield repr(self.circuits)[1:-1]
         troubled = ((key, seen) for key, seen in self.circuits if seen.state is not CLOSED)
         for key, seen in islice(troubled, MAX_SHOWN):

@@ -1,4 +1,4 @@
-"""Which circuits the targets of a stack have."""
+"""Names the circuits of the targets of a stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def names_of(pipeline: Runtime, overrides: Container[str], several: Container[str]) -> dict[str, str]:
-    """By what the circuits of each target are named: `provider/model`, or the provider."""
+    """The name of each target's circuits, by target: `provider/model`, or the provider."""
     names = {}
     for layer in pipeline.layers:
         for each in layer.deployments():
@@ -21,7 +21,7 @@ def names_of(pipeline: Runtime, overrides: Container[str], several: Container[st
 
 
 def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
-    """The targets of each provider of which the stack has several models, or takes any model."""
+    """The targets of each provider with several models in the stack, or of which any model may be used."""
     targets: dict[str, dict[str, None]] = {}
     several = set()
     for layer in pipeline.layers:
@@ -34,13 +34,13 @@ def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
 
 
 NO_PART: Hashable = object()
-"""Stands for a part that the caller did not pass, as when the key is not a tenant and a provider."""
+"""The default of a key part that the caller did not pass, for keys that are not (tenant, provider)."""
 
 
 def named(
     known: Container[Hashable], models: Mapping[str, tuple[str, ...]], *parts: Hashable
 ) -> tuple[Hashable, ...]:
-    """The keys that an operator's parts name: several where each model of a provider has its own circuit."""
+    """The keys that `parts` name: several if each model of the provider has its own circuit."""
     key: Hashable = tuple(part for part in parts if part is not NO_PART)
     if isinstance(key, tuple) and len(key) == 1 and key not in known:
         key = key[0]

@@ -28,10 +28,10 @@ class UntrackedPermit(Permit):
 
 
 def rejected(call: Call, circuit: Circuit, now: float) -> Permit:
-    """A permit for a call that `circuit` rejects, if it is only observed.
+    """A permit for a call that `circuit` would reject, if the circuit is only observed.
 
     Raises:
-        CircuitOpenError: it is enforced, or an operator has isolated it.
+        CircuitOpenError: the circuit is enforced, or an operator has isolated it.
     """
     if circuit.rules.mode == OBSERVED and circuit.state is not ISOLATED:
         return UntrackedPermit()
@@ -66,7 +66,7 @@ class CircuitPermit(Permit):
             self._time(self._circuit.rules.windows, began=True)
 
     def silent(self) -> None:
-        """The attempt has passed its hang threshold: that is a failure, unless it succeeds all the same."""
+        """The attempt has passed its hang threshold: count a failure, unless it still succeeds."""
         if self._settled or self._silent:
             return
         self._silent = True
@@ -108,16 +108,16 @@ class CircuitPermit(Permit):
             self._registry.others.changed(self._call, self._key, circuit, before)
 
     def _time(self, windows: Windows, *, began: bool) -> None:
-        """Count whether the content began too late: that of a stream when it begins, any other at its end."""
+        """Count whether the content was slow: a stream's at its first content, any other's at the end."""
         call, slow_after = self._call, windows.slow_after
         if slow_after is None:
             return
         attempt = call.record.last_at(call.deployment.target)
         if attempt is None or (call.streaming and not began and attempt.first_token is not None):
-            return  # it was counted when it began
+            return  # it was counted at its first content
         waited = attempt.first_token
         if waited is None and attempt.outcome != facts.SUCCEEDED and attempt.seconds > slow_after:
-            waited = attempt.seconds  # it failed in silence
+            waited = attempt.seconds  # it failed without any content
         if waited is not None:
             self._circuit.time(self, self._generation, waited > slow_after, call.pipeline.clock())
 
@@ -143,7 +143,7 @@ class ProbePermit(CircuitPermit):
         return now if self._sent is None else self._sent
 
     def admitted(self) -> None:
-        """Take over the circuit's state and generation, which admitting the probe may have changed."""
+        """Read the circuit's state and generation again: admitting the probe may have changed them."""
         self.circuit = self._circuit.state
         self._generation = self._circuit.generation
 
@@ -157,7 +157,7 @@ class ProbePermit(CircuitPermit):
         self._circuit.extend(self, self._sent, self._lease(call))
 
     def content(self) -> None:
-        """Count the first content as success of the probe, unless a schema or a window needs more."""
+        """Count the first content as the probe's success, unless a schema or a window needs more."""
         if self._call.request.schema is None and self._circuit.rules.windows is None:
             self.proved()
 
@@ -176,7 +176,7 @@ class ProbePermit(CircuitPermit):
             self._registry.others.changed(self._call, self._key, self._circuit, before)
 
     def settle(self, outcome: Outcome) -> None:
-        """Release the probe. After its success, only a break of its stream counts, in any circuit state."""
+        """Release the probe. If it has already succeeded, only a broken stream still counts."""
         circuit = self._circuit
         if self._proved and self._generation >= circuit.oldest:
             self._generation = circuit.generation

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 SEVERITIES = (CLOSED, HALF_OPEN, OPEN, ISOLATED)
-"""Of the circuits of several models, the most severe state is shown."""
+"""States in ascending severity; of several circuits, the most severe state is shown."""
 
 
 class Circuits:
     """The circuits by key, which is `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. A new one evicts the least recently used closed circuit, or else open
-    and half-open ones without a call for ten minutes after their cooldown. If all others are in use, the
-    call is admitted without a circuit: it is never rejected for lack of memory.
+    At most `max_circuits` are kept. A new one evicts the least recently used closed circuit, or else open and
+    half-open ones without a call for ten minutes after their cooldown. If all circuits are in use, the call
+    is admitted without one: no call is rejected for lack of memory.
 
-    Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the whole key,
-    as in `reset(key)` for a key from iterating over the registry or from a key function.
+    Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the whole key, as
+    in `reset(key)` for a key from iterating over the registry or from a key function.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Circuits:
             self.others.links.isolate(key)
 
     def command(self, key: Hashable, circuit: Circuit, *, isolated: bool) -> None:
-        """An operator has isolated a circuit, or has closed it."""
+        """Isolate or close a circuit, as an operator commands."""
         before = circuit.state
         if isolated:
             circuit.isolate()
@@ -108,7 +108,7 @@ class Circuits:
         emit_to_all(self._listening, key, before, circuit.state)
 
     def _made(self, key: Hashable) -> Circuit:
-        """A new circuit, made by an operator."""
+        """A new circuit, created by an operator's command."""
         circuit = self._add(key, self._rules, clock.now())
         if circuit is None:
             raise ConfigurationError(
@@ -165,7 +165,7 @@ class Circuits:
         return circuit.rejects(now)
 
     def probes_next(self, call: Call, key: Hashable) -> bool:
-        """True if the circuit at `key` might take `call` as a probe now."""
+        """True if the circuit at `key` might admit `call` as a probe now."""
         circuit = self._circuits.get(key)
         if circuit is None or circuit.state is CLOSED or circuit.rules.mode == OBSERVED:
             return False
@@ -201,7 +201,7 @@ class Circuits:
         """Return a permit for `call` as a probe, or raise `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
         self._recover(call, circuit, now)
-        if circuit.rejects(now):  # by far the most frequent case: it creates no permit
+        if circuit.rejects(now):  # the most frequent case: do not create a permit
             return rejected(call, circuit, now)
         permit = ProbePermit(self, call, key, circuit, settings.lease)
         admitted = circuit.admit(permit, now, settings.reservation(call))
@@ -216,7 +216,7 @@ class Circuits:
         return permit if admitted else rejected(call, circuit, now)
 
     def claim(self, key: Hashable, circuit: Circuit, call: Call) -> None:
-        """Give a circuit made by an operator the rules of the target that is about to fail in it first."""
+        """Give a circuit that an operator created the settings of the first target that fails in it."""
         if key in self._unclaimed:
             self._unclaimed.discard(key)
             circuit.rules = self._rules_for(call.deployment)
@@ -226,7 +226,7 @@ class Circuits:
         if circuit.in_flight > 0:
             return
         if circuit.state is CLOSED:
-            self._idle[circuit] = key  # at the end: it was taken out when the call was admitted
+            self._idle[circuit] = key  # appended, because admitting the call has removed it
         else:
             self._eviction_queue.add(key, circuit, self._circuits)
 

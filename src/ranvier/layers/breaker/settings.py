@@ -1,4 +1,4 @@
-"""When a circuit opens, for how long, and when it closes again."""
+"""The settings of a circuit: when it opens, for how long, and when it closes again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 ENFORCED, OBSERVED, OFF = MODES = ("enforced", "observed", "off")
-"""What a circuit does: it rejects calls; it only reports what it would do; or it does not exist."""
+"""The mode of a circuit: rejects calls; only reports what it would do; or does not exist."""
 
 
 class CircuitSettings:
-    """When a circuit opens, for how long, and when it closes again. All seconds are floats.
+    """The settings of a circuit: when it opens, for how long, and when it closes again.
 
-    `rng` returns numbers from 0 up to 1: it adds up to a fifth to each cooldown, so that the
-    circuits of many tenants do not probe in step.
+    `rng` returns numbers from 0 up to 1, and adds up to a fifth to each cooldown, so that the circuits of
+    many tenants do not probe in step.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class CircuitSettings:
         self.mode = mode
 
     def same_as(self, other: CircuitSettings) -> bool:
-        """True if a circuit that goes on by `other` does nothing else."""
+        """True if a circuit behaves the same with `other`."""
         mine, others = self.windows, other.windows
         windows = None if mine is None else mine.settings(), None if others is None else others.settings()
         names = [name for name in self.__slots__ if name not in ("rng", "windows")]
@@ -70,13 +70,13 @@ class CircuitSettings:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
         cooldown = self.cooldown
         if self.max_cooldown is not None and cooldown > 0:
-            doublings = min(reopenings, 64)  # enough for any cooldown, and no float overflows
+            doublings = min(reopenings, 64)  # enough for any cooldown, without overflow
             cooldown = min(cooldown * 2.0**doublings, max(self.max_cooldown, cooldown))
         return cooldown * (1.0 + 0.2 * self.rng())
 
 
 class Leasing(Protocol):
-    """A `Breaker`, as its circuits see it."""
+    """The part of a `Breaker` that its circuits use."""
 
     rules: CircuitSettings
 

@@ -1,6 +1,6 @@
 """A circuit that also opens by the share of failed or slow calls within a sliding window.
 
-Pure, like `Circuit`. Circuits without windows do not pay for it: they are of the plain class.
+Pure, like `Circuit`. Circuits without windows are of the plain class, and cost nothing more.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CALLS, FAILURES, TIMED, SLOW = range(4)
 
 
 class Windows:
-    """Which shares open a circuit. A rate of `None` is not looked at.
+    """The rates that open a circuit; a rate of `None` is off.
 
     Attributes:
         failure_rate: The share of failed calls.
-        minimum: The calls that a window must have before its share means anything.
+        minimum: The minimum number of calls in a window before its rates count.
         seconds: The length of the window.
         slow_after: Seconds to the first content after which a call is slow; `None` means never.
         slow_rate: The share of slow calls.
@@ -74,31 +74,31 @@ class WindowedCircuit(Circuit):
 
     __slots__ = ()
 
-    def time(self, who: object, generation: int, slow: bool, now: float) -> None:
-        """Count whether the content of `who`, admitted in `generation`, began too late."""
+    def time(self, permit: object, generation: int, slow: bool, now: float) -> None:
+        """Count whether the content of `permit`, admitted in `generation`, began too late."""
         windows = self.rules.windows
         if generation != self.generation or windows is None:
             return
         if self.state is CLOSED:
             self._count(TIMED, SLOW, slow, windows.slow_rate, now)
-        elif slow and self.state is HALF_OPEN and self._leave(who, now):
+        elif slow and self.state is HALF_OPEN and self._leave(permit, now):
             self._open(now)
 
-    def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
-        """Release `who`, and count its outcome if it counts."""
+    def settle(self, permit: object, generation: int, outcome: Outcome, clock: Clock) -> None:
+        """Release `permit`, and count its outcome if it counts."""
         counts = self.state is CLOSED and generation == self.generation and outcome is not ABANDONED
-        super().settle(who, generation, outcome, clock)
+        super().settle(permit, generation, outcome, clock)
         windows = self.rules.windows
         if counts and self.state is CLOSED and windows is not None and windows.failure_rate is not None:
             self._count(CALLS, FAILURES, outcome is FAILED, windows.failure_rate, clock())
 
     def start_anew(self, shift: float) -> None:
-        """Move to another event loop; the window begins again there."""
+        """Move to another event loop, with an empty window."""
         super().start_anew(shift)
         self._counts = None
 
     def _count(self, total: int, bad: int, is_bad: bool, rate: float, now: float) -> None:
-        """Count one more in `total`, and if it is bad also in `bad`; open if these are too many."""
+        """Count a call in `total`, and a bad one also in `bad`; open if the rate of bad ones is too high."""
         windows = self.rules.windows
         assert windows is not None
         if self._counts is None:

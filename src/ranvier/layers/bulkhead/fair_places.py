@@ -1,4 +1,4 @@
-"""A layer whose calls take a place, or wait for one in fair order."""
+"""The base class of layers whose calls take a place, or wait for one in fair order."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 AGEING = 2.5
-"""Seconds after which a waiting call is one priority more urgent, where `max_wait` is off."""
+"""Seconds after which a waiting call becomes one priority more urgent, if `max_wait` is off."""
 
 WEIGHTS = (0.001, 1000.0)
 """The smallest and the largest weight of a tenant."""
 
 MAX_SHOWN = 12
-"""Keys that `print(pipeline)` lists."""
+"""Maximum number of keys that `print(pipeline)` lists."""
 
 
 class FairPlaces(Layer):
-    """What `Bulkhead` and `AdaptiveLimit` have in common: all but how many places there are.
+    """The common part of `Bulkhead` and `AdaptiveLimit`; they differ in the number of places.
 
     Attributes:
         places: The places by key: how many are taken, and how many calls of which tenants wait.
@@ -54,7 +54,7 @@ class FairPlaces(Layer):
     watches = True
 
     waits_as: ClassVar[str] = "bulkhead"
-    """The kind of the waits for a place, in the story of a call."""
+    """The kind of these waits in the story of a call."""
 
     def __init__(
         self,
@@ -79,31 +79,31 @@ class FairPlaces(Layer):
         return FairQueue(self.limit_of(key), self.per_tenant, self.queue, ageing)
 
     def opened(self, pipeline: Runtime) -> None:
-        """Forget the calls that were on another event loop, if that is closed."""
+        """Forget the calls of a closed event loop."""
         self.places.opened(pipeline)
 
     def take_over(self, before: Self) -> None:
-        """Go on with the places that are taken, and with the calls that wait for one."""
+        """Take over the places that are taken, and the waiting calls."""
         self.places = before.places.with_settings_of(self.places)
         self._set_rules()
 
     def _set_rules(self) -> None:
-        """Apply the limits to the places that are known."""
+        """Apply the settings to all known places."""
         for key, places in self.places.known.items():
             places.set_rules(self.limit_of(key), self.per_tenant, self.queue, clock.now())
 
     # --- what differs ----------------------------------------------------------------------------
 
     def key_of(self, call: Call) -> Hashable:
-        """What the places of `call` are counted by."""
+        """The key by which the places of `call` are counted."""
         raise NotImplementedError
 
     def name_of(self, key: Hashable) -> str:
-        """What `key` is called where people see it: it may contain a credential."""
+        """The text shown for `key`, which itself may contain a credential."""
         raise NotImplementedError
 
     def limit_of(self, key: Hashable) -> int:
-        """How many places there are."""
+        """The number of places."""
         raise NotImplementedError
 
     def began(self, call: Call, places: Places) -> None:
@@ -121,7 +121,7 @@ class FairPlaces(Layer):
     # --- whether to wait -------------------------------------------------------------------------
 
     def obstacle(self, call: Call, places: Places, weight: float, due: float | None) -> str | None:
-        """Why `call` must not wait for a place, until `due` at most; `None` if it may."""
+        """Why `call` must not wait for a place; `None` if it may wait, at most until `due`."""
         if not may_queue(call):
             return NEVER
         now = call.pipeline.clock()
@@ -184,11 +184,11 @@ class FairPlaces(Layer):
         return places is None or places.queue.admits(call.tenant)
 
     def admits_in(self, call: Call) -> float:
-        """0: a call that has waited elsewhere may wait here too."""
+        """0, because a call that has waited elsewhere may wait here too."""
         return 0.0
 
     def status(self, now: float) -> Iterable[str]:
-        """How many places are taken, and how many calls wait for one."""
+        """The number of places taken, and of waiting calls."""
         for each in islice(self.places, MAX_SHOWN):
             waiting = f"{counted(each.waiting, 'call')} of {counted(len(each.tenants), 'tenant')} waiting"
             yield f"{each.name}: {each.in_flight} of {each.limit} places taken, {waiting}"

@@ -28,7 +28,7 @@ class HeldPlace:
     free place, or is queued here again, ahead of the later calls of its tenant.
 
     Attributes:
-        latest: Until when the call may wait at its target, all its waits together; `None` means no limit.
+        latest: The time until which the call may wait at its target in total; `None` means no limit.
     """
 
     __slots__ = ("_before", "_call", "_entry", "_key", "_layer", "_outer", "_places", "latest")
@@ -37,7 +37,7 @@ class HeldPlace:
         self._layer = layer
         self._call = call
         self._key = key
-        self._places: Places | None = None  # where its entry is
+        self._places: Places | None = None  # the places of its entry
         self._entry: Entry[Waiter | None] | None = None
         self._before: tuple[Attempt, ...] = call.record.attempts
         self._outer = call.held
@@ -50,20 +50,20 @@ class HeldPlace:
     # --- without waiting -------------------------------------------------------------------------
 
     def try_take(self) -> bool:
-        """Take a place, if one is free and nobody waits for it."""
+        """Take a place, if one is free and no call waits for it."""
         self._places = self._layer.places.of(self._key)
         self._entry = self._places.queue.try_pass(None, self._call.tenant)
         self._before = self._call.record.attempts
         return self._entry is not None
 
     def give_back(self) -> None:
-        """The call begins to wait further in."""
+        """Release the place, because the call begins to wait further in."""
         self._leave(0.0)
         if self._outer is not None:
             self._outer.give_back()
 
     def take_back(self) -> None:
-        """The wait is over.
+        """Take a place again, because the wait has ended.
 
         Raises:
             RequeueError: no place is free now.
@@ -84,7 +84,7 @@ class HeldPlace:
             self._layer.began(self._call, self._places)
 
     def end(self, outcome: Outcome | None = None) -> None:
-        """The call has ended here: pass its place on, and charge what it has cost."""
+        """The call has ended here: pass its place on, and charge its real cost."""
         if self._entry is not None and self._places is not None:
             cost = None
             try:
@@ -105,8 +105,8 @@ class HeldPlace:
         """Wait for a place; `first` is true for a call that has waited here before.
 
         Raises:
-            BulkheadFullError: it is not worth waiting, or there was none in time.
-            RequeueError: it has to wait again for what it held further out.
+            BulkheadFullError: waiting does not help, or no place became free in time.
+            RequeueError: the call has to wait again for a place that it held further out.
         """
         call, layer = self._call, self._layer
         places, now = layer.places.of(self._key), call.pipeline.clock()

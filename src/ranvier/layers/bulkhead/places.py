@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 MAX_IDLE = 64
-"""From so many keys on, those without calls are forgotten at once."""
+"""With this many keys, a key without calls is dropped at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class PlacesSnapshot:
     """The places of one key at one moment.
 
     Attributes:
-        key: The key: of a bulkhead a provider's name, unless it has a `key` of its own.
-        name: What the key is called: it may contain a credential, of which this has a digest.
-        limit: How many calls have a place at a time.
-        in_flight, waiting: How many calls have a place, and how many wait for one.
-        tenants: The tenants whose calls wait, each with how many.
+        key: The key; the provider's name for a bulkhead without a `key` function.
+        name: The text shown for the key, with a digest in place of a credential.
+        limit: The number of places.
+        in_flight, waiting: The number of calls with a place, and of waiting calls.
+        tenants: The number of waiting calls by tenant.
     """
 
     key: Hashable
@@ -53,7 +53,7 @@ class Places:
         self.costs = Costs()
 
     def seconds_for(self, tenant: str, weight: float, now: float) -> float:
-        """How long a new call of `tenant` would wait, as far as known."""
+        """The expected wait of a new call of `tenant` in seconds, as far as known."""
         return self._drain.seconds_for(1, now) * self.queue.ahead_of(tenant, weight)
 
     def enqueue(
@@ -71,19 +71,19 @@ class Places:
         entry, removed = self.queue.wait(
             waiter, tenant, now, weight=weight, priority=priority, cost=cost, first=first
         )
-        if removed is not None and removed.who is not None:
-            removed.who.end(FULL)
+        if removed is not None and removed.item is not None:
+            removed.item.end(FULL)
         self.advance(now)
         return entry
 
     def set_rules(self, limit: int, per_tenant: int | None, capacity: int, now: float) -> None:
-        """Go on with other settings; calls that have a place keep it."""
+        """Apply other settings; calls that have a place keep it."""
         self.queue.limit, self.queue.capacity = limit, capacity
         self.queue.cap(per_tenant, now)
         self.advance(now)
 
     def leave(self, entry: Entry[Waiter | None], now: float, cost: float | None = None) -> None:
-        """A call waits no longer, or gives its place back."""
+        """A call stops waiting, or gives its place back."""
         self.queue.leave(entry, now, cost)
         if self.queue.waiting:
             self.advance(now)
@@ -91,10 +91,10 @@ class Places:
             self._registry.rest(self.key, self)
 
     def advance(self, now: float) -> None:
-        """End the waits of those who have a place now."""
+        """End the waits of calls that have a place now."""
         while admitted := self.queue.advance(now):
             for entry in admitted:  # one that is cancelled leaves by itself, and passes its place on
-                if entry.who is None or entry.who.admit():
+                if entry.item is None or entry.item.admit():
                     self._drain.admit(now)
                 else:
                     self.queue.leave(entry, now, 0.0)
@@ -115,7 +115,7 @@ class PlacesByKey:
         self.known: dict[Hashable, Places] = {}
 
     def with_settings_of(self, other: PlacesByKey) -> Self:
-        """These places, which follow the settings of `other` from now on."""
+        """These places, with the settings of `other` from now on."""
         self._create, self._name = other._create, other._name
         return self
 
@@ -133,14 +133,14 @@ class PlacesByKey:
         return places
 
     def rest(self, key: Hashable, places: Places) -> None:
-        """No call waits or has a place there."""
+        """Drop `key` if there are many keys: no call waits or has a place there."""
         if len(self.known) > MAX_IDLE and self.known.get(key) is places:
             del self.known[key]
 
     def opened(self, pipeline: Runtime) -> float | None:
-        """A pipeline opens: if the old event loop is closed, forget the calls that were on it.
+        """A pipeline opens: if the old event loop is closed, forget its calls.
 
-        Returns the seconds by which the clock is ahead of the old one then.
+        In that case, returns the seconds by which the new clock is ahead of the old one.
         """
         shift = self._loops.enter(pipeline)
         if shift is not None:

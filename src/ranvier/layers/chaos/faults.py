@@ -36,15 +36,15 @@ BREAKS: dict[str, type[ProviderError] | None] = {
     "reset": ConnectionFailedError,
     "silence": None,
 }
-"""Faults in the middle of the real answer, with the error; `None` says nothing more."""
+"""Faults in the middle of the real answer, with the error; `None` is silence."""
 
 DELAYS = ("slow", "stall")
-"""Faults before the real answer: it comes late, or nothing is sent and nothing comes."""
+"""Faults before the answer: it arrives late (`slow`), or nothing is sent and nothing arrives (`stall`)."""
 
 NAMES = tuple(sorted((*ANSWERS, *BREAKS, *DELAYS)))
 
 LONGEST_SILENCE = 600.0
-"""Seconds after which a silence breaks the connection, in a stack where no limit ends it earlier."""
+"""Seconds after which a silence breaks the connection, if no limit of the stack ends it earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Fault:
 
     Attributes:
         name: One of `NAMES`.
-        seconds: How late a `slow` answer begins, and the `retry_after` of a `rate_limit`.
-        after: The events with content before an answer breaks.
+        seconds: The delay of a `slow` answer, and the `retry_after` of a `rate_limit`.
+        after: The number of events with content before an answer breaks.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Fault:
 
     @property
     def breaks(self) -> bool:
-        """True if the real answer begins and does not end."""
+        """True if the real answer begins, but does not complete."""
         return self.name in BREAKS
 
     @property
@@ -72,10 +72,10 @@ class Fault:
         return self.breaks or self.name == "slow"
 
     async def before(self, call: Call) -> None:
-        """What happens before the real request is sent.
+        """Apply the part of the fault that comes before the real request.
 
         Raises:
-            ProviderError: the fault takes the place of the answer.
+            ProviderError: the fault replaces the answer.
         """
         if self.name in ANSWERS:
             kind, status = ANSWERS[self.name]
@@ -87,7 +87,7 @@ class Fault:
             await _be_silent(call)
 
     async def break_off(self, call: Call) -> None:
-        """End the answer before its end.
+        """Break the answer off.
 
         Raises:
             ProviderError: always; after a long silence if that is the fault.

@@ -30,31 +30,31 @@ SWITCH = "RANVIER_CHAOS"
 OFF = ("off", "0", "false", "no")
 
 REMINDER_SECONDS = 60.0
-"""How often the log says that the layer is on, while there are calls."""
+"""Seconds between two log messages that faults are being injected, while there are calls."""
 
 
 class Chaos(Layer):
-    """Inject faults into a share of the real attempts, to see what the stack and its users make of them.
+    """Inject faults into a share of the real attempts, to test how the stack and its users cope.
 
     Args:
         faults: One or several of `auth`, `cut`, `invalid_response`, `network`, `overloaded`,
-            `quota_exhausted`, `rate_limit`, `reset`, `server_error`, `silence`, `slow` and `stall`; one of
-            them is drawn each time.
+            `quota_exhausted`, `rate_limit`, `reset`, `server_error`, `silence`, `slow` and `stall`; each
+            time, one of them is drawn at random.
         rate: The share of the attempts that get a fault, above 0 and up to 1.
-        when: A plain function of the call: only attempts for which it returns true may get a fault. One that
-            raises is logged once, and there is no fault.
-        seconds: How late a `slow` answer begins, and the `retry_after` of a `rate_limit`.
-        after: How many events with content pass before an answer is `cut`, `reset` or `silence`d.
-        counted: Count injected faults in the tenants' circuits. Nothing else that calls share counts them: no
+        when: A plain function of the call: only attempts for which it returns true may get a fault. If it
+            raises, that is logged once, and no fault is injected.
+        seconds: The delay of a `slow` answer, and the `retry_after` of a `rate_limit`.
+        after: The number of events with content before an answer is `cut`, `reset` or `silence`d.
+        counted: Count injected faults in the tenants' circuits. Other shared state never counts them: no
             shared circuit, gate, adaptive limit, balance or limit of a key.
-        seed: Repeats the same draws.
+        seed: The seed of the random draws, to repeat them.
 
-    It has to be the innermost layer; only others of its kind may follow. The environment variable
+    It has to be the innermost layer; only other `Chaos` layers may be inside it. The environment variable
     `RANVIER_CHAOS=off` switches it off, and so does setting `on` to false.
 
     Attributes:
-        on: Whether faults are injected.
-        injected: How many faults were injected.
+        on: True if faults are injected.
+        injected: The number of injected faults.
     """
 
     place: ClassVar[Place] = Place.ATTEMPT
@@ -88,16 +88,16 @@ class Chaos(Layer):
         self._reminds_at = float("-inf")
 
     def join(self, pipeline: Runtime) -> None:
-        """Let guards know that an attempt may get a fault, so that they can be told."""
+        """Announce that faults may be injected, so that guards notify their permits."""
         pipeline.injects_faults = True
 
     def take_over(self, before: Self) -> None:
-        """Go on counting; what was switched off by setting `on` stays off."""
+        """Take over the count, and `on` if it was set to false."""
         self.on = self.on and before.on
         self.injected, self._attempts = before.injected, before._attempts
 
     def opened(self, pipeline: Runtime) -> None:
-        """Say in the log that faults will be injected."""
+        """Log that faults will be injected."""
         if self.on:
             logger.warning("%s; %s=off switches it off", self._words(), SWITCH)
             self._reminds_at = pipeline.clock() + REMINDER_SECONDS
@@ -146,7 +146,7 @@ class Chaos(Layer):
         return f"{self.injected} faults injected into {self._attempts} attempts so far"
 
     def status(self, now: float) -> Iterable[str]:
-        """Whether it is on, and what it has done."""
+        """Its state, and the number of injected faults."""
         yield f"ON: {self._so_far()}" if self.on else f"off: {self._so_far()}"
 
     def __repr__(self) -> str:

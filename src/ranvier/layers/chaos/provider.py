@@ -1,4 +1,4 @@
-"""A provider with a fault: it stands in for the real one in one attempt."""
+"""A provider with a fault, which replaces the real one in one attempt."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class FaultyProvider:
-    """The provider of `deployment` with `fault`; every other member is that of the real one.
+    """The provider of `deployment` with `fault`; all other members are those of the real provider.
 
-    It is asked like any provider, so that limits, hedges and records treat the fault like a real one.
+    It is called like any provider, so that limits, hedges and records treat the fault like a real one.
     """
 
     name: str
@@ -52,7 +52,7 @@ class FaultyEvents:
     """The events of a real answer, until the fault.
 
     Attributes:
-        chunks: What has to be closed: the real events, once they are requested.
+        chunks: The real events, once they are requested; they have to be closed.
     """
 
     chunks: AsyncIterator[StreamEvent] | None = None

@@ -1,4 +1,4 @@
-"""One target that a call asks: its silence, its first content, and what becomes of it if another wins."""
+"""One target that a call asks: its silence, its first content, and its end if another target wins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Course(Protocol):
-    """The race of a contestant, as the contestant sees it."""
+    """The interface of a race for its contestants."""
 
     detects_silence: bool
     rescued: bool
@@ -58,12 +58,12 @@ class Contestant(Watch):
 
     Attributes:
         target: The target.
-        pace: How soon it usually answers.
-        times: The same where the attempt in flight was sent: at a tenant's own endpoint that of its own.
-        task: The task that asks it; `None` if that is the caller's own.
-        paid_from: The budget that it was taken from, if it is a hedge and has not been sent.
-        is_hedge: It is asked because another target is silent.
-        probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
+        pace: Its usual times to the first content.
+        times: The pace of the endpoint of the attempt in flight, which may be a tenant's own endpoint.
+        task: The task that asks it; `None` if the caller's own task does.
+        paid_from: The hedge budget that paid for it, if it is a hedge and has not been sent.
+        is_hedge: True if it is asked because another target is silent.
+        probing: True if the attempt in flight is a probe, which continues to its own limits even if it lost.
     """
 
     task: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class Contestant(Watch):
     _attempt: Attempt | None = None
     _streamed: bool = False
     _limits: Limits
-    _timer: Alarm | None = None  # of the attempt in flight, until its first content
+    _timer: Alarm | None = None  # the timer of the attempt in flight, until its first content
     _hedge_at: float = inf
     _hang_at: float = inf
 
@@ -86,7 +86,7 @@ class Contestant(Watch):
 
     @property
     def given_up(self) -> bool:  # type: ignore[override]  # because: it changes with the caller
-        """True once the caller has cancelled: only their own task is told so at once."""
+        """True once the caller has cancelled: asyncio notifies only the caller's own task at once."""
         caller = self._race.caller
         return self.task is not None and caller is not None and caller.has_given_up
 
@@ -160,14 +160,14 @@ class Contestant(Watch):
         return True
 
     def ended(self) -> None:
-        """The target has answered or failed. A hedge that was not sent costs nothing."""
+        """The target has answered or failed. A hedge that was not sent is refunded."""
         self._timer = None
         if self.paid_from is not None:
             self.paid_from.give_back(self.target.provider.name)
             self.paid_from = None
 
     def ended_by(self, error: BaseException) -> bool:
-        """Record that the attempt ended with `error`. False if it is not our error, so the caller raises it.
+        """Record that the attempt ended with `error`; false if the error is foreign and has to be raised.
 
         An attempt that has lost may end with any `Exception`, for example one of a custom layer.
         """
@@ -210,7 +210,7 @@ class Contestant(Watch):
             self._timer.interrupt("rescued")
 
     def lose(self, now: float) -> None:
-        """Another target has won. The attempt may linger until its hang threshold, but is not waited for."""
+        """Another target has won. The attempt may continue until its hang threshold, in the background."""
         self.lost, self.until = True, None
         self._hedge_at = inf
         attempt = self._attempt
@@ -222,7 +222,7 @@ class Contestant(Watch):
             self.stop()
 
     def _lingers(self) -> bool:
-        """True if the attempt goes on in the background: as a probe, or until it counts as silent."""
+        """True if the attempt continues in the background: as a probe, or until it counts as silent."""
         if self.task is None or self._timer is None or not self._timer.waiting:
             return False
         if self.silent and not self.probing:

@@ -12,7 +12,7 @@ GROWTH = 1.04
 """Each bucket is 4 % longer than the one before: a quantile is off by 2 % at most."""
 
 MIN_SAMPLES = 20
-"""Samples below which no quantile is known."""
+"""The minimum number of samples for a quantile."""
 
 WINDOW = 30.0
 """Seconds after which a window ends, unless it has fewer than `MIN_SAMPLES`."""
@@ -56,11 +56,11 @@ class FirstTokens:
         return float(SHORTEST * GROWTH**bucket)
 
     def shift(self, seconds: float) -> None:
-        """Go on with a clock that is `seconds` ahead."""
+        """Move to a clock that is `seconds` ahead."""
         self._begun += seconds
 
     def _rotate(self, now: float) -> None:
-        """Begin a new window; windows that have ended long ago are forgotten."""
+        """Start a new window; drop windows that ended long ago."""
         stale = now - self._begun >= 2 * MAX_WINDOW
         self._previous = [0] * _BUCKETS if stale else self._current
         self._previous_count = 0 if stale else self._count

@@ -1,4 +1,4 @@
-"""The targets that one call asks at the same time, in tasks, and which of them has won."""
+"""The targets that one call asks concurrently, in tasks, and the winner among them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Flight:
 
     @property
     def rivals(self) -> int:
-        """How many contestants have not lost."""
+        """The number of contestants that have not lost."""
         return sum(not each.lost for each in self._contestants)
 
     @property
@@ -34,7 +34,7 @@ class Flight:
         return self._winner is not None
 
     def join(self, contestant: Contestant) -> None:
-        """`contestant`, which the caller's task asks, has company from now on."""
+        """Add `contestant`, which the caller's task asks."""
         if contestant not in self._contestants:
             self._contestants = (contestant, *self._contestants)
 
@@ -90,7 +90,7 @@ class Flight:
         return [task for task in rivals if task is not None and not task.done()]
 
     async def cancel(self) -> None:
-        """The caller has cancelled: end everything that has not lost, and wait for that, but not for ever."""
+        """The caller has cancelled: end everything that has not lost, and wait for it, for a limited time."""
         tasks = self._in_tasks()
         for task in tasks:
             task.cancel()
@@ -98,7 +98,7 @@ class Flight:
             await asyncio.wait(tasks, timeout=CLEANUP_SECONDS)
 
     def leave_all(self, now: float) -> None:
-        """The call has ended: what is in flight has lost."""
+        """The call has ended: all contestants in flight have lost."""
         running = self._in_tasks()
         for each in self._contestants:
             if not each.lost and (each is not self._winner or each.task in running):

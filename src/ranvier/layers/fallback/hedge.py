@@ -1,4 +1,4 @@
-"""Asks the next target as well, while one is silent."""
+"""Sends a hedge: asks the next target as well while one is silent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     if silent.lost or silent.hedged or race.is_settled() or (flight is not None and flight.is_won):
         return
     if caller is None or caller.has_given_up:
-        return  # nothing more is sent, even while what is in flight cleans up
+        return  # nothing more is sent, even while attempts in flight clean up
     if race.single and flight is not None and flight.rivals > 1:
         return  # a third attempt there would be no better than the two in flight
     target = _affordable(race, silent, now)
@@ -53,7 +53,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
 
 
 def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment | None:
-    """The next target that fits what the call may spend; the dearer ones may be asked later."""
+    """The next target that the call can pay for; more expensive ones may be asked later."""
     too_dear: tuple[Deployment, ...] = ()
     target = silent.target if race.single else _next(race)
     while target is not None and not affordable(call := race.call.to(target)):
@@ -67,7 +67,7 @@ def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment |
 
 
 def _next(race: Race[Any]) -> Deployment | None:
-    """The next target; `None` if the `sticky` of its balance fails, which the call raises in its turn."""
+    """The next target; `None` if the `sticky` function of its balance fails: the call raises that later."""
     try:
         return race.next()
     except ConfigurationError:
@@ -75,7 +75,7 @@ def _next(race: Race[Any]) -> Deployment | None:
 
 
 def _withheld(call: Call, silent: Contestant, now: float) -> None:
-    """The target of `call` is not asked as well, because it has received its share of hedges."""
+    """Emit that no hedge is sent to the target of `call`, because its hedge budget is used up."""
     recorder.noted(call, "hedge_withheld", now - silent.since, silent.target.target)
     _emit(HedgeWithheld, call, silent, now)
 

@@ -1,4 +1,4 @@
-"""After how many seconds of silence another target is asked as well, and how often at most."""
+"""Decides when a hedge is sent, and limits how many are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Quantile = Literal["p95", "p99"]
 HedgeAfter = float | Quantile | None
 
 PROBE_HEDGE = 2.0
-"""The most seconds without content after which a call that is a probe asks its next target as well."""
+"""The maximum delay of a hedge, in seconds, for a call that is a probe."""
 
 MAX_SAVED = 10.0
 """Capacity of a hedge budget (a token bucket), which starts full."""
@@ -29,7 +29,7 @@ PER_CALL = 0.1
 
 
 class HedgeRule:
-    """The rule of a route: `after` so many seconds, or after a quantile, but not before `least` seconds."""
+    """When a route hedges: `after` a number of seconds or a quantile, but not before `least` seconds."""
 
     __slots__ = ("after", "least")
 
@@ -65,18 +65,18 @@ class HedgeRule:
 
 
 class HedgeBudget:
-    """In any period, a provider receives at most `MAX_SAVED` hedges plus `PER_CALL` for each call."""
+    """A token bucket: in any period, a provider gets at most `MAX_SAVED` hedges plus `PER_CALL` per call."""
 
     def __init__(self) -> None:
-        self._saved: dict[str, float] = {}  # by provider: one entry for each target of the pipeline at most
+        self._saved: dict[str, float] = {}  # by provider; at most one entry per target of the pipeline
 
     def earn(self, provider: str) -> None:
-        """A call is sent whose hedge would go to `provider`."""
+        """Add `PER_CALL` for a call whose hedge would go to `provider`."""
         saved = self._saved.get(provider, MAX_SAVED) + PER_CALL
         self._saved[provider] = min(MAX_SAVED, saved)
 
     def take(self, provider: str) -> bool:
-        """Spend one hedge to `provider`; false if there is none left."""
+        """Spend one hedge to `provider`; false if none is left."""
         saved = self._saved.get(provider, MAX_SAVED)
         if saved < 1.0:
             return False
@@ -84,7 +84,7 @@ class HedgeBudget:
         return True
 
     def give_back(self, provider: str) -> None:
-        """The hedge to `provider` was not sent."""
+        """Refund a hedge to `provider` that was not sent."""
         self._saved[provider] = min(self._saved.get(provider, MAX_SAVED) + 1.0, MAX_SAVED)
 
     def left(self, provider: str) -> float:
@@ -93,5 +93,5 @@ class HedgeBudget:
 
 
 def keeps_state(request: Request) -> bool:
-    """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
+    """True if `request` has a tool that the provider runs, or a field that makes the provider store state."""
     return any(isinstance(tool, WireTool) for tool in request.tools) or any_stateful(request.extra)

@@ -30,7 +30,7 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
             return await inner(call)
         except RanvierError as error:
             another = error.about_key or isinstance(error, NotAllowedError)
-            if not another or call.watch.hedged:  # then another target is in flight already
+            if not another or call.watch.hedged:  # if hedged, another target is already in flight
                 raise
             following = await credentials.following(call, error)
             if following is None:

@@ -47,27 +47,27 @@ class Fallback(Layer):
         on_content_filter: Also fall back when a content filter rejects the request.
         on_empty: Also fall back after a response that ended well but is empty (`Response.empty`), unless the
             last message is a tool result, after which an empty response can be right.
-        hedge_after: Ask the next target as well once a target has had no content for so long: in seconds, or
-            as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While
-            these times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
+        hedge_after: Ask the next target as well after this time without content: in seconds, or as "p95" or
+            "p99" of the target's recent times to the first content. `None` switches hedges off. While these
+            times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
         hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds. A call that is a
             probe is hedged after this time too, or after 2 seconds if that is shorter.
-        reserve: The most seconds before the deadline that are kept for each target after this one: until its
-            first content, an attempt may use what is left minus, for each of them, this time, its
-            `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
+        reserve: The most seconds reserved for each later target before the deadline. Until its first content,
+            an attempt may use the remaining time minus, for each later target, the shortest of this time, its
+            `first_token`, and an equal share of the remaining time. `None` reserves nothing.
         open: A call may also start at any other model of these providers: `to="openai/gpt-5.4-mini"`.
 
     The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A
-    provider receives at most ten hedges, plus one for every ten calls. With one target only, a hedge goes to
+    provider receives at most ten hedges, plus one for every ten calls. With a single target, a hedge goes to
     the same target, one at a time, and only after a learned "p95" or "p99", or after the given seconds.
 
     If all targets answer with an empty response, the first one is returned; it is no error, and no circuit
-    counts it. A stream can fall back until its first content, thoughts included.
+    counts it. A stream can fall back until its first content, including thoughts.
 
-    If one target was tried, its own error is raised; if two or more were, an `AllDeploymentsFailedError`
-    with one error each. If all of them reported an invalid request, the first one's error is raised by
-    itself: the request has to be corrected, and the record has the other errors. An error that other
-    targets would most likely return too (an invalid request) is raised at once.
+    If one target was tried, its own error is raised; if several were, an `AllDeploymentsFailedError` with
+    the error of each. If all of them reported an invalid request, only the first one's error is raised: the
+    request has to be corrected, and the record has the other errors. An error that other targets would most
+    likely return too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
@@ -112,9 +112,9 @@ class Fallback(Layer):
     # --- for the pipeline ------------------------------------------------------------------------
 
     def join(self, pipeline: Runtime) -> None:
-        """Learn what the layers further in allow an attempt to take, and which of them send probes.
+        """Learn the limits of attempts from the inner layers, and which of those send probes.
 
-        Several pipelines may share this route: what one of them needs is done for all.
+        Several pipelines may share this route: the needs of all of them are combined.
         """
         layers = [layer for layer in pipeline.layers if isinstance(layer, Layer)]
         probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
@@ -140,7 +140,7 @@ class Fallback(Layer):
             self._chains.shift(shift)
 
     def take_over(self, before: Self) -> None:
-        """Go on with what was learned about targets with the same names, and with the budget of hedges."""
+        """Take over what was learned about targets with the same names, and the hedge budget."""
         self.budget = before.budget
         self._chains.take_over(before._chains)
         self._paces = go_on(self._paces, before._paces)
@@ -159,11 +159,11 @@ class Fallback(Layer):
     # --- what a call asks ------------------------------------------------------------------------
 
     def pace_of(self, target: Deployment) -> Pace:
-        """How soon `target` usually answers."""
+        """The usual times to the first content at `target`."""
         return target.pace if isinstance(target, UnlistedTarget) else self._paces[target]
 
     def is_suspect(self, call: Call, pace: Pace) -> bool:
-        """True if the attempt may have to go on without its caller, and so needs a task of its own."""
+        """True if the attempt may have to outlive its call, and so needs its own task."""
         now = call.pipeline.clock()
         if now >= pace.troubled_until or call.hedge is False:
             return False
@@ -179,7 +179,7 @@ class Fallback(Layer):
         return deadline - sum(min(share, self._reserves.get(target, share)) for target in later)
 
     def accepts_empty(self, call: Call) -> bool:
-        """True where an empty answer to `call` can be right, so that no other target is tried."""
+        """True if an empty answer to `call` can be right, so that no other target is tried."""
         last = call.request.messages[-1]
         return not self._on_empty or any(isinstance(part, ToolResult) for part in last.parts)
 
@@ -203,7 +203,7 @@ class Fallback(Layer):
         return dict.fromkeys((*listed, *self._chains.unlisted()))
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
-        """The targets that a call is sent to in turn, for each target where it may start."""
+        """For each target where a call may start: the targets that it is sent to in turn."""
         return self._chains.all()
 
     def asks(self, chain: tuple[Deployment, ...]) -> int:
@@ -213,12 +213,12 @@ class Fallback(Layer):
     # --- reading ---------------------------------------------------------------------------------
 
     def delay_at(self, target: Deployment, now: float) -> float | None:
-        """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
+        """Seconds of silence after which an ordinary call to `target` is hedged now; `None` means never."""
         single = len(self.targets) == 1
         return self.hedge_rule.usual(self.pace_of(target), self._limits.get(target, UNLIMITED), single, now)
 
     def status(self, now: float) -> Iterable[str]:
-        """How soon each target answers, after how long it is hedged, and how busy each balance is."""
+        """The times to first content and the hedge delays of targets, and the loads of balances."""
         return status_lines(self, now)
 
     def unsettled(self) -> Iterable[str]:
@@ -232,7 +232,7 @@ class Fallback(Layer):
 
 
 async def _run_unwatched(layer: Fallback, call: Call, chain: Chain, inner: Handler[R]) -> R:
-    """Ask the first target. Where nothing watches the attempt, a race begins only if that fails."""
+    """Ask the first target without a race, because nothing watches the attempt; start one if it fails."""
     target, failure, answer = chain[0], None, None
     if isinstance(target, Balancer):
         chain = (*target.arranged(call), *chain[1:])

@@ -1,4 +1,4 @@
-"""How soon a target usually answers, and so how long a call waits for it before it asks another one."""
+"""Learns a target's times to the first content, and derives hedge delays and hang thresholds from them."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ COLD_HANG = 10.0
 """The shortest hang threshold in seconds, unless half of `first_token` is shorter."""
 
 USUAL_FIRST_TOKEN = 120.0
-"""What counts as `first_token`, in seconds, where the stack does not limit it."""
+"""The value used for `first_token`, in seconds, if the stack does not limit it."""
 
 SUSPECT_SECONDS = 60.0
-"""Seconds after a silence for which attempts run in tasks of their own, so that they can go on alone."""
+"""Seconds after a silence for which attempts run in separate tasks, so that they can outlive their call."""
 
 TROUBLED_SECONDS = 3600.0
 """Seconds after a failure for which a call might be a probe: a circuit rarely stays open for longer."""
 
 MAX_LINGERING = 5
-"""Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
+"""Maximum number of attempts at one target that continue after their call, until their hang threshold."""
 
 MAX_ENDPOINTS = 100
-"""Endpoints of tenants' own whose times are kept for a target; the one unused for longest goes first."""
+"""Maximum number of tenants' own endpoints tracked per target; the least recently used is dropped first."""
 
 MAX_AGE = 1.0
-"""Seconds for which computed quantiles are used again."""
+"""Seconds for which computed quantiles are cached."""
 
 
 class Pace:
     """The times to the first content at one target.
 
     Attributes:
-        suspect_until: Until when attempts at the target run in tasks of their own: from the start until its
-            first content, and for a while after each silence.
-        troubled_until: Until when a call there might be a probe: calls have failed before.
-        lingering: Attempts there that go on although their call has its answer.
+        suspect_until: The time until which attempts at the target run in separate tasks: from the start until
+            the first content, and for `SUSPECT_SECONDS` after each silence.
+        troubled_until: The time until which a call there might be a probe, because calls have failed.
+        lingering: The number of attempts there that continue after their call has its answer.
     """
 
     __slots__ = (
@@ -64,11 +64,11 @@ class Pace:
         self._learned: float | None = None
         self._p99: float | None = None
         self._elsewhere: OrderedDict[str, Pace] = OrderedDict()
-        self.suspect_until = self.troubled_until = inf  # until its first content
+        self.suspect_until = self.troubled_until = inf  # until the first content
         self.lingering = 0
 
     def at(self, endpoint: str | None) -> Pace:
-        """That of a tenant's own endpoint, whose times say nothing about other ones; its own for `None`."""
+        """The pace of a tenant's own endpoint, which has separate times; this one for `None`."""
         if endpoint is None:
             return self
         own = self._elsewhere.get(endpoint)
@@ -81,24 +81,24 @@ class Pace:
         return own
 
     def content(self, seconds: float | None, now: float) -> None:
-        """The first content of an attempt came after `seconds`; `None` if the answer came whole."""
+        """Note the first content of an attempt after `seconds`; `None` if the answer came all at once."""
         if seconds is not None:
             self._samples.add(seconds, now)
         if self.suspect_until == inf:
             self.suspect_until = self.troubled_until = now
 
     def silence(self, seconds: float, now: float) -> None:
-        """An attempt was silent for `seconds`, and was not waited for any longer."""
+        """Note an attempt that was abandoned after `seconds` of silence."""
         self._samples.add(seconds, now)
 
     def suspect(self, now: float) -> None:
-        """The target was silent for a suspiciously long time."""
+        """Note a suspiciously long silence of the target."""
         if self.suspect_until != inf:
             self.suspect_until = now + SUSPECT_SECONDS
         self.failed(now)
 
     def failed(self, now: float) -> None:
-        """A call failed there, or was rejected."""
+        """Note a failed or rejected call."""
         self.troubled_until = max(self.troubled_until, now + TROUBLED_SECONDS)
 
     def learned(self, now: float) -> float | None:
@@ -112,7 +112,7 @@ class Pace:
         return self._p99
 
     def cold_hedge(self, limits: Limits) -> float:
-        """When a hedge is due, in seconds, while no quantile is known."""
+        """The delay of a hedge in seconds, while no quantile is known."""
         return min(COLD_HEDGE, _first_token(limits) / 3)
 
     def hangs_within(self, limits: Limits, seconds: float) -> bool:
@@ -129,7 +129,7 @@ class Pace:
         return min(max(2 * self._p99, least), longest)
 
     def shift(self, seconds: float) -> None:
-        """Go on with another event loop, whose clock is `seconds` ahead: nothing is in flight any more."""
+        """Move to another event loop, whose clock is `seconds` ahead, with no attempts in flight."""
         self._samples.shift(seconds)
         self._at = float("-inf")
         self.suspect_until += seconds
@@ -153,7 +153,7 @@ class Pace:
 
 
 def go_on(paces: Mapping[Deployment, Pace], before: Mapping[Deployment, Pace]) -> dict[Deployment, Pace]:
-    """`paces`, with those of `before` for the targets with the same names, by the new quantile."""
+    """`paces`, with those of `before` for targets with the same names, which then use the new quantile."""
     known = {target.target: (target, pace) for target, pace in before.items()}
     taken = dict(paces)
     for target, own in paces.items():

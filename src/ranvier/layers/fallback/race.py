@@ -1,8 +1,8 @@
 """One call on its way through its targets: one after the other, and at most two at a time.
 
-The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
-well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in one
-from the start: that can outlive the call, and counts for the circuit.
+The first target is asked in the caller's task. If it is silent for too long, the next one is asked as well,
+in a separate task (a hedge), and the first content wins. A target that may be silent is asked in a separate
+task from the start: the task can outlive the call, so that the circuit counts its silence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Race(TargetsLeft, Generic[R]):
     """Carries one call through the targets of its chain.
 
     Attributes:
-        layer: The route, with its settings and what it has learned.
+        layer: The route, with its settings and learned times.
         call: The call, without a target.
         single: True if the chain has one target.
         flight: The targets in flight, once a second task is involved.
@@ -47,8 +47,8 @@ class Race(TargetsLeft, Generic[R]):
     caller: Caller | None = None  # while the call lasts, if it may be hedged
     _answer: R | None = None
     _empty: R | None = None  # the first empty answer
-    _fatal: BaseException | None = None  # ends the call
-    _context: Context | None = None  # that of the caller
+    _fatal: BaseException | None = None  # the error that ends the call
+    _context: Context | None = None  # the caller's context
     _previous: tuple[Deployment, str] | None = None  # the target tried last, and why it was left
 
     def __init__(self, layer: Fallback, call: Call, chain: Chain, inner: Handler[R], judged: bool) -> None:
@@ -58,11 +58,11 @@ class Race(TargetsLeft, Generic[R]):
         self.detects_silence = layer.detects_silence
         self._inner = inner
         if layer.hedges:
-            self._context = copy_context()  # a timer, which sends a hedge, runs in an empty one
+            self._context = copy_context()  # for hedges: the timer that sends them has an empty context
             self.caller = Caller()
 
     async def run(self) -> R:
-        """The answer of the first target that has one; else raises an error."""
+        """The answer of the first target that has one; raises an error if none has."""
         try:
             while not self.is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
@@ -96,14 +96,14 @@ class Race(TargetsLeft, Generic[R]):
         """The caller has cancelled: end what is in flight, and a stream that was to be handed out."""
         try:
             if self.flight is not None:
-                self._fatal = asyncio.CancelledError()  # so that nothing else is asked meanwhile
+                self._fatal = asyncio.CancelledError()  # so that no other target is asked meanwhile
                 await self.flight.cancel()
         finally:
             if isinstance(self._answer, ResponseStream):
                 await self._answer.aclose()
 
     def _forget(self) -> None:
-        """Release what the race holds: errors refer to its frame, so that they would complete a cycle."""
+        """Drop all references of the race: errors refer to its frame, and would complete a cycle."""
         self._failures, self._answer, self._empty, self._fatal = (), None, None, None
         if self.flight is not None:
             self.flight.leave_all(self.now())
@@ -140,7 +140,7 @@ class Race(TargetsLeft, Generic[R]):
         return directed
 
     def launch(self, contestant: Contestant, call: Call) -> None:
-        """Ask a target in a task of its own."""
+        """Ask a target in a separate task."""
         flight = self.flight = self.flight or Flight()
         flight.launch(contestant, call, self._carry(contestant, call), self._context)
 
@@ -164,7 +164,7 @@ class Race(TargetsLeft, Generic[R]):
         """A target has answered; an empty answer counts only if all others fail."""
         contestant.ended()
         if contestant.lost:
-            if isinstance(answer, ResponseStream):  # for example that of a layer
+            if isinstance(answer, ResponseStream):  # for example of a layer
                 answer.abandon()
             return
         if self._falls_back_on(answer):
@@ -202,7 +202,7 @@ class Race(TargetsLeft, Generic[R]):
         self._left(contestant, error.kind)
 
     def _left(self, contestant: Contestant, kind: str) -> None:
-        """The target has failed, or has nothing to say. If it was a hedge, ask the next target instead."""
+        """The target has failed, or its answer is empty. If it was a hedge, ask the next target instead."""
         self._previous = contestant.target, kind
         if self.flight is None:
             return
@@ -245,7 +245,7 @@ class Race(TargetsLeft, Generic[R]):
         return bool(self.later) or (self.flight is not None and self.flight.rivals > 1)
 
     def first_sent(self, contestant: Contestant) -> None:
-        """The first request to the target is sent: the first one of a call earns a part of a hedge."""
+        """The first request to the target is sent: the first of a call adds to the hedge budget."""
         if self.hedges and len(self.call.record.attempts) == 1:
             self.layer.budget.earn(next(iter(self.later), contestant.target).provider.name)
 

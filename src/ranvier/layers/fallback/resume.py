@@ -1,7 +1,7 @@
-"""Goes on after a stream that broke: with another attempt at its target, or with the next one.
+"""Continues after a broken stream: with another attempt at its target, or with the next target.
 
-The break counts like a failure of that attempt before its first content: where the stack retries, the target
-is asked again; else, or if that does not help, the next one is.
+The break counts like a failure of the attempt before its first content: if the stack retries, the target is
+asked again; otherwise, or if the retry fails, the next target is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Resumable(Course, Protocol):
-    """The race that goes on."""
+    """The race that continues."""
 
     call: Call
     broken: Any
@@ -35,7 +35,7 @@ class Resumable(Course, Protocol):
 
 
 def left_after_break(call: Call, chain: Chain) -> Chain:
-    """The target whose stream broke, and those of `chain` that `call` has not been sent to."""
+    """The target whose stream broke, and the targets of `chain` that `call` has not been sent to."""
     tried = {attempt.target for attempt in call.record.attempts}
     return (
         call.record.broken.target,

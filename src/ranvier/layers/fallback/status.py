@@ -1,4 +1,4 @@
-"""The lines about a route in `print(pipeline)`: how soon its targets answer, and the hedges it may send."""
+"""The lines about a route in `print(pipeline)`: times to first content, and hedge budgets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 MAX_SHOWN = 12
-"""Targets, and providers, that are listed."""
+"""Maximum number of targets, and of providers, that are listed."""
 
 
 class Route(Protocol):
-    """What is shown of a `Fallback`; each member is documented there."""
+    """The part of a `Fallback` that is shown; each member is documented there."""
 
     hedges: bool
     detects_silence: bool
@@ -33,7 +33,7 @@ class Route(Protocol):
         """Every target."""
 
     def pace_of(self, target: Deployment) -> Pace:
-        """How soon it usually answers."""
+        """The usual times to the first content at `target`."""
 
     def delay_at(self, target: Deployment, now: float) -> float | None:
         """Seconds of silence after which a call there is hedged."""

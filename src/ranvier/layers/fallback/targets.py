@@ -69,8 +69,8 @@ class UnlistedTarget(Deployment):
     """A model that a call names although the route does not list it: `to="openai/gpt-5.4-mini"`.
 
     Attributes:
-        pace: How soon it usually answers. It is kept here, so that calls in flight have it even if the route
-            has forgotten the target.
+        pace: Its usual times to the first content. It is kept here, so that calls in flight have it even if
+            the route has dropped the target.
     """
 
     __slots__ = ("pace",)
@@ -81,7 +81,7 @@ class UnlistedTarget(Deployment):
 
 
 class UnlistedTargets:
-    """The unlisted targets that were used last; callers may name any number of models.
+    """The most recently used unlisted targets; bounded, because callers may name any number of models.
 
     Args:
         listed: The targets of the route: their providers are the ones whose models may be named.
@@ -105,7 +105,7 @@ class UnlistedTargets:
         Raises:
             ConfigurationError: the name of the model is too long, or has control characters.
         """
-        if start in self._listed:  # in the chain of another target only
+        if start in self._listed:  # only in the chain of another target
             return self._listed[start]
         target = self._known.get(start)
         if target is None:
@@ -119,7 +119,7 @@ class UnlistedTargets:
         return target
 
     def take_over(self, before: UnlistedTargets) -> None:
-        """Go on with the targets of `before` at the same providers, if their times mean the same."""
+        """Take over the targets of `before` at the same providers, if `share` is the same."""
         if before._share == self._share:
             for name, target in before._known.items():
                 if self.providers.get(target.provider.name) is target.provider and name not in self._listed:

@@ -1,4 +1,4 @@
-"""The targets that one call has not been sent to."""
+"""The targets that one call has not yet been sent to."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ranvier.pipeline.reporting.announce import announce_rejected
 class TargetsLeft:
     """The rest of a chain; targets at an endpoint that has failed come last."""
 
-    rescued: bool = False  # it has left a target because the shared circuit there opened
+    rescued: bool = False  # true once it has left a target because the shared circuit there opened
     broken: Any = None  # the stream that broke, until its target is asked again
     _failures: Failures = ()
-    _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
+    _deferred: tuple[Deployment, ...] = ()  # targets at an endpoint that has failed
     _failed_endpoints: tuple[str, ...] = ()
-    _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
-    _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
+    _passed_over: tuple[tuple[float, Deployment], ...] = ()  # targets rejected only by a shared circuit
+    _refused: Mapping[Deployment, RanvierError] = {}  # targets that must not be asked, with the reasons
 
     def __init__(self, call: Call, chain: Chain, judged: bool, balanced: bool) -> None:
         self.call = call
@@ -83,7 +83,7 @@ class TargetsLeft:
         self._remaining = self._remaining[1:]
 
     def note(self, target: Deployment, error: RanvierError) -> None:
-        """`target` has failed: which target is next may depend on that."""
+        """Note the failure of `target`, which may change the next target."""
         if isinstance(error, SharedCircuitOpenError):
             self._passed_over += ((error.retry_after or 0.0, target),)
         elif getattr(error, "scope", None) is Scope.ENDPOINT:
@@ -91,7 +91,7 @@ class TargetsLeft:
         self._failures += ((target, error),)
 
     def passed_over(self) -> Deployment | None:
-        """The target that only a shared circuit rejected, earliest probe first; its failure is dropped."""
+        """The target rejected only by a shared circuit, with the earliest probe; its failure is dropped."""
         if not self._passed_over:
             return None
         _, target = min(self._passed_over, key=lambda each: each[0])

@@ -1,4 +1,4 @@
-"""The error of a call that no target answered, and why a call goes on to its next target."""
+"""The error of a call that no target answered, and the reason of each fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pacing: the layer, and what is left of the limits that providers report."""
+"""Pacing: the layer, and the state of the limits that providers report."""
 
 from ranvier.layers.pacing.layer import Pacing
 from ranvier.layers.pacing.registry import Allowances, AllowanceSnapshot

@@ -1,4 +1,4 @@
-"""How many tokens a call is expected to use, learned from what calls have used."""
+"""Estimates the tokens that a call will use, from the usage of earlier calls."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ranvier.messages.size import estimated_characters_in
 from ranvier.messages.usage import Usage
 
 MAX_TENANTS = 1024
-"""Tenants whose own usage is remembered; those used last are."""
+"""Maximum number of tenants with their own averages; beyond that, the least recently used is dropped."""
 
 MOST = 1e7
-"""The highest number of tokens that counts: a provider that reports an absurd one must not stop a key."""
+"""The maximum number of tokens of a call: an absurd number from a provider must not block a key."""
 
 LESSON = 16
-"""A call changes what was learned by this part of the difference."""
+"""Each call moves the averages by one part in `LESSON` of the difference."""
 
 
 class Usual:
-    """What calls usually use.
+    """The average use of calls.
 
     Attributes:
-        ratio: Tokens of the prompt for each four characters.
+        ratio: Tokens of the prompt per four characters.
         output: Tokens of the answer.
     """
 
@@ -34,13 +34,13 @@ class Usual:
         self.output = output
 
     def learn(self, ratio: float, output: float) -> None:
-        """One more call."""
+        """Update the averages with one more call."""
         self.ratio += (ratio - self.ratio) / LESSON
         self.output += (output - self.output) / LESSON
 
 
 class Estimates:
-    """For one target: of all tenants together, and of each of those that used it last."""
+    """The averages for one target: over all tenants, and by tenant for the most recent ones."""
 
     __slots__ = ("_all", "_tenants")
 
@@ -49,7 +49,7 @@ class Estimates:
         self._tenants: OrderedDict[str, Usual] = OrderedDict()
 
     def of(self, request: Request, tenant: str) -> Costs:
-        """What a call is expected to use."""
+        """The expected use of a call."""
         usual = self._tenants.get(tenant, self._all)
         prompt = 1.0 + estimated_characters_in(request) / 4 * usual.ratio
         answer = usual.output
@@ -58,7 +58,7 @@ class Estimates:
         return Costs(1.0, prompt, answer, prompt + answer)
 
     def learn(self, request: Request, tenant: str, usage: Usage) -> None:
-        """A call has used `usage`."""
+        """Learn from the usage of a call."""
         if usage.input <= 0:
             return
         ratio = min(usage.input, MOST) / (1.0 + estimated_characters_in(request) / 4)

@@ -1,4 +1,4 @@
-"""What one call has reserved of the limits of its key."""
+"""The reservation of one call within the limits of its key."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class HeldAllowance:
     """A reservation that a call holds, has given back, or waits for.
 
-    A call that waits further in holds none meanwhile. After that it takes one if it fits, or comes back to
-    wait here, ahead of the later calls of its tenant.
+    A call that waits in an inner layer holds no reservation meanwhile. After that wait it reserves again if
+    it fits, or returns to wait here, ahead of the later calls of its tenant.
 
     Attributes:
-        latest: Until when the call may wait at its target, all its waits together; `None` means no limit.
+        latest: The time until which the call may wait at its target in total; `None` means no limit.
     """
 
     __slots__ = (
@@ -65,7 +65,7 @@ class HeldAllowance:
     # --- without waiting -------------------------------------------------------------------------
 
     def try_take(self) -> bool:
-        """Reserve, if the call fits within the limits and nobody waits for them."""
+        """Reserve, if the call fits within the limits and no call waits for them."""
         now = self._call.pipeline.clock()
         self._before = self._call.record.attempts
         if not self._paced.admits(self._costs, now):
@@ -74,16 +74,16 @@ class HeldAllowance:
         return True
 
     def give_back(self) -> None:
-        """The call begins to wait further in."""
+        """Release the reservation, because the call begins to wait further in."""
         self._release(Costs(0.0))
         if self._outer is not None:
             self._outer.give_back()
 
     def take_back(self) -> None:
-        """The wait is over.
+        """Reserve again, because the wait has ended.
 
         Raises:
-            RequeueError: it does not fit within the limits now.
+            RequeueError: the call does not fit within the limits now.
         """
         if self._outer is not None:
             self._outer.take_back()
@@ -91,7 +91,7 @@ class HeldAllowance:
             raise RequeueError(self)
 
     def hear(self, limits: RateLimits, counted: bool) -> None:
-        """The provider has answered: `limits` are what it says. Not `counted` if it rejects for a limit."""
+        """Take over the reported `limits`; `counted` is false if the call was rejected because of a limit."""
         reservation = self._reservation
         if reservation is None or not isinstance(limits, RateLimits):
             return
@@ -115,7 +115,7 @@ class HeldAllowance:
         self._release(self._used(sent) if sent else Costs(0.0))
 
     def _used(self, sent: list[Attempt]) -> Costs | None:
-        """What the attempts in `sent` have used; `None` if that is not known."""
+        """The use of the attempts in `sent`; `None` if it is not known."""
         usages = [each.usage for each in sent if each.usage is not None and each.usage.total > 0]
         if len(usages) < len(sent):
             return None
@@ -144,7 +144,7 @@ class HeldAllowance:
         """Wait until the call fits within the limits; `first` is true for one that has waited here before.
 
         Raises:
-            PacedError: it is not worth waiting, or it did not fit in time.
+            PacedError: waiting does not help, or the call did not fit in time.
         """
         call, layer, paced = self._call, self._layer, self._paced
         now = call.pipeline.clock()

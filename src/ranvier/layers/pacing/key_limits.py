@@ -9,11 +9,11 @@ from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers.pacing.allowance import Allowance
 
 ASK_AGAIN = 60.0
-"""Seconds after the last report from which a key without calls in flight is tried, whatever is left."""
+"""Seconds after the last report after which an idle key is tried, even if nothing seems left."""
 
 
 class Costs(NamedTuple):
-    """What a call is expected to use, or has used."""
+    """The expected or real use of a call."""
 
     requests: float = 1.0
     input_tokens: float = 0.0
@@ -22,13 +22,13 @@ class Costs(NamedTuple):
 
 
 class Reservation:
-    """What one call in flight is expected to use.
+    """The reservation of one call in flight.
 
     Attributes:
-        costs: What it is expected to use.
+        costs: Its expected use.
         number: Its number among the calls with this key.
-        sent: When it was sent.
-        believed: What was left of each limit then.
+        sent: The time when it was sent.
+        believed: The estimate of what was left of each limit at that time.
     """
 
     __slots__ = ("believed", "costs", "number", "sent")
@@ -45,11 +45,11 @@ class KeyLimits:
 
     Attributes:
         allowances: The limits, in the order of `Costs`.
-        in_flight: How many calls have a reservation.
+        in_flight: The number of calls with a reservation.
         known: True once the provider has reported a limit.
     """
 
-    __slots__ = ("_heard", "_number", "allowances", "in_flight", "known")
+    __slots__ = ("_number", "_reported_at", "allowances", "in_flight", "known")
 
     def __init__(self) -> None:
         # Answers are counted as they are produced; all else when a request arrives.
@@ -57,7 +57,7 @@ class KeyLimits:
         self.in_flight = 0
         self.known = False
         self._number = 0
-        self._heard = 0.0  # when the provider has reported a limit
+        self._reported_at = 0.0  # the time of the last report of a limit
 
     def fits(self, costs: Costs, now: float) -> bool:
         """True if a call may be sent now."""
@@ -69,11 +69,11 @@ class KeyLimits:
             each.workers = workers
 
     def _asks_in(self, now: float) -> float:
-        """Seconds until a call is sent though it does not fit: what was reported may not hold any more."""
-        return math.inf if self.in_flight else self._heard + ASK_AGAIN - now
+        """Seconds until a call is sent although it does not fit, because the last report may be outdated."""
+        return math.inf if self.in_flight else self._reported_at + ASK_AGAIN - now
 
     def seconds_for(self, costs: Costs, calls: float, now: float) -> float:
-        """How long it takes until so many calls like this one could be sent."""
+        """Seconds until `calls` calls like this one could be sent."""
         if not self.known:
             return 0.0
         longest = 0.0
@@ -85,7 +85,7 @@ class KeyLimits:
         return longest if calls > 1 else min(longest, max(self._asks_in(now), 0.0))
 
     def lacking(self, costs: Costs, now: float) -> tuple[str, ...]:
-        """Which limits do not admit a call now."""
+        """The names of the limits that do not admit a call now."""
         return tuple(
             what
             for what, each, cost in zip(Costs._fields, self.allowances, costs, strict=True)
@@ -104,13 +104,13 @@ class KeyLimits:
         return Reservation(costs, self._number, now, believed)
 
     def give_back(self, reservation: Reservation) -> None:
-        """A call was not sent, or the provider has rejected it because of a limit."""
+        """Release the reservation of a call that was not sent, or was rejected because of a limit."""
         self.in_flight -= 1
         for each, cost in zip(self.allowances, reservation.costs, strict=True):
             each.give_back(reservation.number, cost)
 
     def settle(self, reservation: Reservation, used: Costs | None) -> None:
-        """A call has ended; `used` is `None` if it is not known what it has used."""
+        """Settle the reservation of a call that has ended; `used` is `None` if its use is not known."""
         self.in_flight -= 1
         for number, each in enumerate(self.allowances):
             real = None if used is None else used[number]
@@ -120,11 +120,11 @@ class KeyLimits:
         self, limits: RateLimits, reservation: Reservation, now: float, *, counted: bool = True
     ) -> None:
         """The provider has answered a call, or has rejected it because of a limit."""
-        said = (limits.requests, limits.input_tokens, limits.output_tokens, limits.tokens)
-        for each, one, believed in zip(self.allowances, said, reservation.believed, strict=True):
+        reported = (limits.requests, limits.input_tokens, limits.output_tokens, limits.tokens)
+        for each, one, believed in zip(self.allowances, reported, reservation.believed, strict=True):
             if isinstance(one, RateLimit):
                 each.report(one, reservation.number, believed, reservation.sent, now, counted=counted)
-                self.known, self._heard = True, now
+                self.known, self._reported_at = True, now
 
 
 def _at_most(cost: float, allowance: Allowance) -> float:

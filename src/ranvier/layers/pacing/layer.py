@@ -33,36 +33,36 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 QUIET = 10.0
-"""Seconds in which it is reported once that a limit of a key is used up."""
+"""The minimum seconds between two events that a limit of a key is used up."""
 
 AGEING = 2.5
-"""Seconds after which a waiting call is one priority more urgent, where `max_wait` is off."""
+"""Seconds after which a waiting call becomes one priority more urgent, if `max_wait` is off."""
 
 MAX_SHOWN = 12
-"""Limits that `print(pipeline)` lists."""
+"""Maximum number of limits that `print(pipeline)` lists."""
 
 
 class Pacing(Layer):
     """Keep calls under the limits that the provider reports, so that it does not reject them.
 
-    OpenAI, Anthropic and others send with each answer how many requests and tokens the key has left for
-    that model, and when it is full again. A call reserves what it is expected to use, learned from what
-    the calls of its tenant have used, and settles what it has used. Calls that do not fit wait, in fair
-    order, or fall back. Without such headers nothing is limited.
+    OpenAI, Anthropic and others report with each answer how many requests and tokens the key has left for
+    that model, and when the limit is full again. A call reserves its expected use, learned from earlier calls
+    of its tenant, and settles its real use at the end. Calls that do not fit wait, in fair order, or fall
+    back. Without such headers nothing is limited.
 
     Args:
-        max_wait: The longest time in seconds that a call waits at one target, all its waits there together;
-            `None` means no limit. A call waits only if no later target would admit it now, and if its turn is
-            expected in that time and before its deadline. Otherwise it falls back to the next target at once.
-        queue: How many calls may wait per key and model. If there are more, the newest call of the tenant
-            with most waiting calls falls back to its next target.
+        max_wait: The longest time in seconds that a call waits at one target, in total; `None` means no
+            limit. A call waits only if no later target would admit it now, and if its turn is expected in
+            that time and before its deadline. Otherwise it falls back to the next target at once.
+        queue: The maximum number of waiting calls per key and model. Beyond that, the newest call of the
+            tenant with the most waiting calls falls back to its next target.
         max_keys: The maximum number of keys to keep, counted per model.
 
-    Put it outside `Throttle` and `Breaker`: a call that waits holds no probe. A hedge or a probe never
-    waits. A rejected call raises `PacedError`, and no circuit counts it.
+    Put it outside `Throttle` and `Breaker`, so that no waiting call occupies a probe. A hedge or a probe
+    never waits. A rejected call raises `PacedError`, and no circuit counts it.
 
     Attributes:
-        allowances: The limits by key: what is left of them, and how many calls wait.
+        allowances: The limits by key, with the amounts left and the waiting calls.
     """
 
     place: ClassVar[Place] = Place.ADMIT
@@ -84,19 +84,19 @@ class Pacing(Layer):
         pipeline.credentials.add_availability_check(self.used_up_for)
 
     def opened(self, pipeline: Runtime) -> None:
-        """Forget the limits that were measured on another event loop, if that is closed."""
+        """Forget the limits that were measured on a closed event loop."""
         self.allowances.opened(pipeline)
 
     def divide(self, workers: int) -> None:
-        """Take one part in `workers` of what is left."""
+        """Use one part in `workers` of what is left."""
         self.allowances.divide(workers)
 
     def take_over(self, before: Self) -> None:
-        """Go on with the limits of the keys, what is reserved of them, and the calls that wait."""
+        """Take over the limits of the keys, the reservations, and the waiting calls."""
         self.allowances = before.allowances.with_settings_of(self.allowances, self.queue)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Reserve what the call is expected to use, or wait for it; settle what it has used at its end."""
+        """Reserve the expected use of the call, waiting if necessary, and settle its real use at the end."""
         paced = self.allowances.of(call.deployment, identity.account(call))
         if paced is None:
             return inner(call)
@@ -108,7 +108,7 @@ class Pacing(Layer):
     def obstacle(
         self, call: Call, paced: PacedKey, costs: Costs, weight: float, due: float | None
     ) -> str | None:
-        """Why `call` must not wait until `due` at most; `None` if it may."""
+        """Why `call` must not wait; `None` if it may wait, at most until `due`."""
         if not may_queue(call):
             return NEVER
         now = call.pipeline.clock()
@@ -180,7 +180,7 @@ class Pacing(Layer):
         return 0.0 if paced is None else paced.seconds_for(Costs(), "", 1.0, now)
 
     def unsettled(self) -> Iterable[str]:
-        """What calls have reserved, and calls that wait."""
+        """The reservations and waiting calls, for `assert_settled`."""
         for key, paced in self.allowances.known.items():
             if not paced.idle:
                 taken = counted(paced.limits.in_flight, "reservation")
@@ -188,7 +188,7 @@ class Pacing(Layer):
                 yield f"pacing of {target_name(key[0], key[1])}: {taken}, {waiting} waiting"
 
     def status(self, now: float) -> Iterable[str]:
-        """What is left of the limits, and how many calls wait for them."""
+        """The amounts left of the limits, and the number of waiting calls."""
         for each in islice(self.allowances, MAX_SHOWN):
             where, what = target_name(each.provider, each.model), each.what.replace("_", " ")
             left = f"{max(each.left, 0.0):.0f} of {each.limit:.0f} {what} left"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 SOONEST, LATEST = 0.001, 5.0
-"""Seconds after which the limits are asked again at the earliest and at the latest, while calls wait."""
+"""The shortest and the longest time between two checks of the limits, in seconds, while calls wait."""
 
 
 class Turn:
@@ -25,8 +25,8 @@ class Turn:
 
     Attributes:
         waiter: Ends its wait.
-        costs: What it is expected to use.
-        reservation: What it has reserved, once it is its turn.
+        costs: Its expected use.
+        reservation: Its reservation, once it is its turn.
     """
 
     __slots__ = ("costs", "reservation", "waiter")
@@ -42,9 +42,9 @@ class PacedKey:
 
     Attributes:
         limits: The limits.
-        estimates: What a call to that model is expected to use.
-        queue: The calls that wait. It admits one at a time, when the limits do.
-        quiet_until: Until when it is not reported again that a limit is used up.
+        estimates: Estimates the use of calls to that model.
+        queue: The waiting calls. It admits one at a time, when the limits do.
+        quiet_until: The time until which no further event says that a limit is used up.
     """
 
     __slots__ = ("_timer", "_timer_at", "estimates", "limits", "queue", "quiet_until")
@@ -69,7 +69,7 @@ class PacedKey:
         return not self.queue.waiting and self.limits.fits(costs, now)
 
     def seconds_for(self, costs: Costs, tenant: str, weight: float, now: float) -> float:
-        """How long a new call of `tenant` would wait, as far as known."""
+        """The expected wait of a new call of `tenant` in seconds, as far as known."""
         ahead = self.queue.ahead_of(tenant, weight) if self.queue.waiting else 0
         return self.limits.seconds_for(costs, 1 + ahead, now)
 
@@ -84,17 +84,17 @@ class PacedKey:
             turn, call.tenant, now, weight=weight, priority=priority, cost=cost, first=first
         )
         if removed is not None:
-            removed.who.waiter.end(FULL)
+            removed.item.waiter.end(FULL)
         self.advance(call)
         return entry
 
     def leave(self, entry: Entry[Turn], call: Call, used: Costs | None) -> None:
-        """A call waits no longer, or one that has waited has ended."""
+        """A call stops waiting, or a call that has waited has ended."""
         cost = None if used is None else 1.0 + used.tokens
         self.queue.leave(entry, call.pipeline.clock(), cost)
 
     def advance(self, call: Call) -> None:
-        """End the waits of those whose turn it is. Asks again by itself while calls wait."""
+        """End the waits of calls whose turn it is; sets a timer to check again while calls wait."""
         if not self.queue.waiting:
             if self._timer is not None:
                 self._timer.cancel()
@@ -102,14 +102,14 @@ class PacedKey:
             return
         now = call.pipeline.clock()
         while (head := self.queue.first(now)) is not None:
-            if not self.limits.fits(head.who.costs, now):
-                self._ask_again(call, now, self.limits.seconds_for(head.who.costs, 1, now))
+            if not self.limits.fits(head.item.costs, now):
+                self._ask_again(call, now, self.limits.seconds_for(head.item.costs, 1, now))
                 return
             self.queue.limit = self.queue.in_flight + 1
             for entry in self.queue.advance(now):
-                reservation = self.limits.take(entry.who.costs, now)
-                if entry.who.waiter.admit():
-                    entry.who.reservation = reservation  # one that is cancelled gives it back by itself
+                reservation = self.limits.take(entry.item.costs, now)
+                if entry.item.waiter.admit():
+                    entry.item.reservation = reservation  # one that is cancelled gives it back by itself
                 else:
                     self.limits.give_back(reservation)
                     self.queue.leave(entry, now, 0.0)

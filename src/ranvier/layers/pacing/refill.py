@@ -1,7 +1,7 @@
-"""How a limit comes back: learned from what is used, and when the provider says that it is full again.
+"""Learns how a limit refills, from the use and from the reported times until it is full again.
 
-A bucket refills all the time: the more is used, the later it is full. A window is full again at one moment,
-however much is used. Until that is known a limit counts as a bucket.
+A bucket refills continuously: the more is used, the later it is full. A window is full again at a fixed time,
+however much is used. Until that is known, a limit counts as a bucket.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import math
 MINUTE = 60.0
 
 USUAL = (1.0, MINUTE, 3600.0, 86_400.0)
-"""Seconds in which empty buckets are usually filled: preferred to what is only measured."""
+"""Usual times to fill an empty bucket, in seconds: preferred to a measured time close to them."""
 
 SURE = 4
-"""Votes that count at most: so many against it change what a limit is taken for."""
+"""Maximum number of votes: this many contrary votes change the classification of a limit."""
 
 
 class Refill:
-    """Of one limit.
+    """The refill of one limit.
 
     Attributes:
-        rate: What comes back per second, if it is a bucket.
+        rate: The amount that comes back per second, if it is a bucket.
         ends: When it is full again, if it is a window.
     """
 
@@ -39,7 +39,7 @@ class Refill:
 
     @property
     def bucket(self) -> bool:
-        """True if it refills all the time."""
+        """True if the limit refills continuously."""
         return self._votes >= 0
 
     def refilled(self, level: float, limit: float, since: float, now: float) -> float:
@@ -54,7 +54,7 @@ class Refill:
         return limit
 
     def seconds_for(self, lacking: float, limit: float, now: float) -> float:
-        """How long it takes until so much more has come back."""
+        """Seconds until `lacking` more has come back."""
         if self.bucket:
             return lacking / self.rate
         return self.ends - now + max(math.ceil(lacking / limit) - 1, 0) * (self._length or MINUTE)
@@ -71,13 +71,13 @@ class Refill:
         if reset is None:
             self._votes, self.rate = 0, limit / MINUTE
             return
-        step = 1.0 if reset.is_integer() else 0.001  # how exact it is
+        step = 1.0 if reset.is_integer() else 0.001  # the precision of `reset`
         self._vote(used, reset, step, sent)
         self._measure(limit, used, reset, step)
         self._end(reset, step, sent, now)
 
     def _vote(self, used: float, reset: float, step: float, sent: float) -> None:
-        """More was used since an earlier report: a bucket is full again later, and a window when it was."""
+        """Vote after more was used since an earlier report: a bucket is then full later, a window is not."""
         if self._anchor is not None and sent < self._anchor[2]:
             before, used_before, end_before = self._anchor
             passed = sent - before
@@ -92,7 +92,7 @@ class Refill:
         self._anchor = (sent, used, sent + reset)
 
     def _measure(self, limit: float, used: float, reset: float, step: float) -> None:
-        """Narrow down in which time an empty bucket is filled. What is used may be rounded up by 1."""
+        """Narrow the bounds of the time to fill an empty bucket; `used` may be rounded up by 1."""
         if used < 1:
             return
         low = limit * max(reset - step, 0.0) / used
@@ -108,7 +108,7 @@ class Refill:
             self.rate = limit / (fits[0] if fits else middle)
 
     def _end(self, reset: float, step: float, sent: float, now: float) -> None:
-        """Note when the window ends. Rather too late: calls that wait for it are all sent then."""
+        """Note when the window ends, rather too late than too early: all waiting calls are sent then."""
         end = now + reset + step
         self._length = max(self._length, reset)
         begun = self._guessed and sent >= self._renewed

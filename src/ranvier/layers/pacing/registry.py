@@ -1,4 +1,4 @@
-"""The limits of all keys that calls were sent with lately, bounded in number."""
+"""The limits of all recently used keys, bounded in number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = tuple[str, str, int]
 """A provider's name, a model, and the hash of the credential there: it cannot be reversed."""
 
 MAX_MODELS = 1000
-"""Models whose usual usage is remembered."""
+"""Maximum number of models with estimates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class AllowanceSnapshot:
         provider, model: The target.
         key: A digest of the credential, which only distinguishes keys.
         what: `requests`, `input_tokens`, `output_tokens` or `tokens`.
-        limit: How much may be used until it is full again.
-        left: What is left for further calls; less than 0 if more is in flight than is left.
-        waiting: Calls that wait for a limit of this key.
+        limit: The capacity of the limit.
+        left: The amount left for further calls; negative if more is in flight than is left.
+        waiting: The number of calls that wait for a limit of this key.
     """
 
     provider: str
@@ -49,8 +49,8 @@ class AllowanceSnapshot:
 class Allowances:
     """The limits by key.
 
-    At most `max_keys` are kept. A new one evicts the one that was used the longest time ago and has no
-    call. If there is none, calls with the new key are sent without pacing.
+    At most `max_keys` are kept. A new key evicts the least recently used key without calls. If there is none,
+    calls with the new key are sent without pacing.
     """
 
     def __init__(self, max_keys: int, create: Callable[[Estimates], PacedKey]) -> None:
@@ -59,10 +59,10 @@ class Allowances:
         self._loops = Loops("Pacing")
         self._workers = 1
         self._estimates: OrderedDict[tuple[str, str], Estimates] = OrderedDict()
-        self.known: OrderedDict[Key, PacedKey] = OrderedDict()  # those used last are at the end
+        self.known: OrderedDict[Key, PacedKey] = OrderedDict()  # in the order of last use
 
     def with_settings_of(self, other: Allowances, capacity: int) -> Self:
-        """These limits, by the settings of `other` from now on; `capacity` calls may wait at each."""
+        """These limits with the settings of `other` from now on; `capacity` calls may wait at each."""
         self._max_keys, self._create = other._max_keys, other._create
         for paced in self.known.values():
             paced.queue.capacity = capacity
@@ -93,7 +93,7 @@ class Allowances:
         return paced
 
     def divide(self, workers: int) -> None:
-        """Take one part in `workers` of the limits."""
+        """Use one part in `workers` of the limits."""
         self._workers = workers
         for paced in self.known.values():
             paced.limits.divide(workers)
@@ -107,7 +107,7 @@ class Allowances:
         return estimates
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: if the old event loop is closed, forget what was measured by its clock."""
+        """A pipeline opens: if the old event loop is closed, forget everything measured by its clock."""
         if self._loops.enter(pipeline) is not None:
             self.known.clear()
 

@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential backoff with jitter.
+"""Computes the wait before a retry: exponential backoff with jitter.
 
 After "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): full jitter spreads callers
 best, equal jitter keeps half of the wait, and without jitter callers retry in step.
@@ -37,8 +37,8 @@ class Backoff:
     def delay(self, retry: int, retry_after: float | None = None) -> float:
         """Seconds to wait before `retry` (counted from 1).
 
-        `retry_after` is the wait that the provider asks for, if it does. Jitter is added to it and never
-        taken from it: the wait is at least `retry_after`.
+        `retry_after` is the wait that the provider asks for, if any. Jitter is only added to it: the wait is
+        at least `retry_after`.
         """
         wait = self._spread(self._growth(retry - 1))
         if retry_after is None:

@@ -1,7 +1,7 @@
-"""How many retries a provider gets, so that retries cannot multiply an outage.
+"""Limits the retries at each provider, so that retries cannot multiply an outage.
 
-After the retry budgets of Finagle and tower: retries are a share of the first attempts, plus a few per
-second, so that light load loses no retry. Pure: the caller passes the time.
+After the retry budgets of Finagle and tower: retries are a share of the first attempts, plus a few per second
+for light load. Pure: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ FIRSTS, RETRIES = 0, 1
 """The kinds that are counted."""
 
 OPEN_TO_ALL = 0.5
-"""The part of a provider's budget that any tenant may use. Of the rest each gets only its own share."""
+"""The part of a provider's budget that any tenant may use; of the rest, each gets only its own share."""
 
 MAX_TENANTS = 5_000
-"""Tenants per window and provider whose share is kept; the budget of the provider holds for any others."""
+"""Maximum number of tenants per window and provider with their own share; others share the whole budget."""
 
 
 class RetryBudget:
@@ -36,7 +36,7 @@ class RetryBudget:
     its own first attempts, plus one, so that a single tenant cannot use up the retries of all.
 
     Attributes:
-        workers: The live workers of the service: each gets its part of `per_second`.
+        workers: The number of live workers of the service; each gets its part of `per_second`.
     """
 
     def __init__(self, ratio: float = 0.2, per_second: float = 1.0, window: float = 10.0) -> None:
@@ -49,7 +49,7 @@ class RetryBudget:
         self._providers: dict[str, _Provider] = {}
 
     def take_over(self, before: RetryBudget) -> None:
-        """Go on with the counts of `before`, together with it, if they are of windows of the same length."""
+        """Share the counts of `before`, if its windows have the same length."""
         if before.window == self.window:
             self._providers = before._providers
 
@@ -63,7 +63,7 @@ class RetryBudget:
             state.count_first_of(tenant, now)
 
     def take(self, tenant: str, provider: str, now: float) -> bool:
-        """Whether `tenant` may retry at `provider` now; if so, the retry is counted."""
+        """True if `tenant` may retry at `provider` now; the retry is counted then."""
         state = self._providers.get(provider)
         if state is None:
             state = self._providers[provider] = _Provider(self.window)
@@ -82,7 +82,7 @@ class RetryBudget:
         return max(1.0, self.ratio * firsts + self.per_second * self.window / self.workers)
 
     def status(self, now: float) -> Iterator[str]:
-        """How much of the budget is used, at each provider with retries in the window or withheld ones."""
+        """The used part of the budget at each provider with retries, or withheld retries, in the window."""
         for provider, state in list(self._providers.items()):
             state.roll(now)
             firsts, retries = state.counts.totals
@@ -99,8 +99,8 @@ class RetryBudget:
 class _Provider:
     """The counts of one provider, and of the tenants that have retried there lately.
 
-    Tenants are kept for the rest of a window and the next one. So a tenant's retries count for longer than
-    those of the provider, and never for less than a window.
+    Tenants are kept for the rest of a window and the next one. So a tenant's retries count for at least one
+    window, and longer than those of the provider.
     """
 
     __slots__ = ("_until", "_window", "counts", "tenants", "tenants_before", "withheld")
@@ -114,7 +114,7 @@ class _Provider:
         self.withheld = 0
 
     def roll(self, now: float) -> None:
-        """Forget what is too old."""
+        """Drop counts that are too old."""
         self.counts.roll(now)
         self._roll_tenants(now)
 
@@ -128,7 +128,7 @@ class _Provider:
         self._until = until + window if successive else now + window
 
     def exceeds(self, tenant: str, ratio: float) -> bool:
-        """Whether another retry would be more than the share of `tenant`."""
+        """True if another retry would exceed the share of `tenant`."""
         shares = [each[tenant] for each in (self.tenants, self.tenants_before) if tenant in each]
         return sum(share.retries for share in shares) > ratio * sum(share.firsts for share in shares)
 
@@ -152,7 +152,7 @@ class _Provider:
 
 
 class _Share:
-    """What one tenant has done since its first retry."""
+    """The attempts of one tenant since its first retry."""
 
     __slots__ = ("firsts", "retries")
 
@@ -167,4 +167,4 @@ def _number(name: str, value: float) -> float:
 
 
 DEFAULT_BUDGET = RetryBudget()
-"""Stands for a new budget with these settings. It is never used itself: pipelines would share it."""
+"""Means "a new budget with these settings". It is never used itself, because pipelines would share it."""

@@ -1,4 +1,4 @@
-"""Retries a failed attempt at the same target, if that may help."""
+"""Retries a failed attempt at the same target, if a retry may help."""
 
 from __future__ import annotations
 
@@ -90,16 +90,16 @@ class Retry(Layer):
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
-        """Let the pipeline ask the budget for further attempts of other kinds, too."""
+        """Let other further attempts, such as those with another key, use the budget, too."""
         pipeline.retry_budget = self.budget
 
     def take_over(self, before: Self) -> None:
-        """Go on with what is used of the budget."""
+        """Take over the used part of the budget."""
         if self.budget is not None and before.budget is not None:
             self.budget.take_over(before.budget)
 
     def divide(self, workers: int) -> None:
-        """Take one part of the retries per second that do not depend on the load."""
+        """Use one part in `workers` of the retries per second."""
         if self.budget is not None:
             self.budget.workers = workers
 
@@ -143,7 +143,7 @@ class Retry(Layer):
         if self.budget is None or record.attempts is before:
             return
         if record.tried_keys and any(at == call.deployment.target for at, _ in record.tried_keys):
-            return  # it is a further attempt, with another key
+            return  # a further attempt, with another key
         self.budget.first(call.tenant, call.deployment.provider.name, call.pipeline.clock())
 
     def _delay(self, call: Call, error: RanvierError) -> float | None:
@@ -203,7 +203,7 @@ class Retry(Layer):
         return inner.times(settings.max_retries + 1, settings.max_delay + jitter)
 
     def status(self, now: float) -> Iterable[str]:
-        """How much of the budget is used, where there were retries."""
+        """The used part of the budget at each provider with retries."""
         return () if self.budget is None else self.budget.status(now)
 
     def __repr__(self) -> str:
@@ -218,7 +218,7 @@ class Retry(Layer):
 
 
 def _taken(call: Call) -> RanvierError:
-    """The error of the stream that broke, which is no failure of the attempts that follow."""
+    """Take the error of the broken stream from the call, so that later attempts do not fail with it."""
     broken, call.watch.broken = call.watch.broken, None
     assert broken is not None
     return broken

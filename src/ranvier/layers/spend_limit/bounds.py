@@ -1,7 +1,7 @@
-"""The most tokens that a request can cost: an upper bound, because the exact number is not known before.
+"""An upper bound of the tokens that a request can cost; the exact number is not known in advance.
 
-A token is at least one byte, so that the bytes of a text in UTF-8 bound its tokens. To them come the images,
-what a provider adds, and the output limit. Some inputs have no bound that could be known here.
+A token is at least one byte, so the UTF-8 length of a text bounds its tokens. Images, the provider's own
+additions and the output limit are added. Some inputs have no known bound.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 ADDED = 1_000
-"""Tokens for what a provider adds to any request: its own instructions for tools and structured answers."""
+"""Tokens that a provider may add to any request: its instructions for tools and structured answers."""
 
 ADDED_PER_PART = 32
-"""Tokens for what frames a message, a part or a tool."""
+"""Tokens for the framing of a message, a part or a tool."""
 
 REWRITTEN = 2
-"""A schema may be sent twice, as a field and in the instructions, and with more keywords than it has."""
+"""The factor for schemas: a schema may be sent twice, as a field and in the instructions."""
 
 IMAGE_TOKENS: Final = {"anthropic": 5_000, "gemini": 5_000}
 """The most tokens of one image, by vendor."""
@@ -55,12 +55,12 @@ REPRICED: Final = frozenset(
 
 
 class Size(NamedTuple):
-    """What bounds the tokens of an input.
+    """The size of an input, which bounds its tokens.
 
     Attributes:
-        tokens: The bound for all but images; `None` if there is none.
-        images: How many images there are.
-        reason: Why there is no bound, in words.
+        tokens: The bound without images; `None` if there is none.
+        images: The number of images.
+        reason: Why there is no bound, as a text.
     """
 
     tokens: int | None
@@ -104,7 +104,7 @@ def input_bound(size: Size, target: Deployment, image_tokens: Mapping[str, int])
 def output_bound(request: Request, target: Deployment) -> int | None:
     """The most output tokens at `target`: the largest limit that might be sent; `None` if there is none.
 
-    A limit for another provider bounds nothing. A value that is no limit may switch the others off.
+    Limits for other providers are ignored. A value that is not a limit may switch the other limits off.
     """
     if not request.extra and not target.options:
         return None if request.max_tokens is None else max(LEAST_OUTPUT, request.max_tokens)
@@ -120,7 +120,7 @@ def output_bound(request: Request, target: Deployment) -> int | None:
 
 
 def _limits_in(fields: Mapping[str, Any], within: frozenset[str] | None) -> Iterator[Any]:
-    """The limits in `fields`, and in those of the nested ones that are named in `within`; `None`: in all."""
+    """The limits in `fields`, and in the nested fields named in `within`; `None` means all nested fields."""
     for name, value in fields.items():
         if isinstance(value, Mapping):
             if within is None or name in within:

@@ -1,4 +1,4 @@
-"""Tells limits and prices from what is none, in the settings of a spend limit."""
+"""Validates the limits and prices in the settings of a spend limit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ranvier.facts.price import Price
 
 
 def amount(limit: object) -> float:
-    """`limit`, if it is an amount.
+    """`limit` as a float.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not an amount.
     """
     number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
     if not number or not 0 <= limit < math.inf:  # type: ignore[operator]  # because: it is a number
@@ -21,7 +21,7 @@ def amount(limit: object) -> float:
 
 
 def check_price(price: object) -> None:
-    """Raise a `ConfigurationError` if `price` is none."""
+    """Raise a `ConfigurationError` unless `price` is a price."""
     if not isinstance(price, Price):
         raise ConfigurationError(
             f"SpendLimit(prices) has a {type(price).__name__}: give Price(input=, output=)"

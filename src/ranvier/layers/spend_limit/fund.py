@@ -1,4 +1,4 @@
-"""What tenants may spend at this worker: all of their limits, or with a store what is leased to it."""
+"""The amounts that tenants may spend at this worker: their limits, or with a store the leased slices."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STORE_UNIT = UNIT // 10**6
 """The store counts money in millionths of its unit: it has exact numbers up to 2^53."""
 
 UNLIMITED = 1 << 100
-"""More than anybody spends: the ledger only counts while the store says what is left."""
+"""Passed to the ledger as limit while the store decides: it only counts then."""
 
 
-class Held:
-    """What is reserved for one attempt in a slice. Settle it once.
+class LeasedReservation:
+    """The reservation of one attempt in a slice; settle it once.
 
     Attributes:
-        amount: How much that is.
+        amount: The reserved amount.
     """
 
     __slots__ = ("_reserved", "_slice", "amount")
@@ -43,11 +43,11 @@ class Held:
 
 
 class Fund:
-    """Says what is left with a store, and reserves it.
+    """Reserves amounts, from slices of the store if there is one.
 
     Attributes:
-        ledger: What was spent and reserved here, in windows by the time of day here.
-        goes_on: Without the store, go on with this worker's part of the limits.
+        ledger: The amounts spent and reserved at this worker, in windows by the local time of day.
+        goes_on: True if spending continues with this worker's part of the limits while the store is lost.
         link: The limit in the store.
     """
 
@@ -59,7 +59,7 @@ class Fund:
         self._names: WeakKeyDictionary[Runtime, tuple[str, int, float]] = WeakKeyDictionary()
 
     def follow(self, pipeline: Runtime, name: str, *, in_money: bool, now: float) -> None:
-        """A pipeline opens: the limit is shared by its fleet, unless it is by another one still."""
+        """A pipeline opens: share the limit with its fleet, unless it is still in another one."""
         self._names[pipeline] = name, STORE_UNIT if in_money else 1, now - pipeline.clock()
         self._fleets.opened(pipeline)
 
@@ -72,7 +72,7 @@ class Fund:
     # --- reading ---------------------------------------------------------------------------------
 
     def left(self, tenant: str, limit: int, now: float, *, alone: bool = False) -> int:
-        """What `tenant` may reserve of `limit` here and now. `alone`: the store has not answered in time."""
+        """The amount of `limit` that `tenant` may reserve now; `alone` if the store did not answer."""
         link = self.link
         if not link.live:
             return self.ledger.left(tenant, limit, now)
@@ -82,7 +82,7 @@ class Fund:
         return min(left, self.ledger.left(tenant, UNLIMITED, now))  # 0 if there are too many tenants
 
     def expected(self, tenant: str, amount: int, limit: int, now: float) -> int:
-        """What it may reserve. If that is less than `amount`: what it could if the store were asked."""
+        """The amount it may reserve; if that is less than `amount`, what it might get from the store."""
         link = self.link
         left = link.left(tenant)
         if amount <= left and left:
@@ -97,12 +97,14 @@ class Fund:
 
     # --- spending --------------------------------------------------------------------------------
 
-    def reserve(self, tenant: str, amount: int, limit: int, now: float, *, alone: bool = False) -> Held | int:
-        """Reserve `amount`; or what is left, if that is too little."""
+    def reserve(
+        self, tenant: str, amount: int, limit: int, now: float, *, alone: bool = False
+    ) -> LeasedReservation | int:
+        """Reserve `amount`; if too little is left, return the amount left instead."""
         left = self.link.left(tenant)
         if amount > left or not left:
             left = self.left(tenant, limit, now, alone=alone)
         if amount > left or not left:
             return left
         reserved = self.ledger.reserve(tenant, amount, UNLIMITED, now)
-        return 0 if reserved is None else Held(reserved, self.link.take(tenant, amount, limit))
+        return 0 if reserved is None else LeasedReservation(reserved, self.link.take(tenant, amount, limit))

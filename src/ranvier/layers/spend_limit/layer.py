@@ -34,35 +34,37 @@ Unknown = Literal["reject", "allow"]
 LimitOf = Callable[[str], float | None]
 
 MAX_SHOWN = 12
-"""Tenants that `print(pipeline)` lists."""
+"""Maximum number of tenants that `print(pipeline)` lists."""
 
 
 class SpendLimit(Layer):
     """Limit what each tenant spends in a window of time.
 
-    Before each attempt the most that it can cost is reserved; when it has ended, its real cost replaces the
-    reservation. An attempt that does not fit is not sent: no first one, retry, hedge, repair, further key or
-    next target. All that is settled and reserved never exceeds the limit, however many calls run at once.
+    Before each attempt, the most that it can cost is reserved; at its end, the real cost replaces the
+    reservation. An attempt that does not fit is not sent, whether it is a first attempt, a retry, a hedge, a
+    repair, or one with another key or target. Settled and reserved amounts together never exceed the limit,
+    however many calls run concurrently.
 
     Args:
-        per_tenant: The limit: in money of the currency of `prices`, or in tokens without prices. Or a plain
-            function of the tenant that returns it; `None` means no limit. If it raises or returns anything
-            else, the call is rejected.
-        window: Seconds. Windows begin at multiples of it since the epoch: one of 86,400 at midnight UTC.
+        per_tenant: The limit: in the currency of `prices`, or in tokens without prices. Or a plain function
+            of the tenant that returns it; `None` means no limit. If it raises or returns anything else, the
+            call is rejected.
+        window: The length of a window in seconds. Windows begin at multiples of it since the epoch: with
+            86,400 at midnight UTC.
         prices: The prices of the targets, `{"provider/model": Price(input=3, output=15)}`.
         unknown: What to do with an attempt whose cost has no known bound: with a target without a price, a
             request without `max_tokens`, a document, or a tool that the provider runs. `reject` does not
-            send it; `allow` reserves only what is known. Without prices, `max_tokens` is not needed.
-        image_tokens: The most tokens of one image by target, where you know better.
-        max_tenants: The most tenants that may spend in one window; others are rejected.
-        on_store_loss: What to do once a worker has spent its slice and cannot reach the store. `allow` goes
-            on with the limit divided by the workers that lived: all together spend at most the limit once
-            more. That is the default, since no call shall fail because of the store. `reject` rejects, also
-            before the store is reached for the first time. Without a store it has no effect.
+            send it; `allow` reserves only the known part. Without prices, `max_tokens` is not needed.
+        image_tokens: The maximum number of tokens of one image by target, to override the built-in bounds.
+        max_tenants: The maximum number of tenants that may spend in one window; others are rejected.
+        on_store_loss: What to do once a worker has spent its slice and cannot reach the store. `allow`, the
+            default, continues with the limit divided by the last known number of workers: all together spend
+            at most the limit once more. `reject` rejects, also before the store is reached for the first
+            time. Without a store it has no effect.
 
     A call that fits at none of its targets raises `SpendLimitExceededError` before anything is sent. A target
-    that is too dear is passed over. With `Pipeline(store=...)` all workers have one limit together, of which
-    each leases slices; else it holds for one process.
+    that is too expensive is skipped. With `Pipeline(store=...)`, all workers share one limit, and lease
+    slices of it; otherwise each process has its own.
     """
 
     place: ClassVar[Place] = Place.CALL
@@ -109,9 +111,9 @@ class SpendLimit(Layer):
         self._targets[pipeline] = tuple(dict.fromkeys(every))
 
     def opened(self, pipeline: Runtime) -> None:
-        """Align the windows with the time of day, once: a wall clock that jumps later changes nothing.
+        """Align the windows with the time of day, once: later jumps of the wall clock change nothing.
 
-        What was in flight on an event loop that is closed will not settle itself.
+        Settles the attempts that were in flight on a closed event loop.
         """
         shift = self._loops.enter(pipeline)
         if self._offset is not None and shift is not None:
@@ -122,7 +124,7 @@ class SpendLimit(Layer):
         self.fund.follow(pipeline, self._name(pipeline), in_money=self.in_money, now=self.now(pipeline))
 
     def _name(self, pipeline: Runtime) -> str:
-        """What all workers call the limit; its window is a part of that, too."""
+        """The name of the limit, the same in all workers; it includes the window."""
         alike = (
             each
             for each in pipeline.layers
@@ -132,7 +134,7 @@ class SpendLimit(Layer):
         return ("money" if self.in_money else "tokens") + (f"-{number + 1}" if number else "")
 
     def take_over(self, before: Self) -> None:
-        """Go on with what tenants have spent and reserved, if it is counted in the same windows and unit."""
+        """Take over what tenants have spent and reserved, if windows and unit are the same."""
         if (before.window, before.in_money) == (self.window, self.in_money):
             before.ledger.max_tenants, before.fund.goes_on = self.ledger.max_tenants, self.fund.goes_on
             self.fund, self._loops, self._offset = before.fund, before._loops, before._offset
@@ -177,7 +179,7 @@ class SpendLimit(Layer):
 
     @property
     def ledger(self) -> Ledger:
-        """What tenants have spent and reserved at this worker."""
+        """The amounts spent and reserved at this worker."""
         return self.fund.ledger
 
     def targets_of(self, pipeline: Runtime) -> tuple[Deployment, ...]:
@@ -192,7 +194,7 @@ class SpendLimit(Layer):
         return now + (self._offset or 0.0)
 
     def rates_of(self, target: Deployment) -> Rates | None:
-        """What a token costs at `target`; `None` without a price."""
+        """The cost of a token at `target`; `None` without a price."""
         return of_target(self._rates, target.target) if self.in_money else TOKENS
 
     def shown(self, amount: int) -> float:
@@ -205,14 +207,14 @@ class SpendLimit(Layer):
     # --- reading ---------------------------------------------------------------------------------
 
     def account(self, tenant: str) -> Account:
-        """What `tenant` has spent in the current window."""
+        """The amounts of `tenant` in the current window."""
         return self._account(tenant, self._since_epoch(clock.now()))
 
     def _account(self, tenant: str, now: float) -> Account:
         return Account(tenant, *map(self.shown, self.ledger.account(tenant, now)))
 
     def spending(self, now: float) -> Spent:
-        """What all tenants have spent in the current window; `now` is on the pipeline's clock."""
+        """The amounts of all tenants in the current window; `now` is on the pipeline's clock."""
         now = self._since_epoch(now)
         tenants, settled, reserved = self.ledger.totals(now)
         unit = "money" if self.in_money else "tokens"
@@ -220,7 +222,7 @@ class SpendLimit(Layer):
         return Spent(unit, self.window, ends_in, tenants, self.shown(settled), self.shown(reserved))
 
     def status(self, now: float) -> Iterable[str]:
-        """What all tenants have spent in the window, and those who have spent most."""
+        """The amounts of all tenants in the window, and the tenants that have spent most."""
         all_ = self.spending(now)
         spent = f"{all_.settled:g} spent, {all_.reserved:g} reserved"
         yield f"{counted(all_.tenants, 'tenant')}, {spent}, ends in {all_.ends_in:.0f} s"
@@ -230,7 +232,7 @@ class SpendLimit(Layer):
             yield f"  {tenant}: {account.settled:g} spent, {account.reserved:g} reserved"
 
     def unsettled(self) -> Iterable[str]:
-        """What is reserved for attempts in flight, for `assert_settled`."""
+        """The reservations of attempts in flight, for `assert_settled`."""
         for reserved in tuple(self.ledger.held):
             yield f"SpendLimit: {self.shown(reserved.amount):g} reserved for tenant {reserved.tenant!r}"
 

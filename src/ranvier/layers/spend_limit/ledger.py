@@ -1,8 +1,8 @@
-"""What tenants have spent and reserved in the current window. Pure: the caller passes the time.
+"""Counts what tenants have spent and reserved in the current window. Pure: the caller passes the time.
 
-Amounts are whole numbers, so that sums are exact: nothing is lost or gained by rounding. A window is a number
-of seconds, and begins at a multiple of it. A reservation settles in the window in which it was made; what
-is left of an old window lives as long as its last reservation.
+Amounts are whole numbers, so that sums are exact. Windows begin at multiples of their length in seconds. A
+reservation settles in the window in which it was made; an old window is kept until its last reservation has
+settled.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 
 class Account(NamedTuple):
-    """What one tenant has spent in the current window.
+    """The amounts of one tenant in the current window.
 
     Attributes:
         tenant: The tenant.
-        settled: What its ended attempts have cost.
-        reserved: What those in flight may cost at most.
+        settled: The cost of its ended attempts.
+        reserved: The most that its attempts in flight can cost.
     """
 
     tenant: str
@@ -28,14 +28,14 @@ class Account(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What all tenants have spent in the current window.
+    """The amounts of all tenants in the current window.
 
     Attributes:
         unit: `money` or `tokens`.
-        window, ends_in: How long the window is, and when it ends, in seconds.
-        tenants: How many have spent or reserved anything.
-        settled: What their ended attempts have cost.
-        reserved: What those in flight may cost at most.
+        window, ends_in: The length of the window, and the time until its end, in seconds.
+        tenants: The number of tenants that have spent or reserved anything.
+        settled: The cost of their ended attempts.
+        reserved: The most that their attempts in flight can cost.
     """
 
     unit: str
@@ -50,10 +50,10 @@ class Window:
     """The sums of one window.
 
     Attributes:
-        number: How many windows there were before it.
-        committed: By tenant: settled and reserved together.
-        reserved: By tenant: what is reserved, of those with attempts in flight.
-        totals: Both, of all tenants together.
+        number: The number of windows before it.
+        committed: Settled plus reserved amounts by tenant.
+        reserved: Reserved amounts by tenant, of tenants with attempts in flight.
+        totals: The sums of both over all tenants.
     """
 
     __slots__ = ("committed", "number", "reserved", "totals")
@@ -65,7 +65,7 @@ class Window:
         self.totals = 0, 0
 
     def add(self, tenant: str, committed: int, reserved: int) -> None:
-        """Change both sums of `tenant`; what is 0 takes no memory."""
+        """Change both sums of `tenant`; a sum of 0 takes no memory."""
         self.totals = self.totals[0] + committed, self.totals[1] + reserved
         for sums, change in ((self.committed, committed), (self.reserved, reserved)):
             total = sums.get(tenant, 0) + change
@@ -76,10 +76,10 @@ class Window:
 
 
 class Reserved:
-    """The most that one attempt may cost. Settle it once; later times change nothing.
+    """The reservation of one attempt. Settle it once; further calls change nothing.
 
     Attributes:
-        tenant, amount: Whose it is, and that amount.
+        tenant, amount: The tenant, and the most that the attempt can cost.
     """
 
     __slots__ = ("_held", "_window", "amount", "tenant")
@@ -101,14 +101,14 @@ class Reserved:
 
 
 class Ledger:
-    """Admits reservations while all that a tenant has settled and reserved stays within its limit.
+    """Admits reservations while a tenant's settled and reserved amounts stay within its limit.
 
     Args:
         seconds: The length of a window.
-        max_tenants: The most tenants of one window; reservations of further ones are rejected.
+        max_tenants: The maximum number of tenants in one window; reservations of others are rejected.
 
     Attributes:
-        held: The reservations that are not settled, those of earlier windows included.
+        held: The reservations that are not settled, including those of earlier windows.
     """
 
     def __init__(self, seconds: float, max_tenants: int) -> None:
@@ -125,12 +125,12 @@ class Ledger:
         return Reserved(self._window, self.held, tenant, amount)
 
     def settle_all(self) -> None:
-        """Nothing is in flight any more: what was not settled was cut, and has cost its reservation."""
+        """Settle all reservations at their full amount: their attempts were cut off with the event loop."""
         for reserved in tuple(self.held):
             reserved.settle(reserved.amount)
 
     def left(self, tenant: str, limit: int, now: float) -> int:
-        """What `tenant` may still reserve of `limit`; never below 0."""
+        """The amount of `limit` that `tenant` may still reserve; never below 0."""
         self._roll(now)
         committed = self._window.committed
         if tenant not in committed and len(committed) >= self.max_tenants:
@@ -138,7 +138,7 @@ class Ledger:
         return max(limit - committed.get(tenant, 0), 0)
 
     def window(self, now: float) -> int:
-        """How many windows there were before the current one."""
+        """The number of windows before the current one."""
         self._roll(now)
         return int(self._window.number)
 
@@ -148,7 +148,7 @@ class Ledger:
         return max((self._window.number + 1) * self.seconds - now, 0.0)
 
     def account(self, tenant: str, now: float) -> tuple[int, int]:
-        """What `tenant` has settled and reserved in the window."""
+        """The settled and the reserved amount of `tenant` in the window."""
         self._roll(now)
         reserved = self._window.reserved.get(tenant, 0)
         return self._window.committed.get(tenant, 0) - reserved, reserved
@@ -159,13 +159,13 @@ class Ledger:
         return nlargest(count, self._window.committed, key=self._window.committed.__getitem__)
 
     def totals(self, now: float) -> tuple[int, int, int]:
-        """How many tenants there are in the window, and what they have settled and reserved."""
+        """The number of tenants in the window, and their settled and reserved amounts."""
         self._roll(now)
         committed, reserved = self._window.totals
         return len(self._window.committed), committed - reserved, reserved
 
     def _roll(self, now: float) -> None:
-        """Begin a new window when it is time. An earlier time changes nothing: no window is begun twice."""
+        """Start a new window if it is time; an earlier time changes nothing, so no window starts twice."""
         number = now // self.seconds
         if number > self._window.number:
             self._window = Window(number)

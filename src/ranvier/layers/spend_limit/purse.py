@@ -1,4 +1,4 @@
-"""What one call may spend: it is asked before every attempt, and told what each has cost."""
+"""The spending of one call: checked before every attempt, and settled with its cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.spend_limit.fund import Held
+    from ranvier.layers.spend_limit.fund import LeasedReservation
     from ranvier.layers.spend_limit.layer import SpendLimit
     from ranvier.layers.spend_limit.ledger import Reserved
     from ranvier.messages.request import Request
@@ -26,7 +26,7 @@ class Purse:
 
     Attributes:
         layer: The limit's layer.
-        limit: What the tenant may spend in a window.
+        limit: The amount that the tenant may spend in a window.
     """
 
     __slots__ = ("_amount", "_request", "_size", "_target", "layer", "limit")
@@ -36,7 +36,7 @@ class Purse:
         self.limit = limit
         self._request: Request | None = None
         self._size = Size(None)
-        self._target: Deployment | None = None  # of the last bound
+        self._target: Deployment | None = None  # the target of the cached bound
         self._amount: int | str = 0
 
     def look(self, call: Call) -> SpendLimitExceededError | None:
@@ -66,7 +66,7 @@ class Purse:
             finally:
                 del error  # it refers to this frame: a local would complete a reference cycle
 
-    def reserve(self, call: Call) -> Paid:
+    def reserve(self, call: Call) -> Reservation:
         """Reserve the most that an attempt of `call` can cost.
 
         Raises:
@@ -77,25 +77,25 @@ class Purse:
         if isinstance(amount, int):
             taken = self._take(call, amount, layer.now(call.pipeline))
             if not isinstance(taken, int):
-                return Paid(taken, layer.rates_of(target) or FREE)
+                return Reservation(taken, layer.rates_of(target) or FREE)
             left = taken
         raise self.refused(call, self._error(call, amount, left))
 
     def lacks(self, call: Call) -> bool:
-        """True if `ask` may find more for an attempt of `call`; there is nobody to ask."""
+        """True if `ask` may get more for an attempt of `call`; always false without a store."""
         return False
 
     async def ask(self, call: Call) -> None:
-        """Ask for more."""
+        """Ask for more; does nothing without a store."""
 
     # --- what is left ----------------------------------------------------------------------------
 
     def _left(self, call: Call, amount: int, now: float) -> int:
-        """What may be reserved; if that is less than `amount`, what might be."""
+        """The amount that may be reserved; if that is less than `amount`, the amount that might be."""
         return self.layer.ledger.left(call.tenant, self.limit, now)
 
-    def _take(self, call: Call, amount: int, now: float) -> Reserved | Held | int:
-        """Reserve `amount`; or what is left, if that is too little."""
+    def _take(self, call: Call, amount: int, now: float) -> Reserved | LeasedReservation | int:
+        """Reserve `amount`; if too little is left, return the amount left instead."""
         ledger = self.layer.ledger
         reserved = ledger.reserve(call.tenant, amount, self.limit, now)
         return ledger.left(call.tenant, self.limit, now) if reserved is None else reserved
@@ -142,7 +142,7 @@ class Purse:
         )
 
     def _bound(self, request: Request, target: Deployment) -> int | str:
-        """The most that an attempt at `target` can cost; or why that is not known."""
+        """The most that an attempt at `target` can cost; or a text that says why it is not known."""
         if self._request is not request:
             self._request, self._size, self._target = request, size_of(request), None
         if self._target is not target:
@@ -163,12 +163,12 @@ class Purse:
         return (rates or FREE).most(entering or 0, leaving or 0)
 
 
-class Paid:
-    """What is reserved for one attempt; settled with what it has cost."""
+class Reservation:
+    """The reservation of one attempt, which is settled with its real cost."""
 
     __slots__ = ("_rates", "_reserved")
 
-    def __init__(self, reserved: Reserved | Held, rates: Rates) -> None:
+    def __init__(self, reserved: Reserved | LeasedReservation, rates: Rates) -> None:
         self._reserved = reserved
         self._rates = rates
 
@@ -181,7 +181,7 @@ class Paid:
             return 0
         try:
             cost = real_cost(attempt.usage, self._rates)
-        except PLAIN_FAILURES:  # the usage was made by code that is not ours
+        except PLAIN_FAILURES:  # the usage comes from a custom provider
             cost = None
         if cost is not None:
             return cost

@@ -1,4 +1,4 @@
-"""What tokens cost, in whole numbers: in millionths of millionths of the currency, or in tokens."""
+"""The cost of tokens in whole numbers: in millionths of millionths of the currency, or in tokens."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from ranvier.messages.usage import Usage
 
 UNIT = 10**12
-"""Parts of one unit of money that are counted: a token's price is a whole number of them."""
+"""Parts of one unit of money: a token's price is a whole number of them."""
 
 
 class Rates(NamedTuple):
-    """What one token costs.
+    """The cost of one token.
 
     Attributes:
-        input, output, read, written: Of each kind; the last two are input read from and written to a cache.
-        dearest: The highest of the kinds of input.
+        input, output: The cost of an input and of an output token.
+        read, written: The cost of an input token that is read from, or written to, a cache.
+        dearest: The highest cost of an input token.
     """
 
     input: int
@@ -28,15 +29,15 @@ class Rates(NamedTuple):
     dearest: int
 
     def most(self, entering: int, leaving: int) -> int:
-        """What so many tokens cost at most."""
+        """The most that `entering` input and `leaving` output tokens can cost."""
         return entering * self.dearest + leaving * self.output
 
 
 FREE = Rates(0, 0, 0, 0, 0)
-"""Of a target without a price."""
+"""The rates of a target without a price."""
 
 TOKENS = Rates(1, 1, 1, 1, 1)
-"""Where the limit is in tokens."""
+"""The rates for a limit in tokens."""
 
 
 def rates_of(price: Price) -> Rates:
@@ -48,7 +49,7 @@ def rates_of(price: Price) -> Rates:
 
 
 def real_cost(usage: Usage | None, rates: Rates) -> int | None:
-    """What `usage` has cost; `None` if it does not say: it is not the last one, or makes no sense."""
+    """The cost of `usage`; `None` if it is unknown: the usage is not complete, or is invalid."""
     if usage is None or not usage.complete:
         return None
     entered, left, total = int(usage.input), int(usage.output), int(usage.total)

@@ -1,4 +1,4 @@
-"""What one call may spend of a limit that workers share: what its worker holds, or what the store grants."""
+"""The spending of one call within a limit that workers share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ranvier.layers.spend_limit.purse import Purse
 from ranvier.pipeline.sharing.updates import PATIENCE
 
 if TYPE_CHECKING:
-    from ranvier.layers.spend_limit.fund import Held
+    from ranvier.layers.spend_limit.fund import LeasedReservation
     from ranvier.layers.spend_limit.layer import SpendLimit
     from ranvier.pipeline.call import Call
 
@@ -20,7 +20,7 @@ class SharedPurse(Purse):
 
     def __init__(self, layer: SpendLimit, limit: int) -> None:
         super().__init__(layer, limit)
-        self._alone: Call | None = None  # for this one the store has not answered in time
+        self._alone: Call | None = None  # the call for which the store has not answered in time
 
     def lacks(self, call: Call) -> bool:
         """True if the store has to be asked before an attempt of `call` can be sent."""
@@ -30,7 +30,7 @@ class SharedPurse(Purse):
         return self._obstacle(call, call.deployment) is None
 
     async def ask(self, call: Call) -> None:
-        """Ask the store for what an attempt of `call` can cost."""
+        """Ask the store for the most that an attempt of `call` can cost."""
         amount, now = self._bound(call.request, call.deployment), call.pipeline.clock()
         assert isinstance(amount, int)
         seconds = PATIENCE if call.deadline is None else min(PATIENCE, call.deadline - now)
@@ -40,7 +40,7 @@ class SharedPurse(Purse):
     def _left(self, call: Call, amount: int, now: float) -> int:
         return self.layer.fund.expected(call.tenant, amount, self.limit, now)
 
-    def _take(self, call: Call, amount: int, now: float) -> Held | int:
+    def _take(self, call: Call, amount: int, now: float) -> LeasedReservation | int:
         alone, self._alone = self._alone is call, None
         return self.layer.fund.reserve(call.tenant, amount, self.limit, now, alone=alone)
 

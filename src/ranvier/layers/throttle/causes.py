@@ -1,4 +1,4 @@
-"""Which errors close a gate, and for how long, within limits on what a provider may ask for."""
+"""Decides which errors close a gate and for how long, with limits on a provider's `retry_after`."""
 
 from __future__ import annotations
 

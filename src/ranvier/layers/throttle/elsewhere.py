@@ -1,4 +1,4 @@
-"""Gates of keys that other workers use too: closed here, they are closed there, and the other way round."""
+"""Shares the gates of keys with other workers: a gate closed by one worker is closed at all."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 MAX_NAMES = 10_000
-"""Gates whose names are remembered, and gates closed elsewhere that no call here has passed yet."""
+"""Maximum number of known names of gates, and of gates closed elsewhere that no call here has used yet."""
 
 
 class GatesElsewhere(GatesListener):
     """Shares the gates of one throttle with the other workers.
 
-    A worker receives the name of a gate, which does not show which key that is. So a gate closed elsewhere is
-    kept until a call comes with that key.
+    The name of a gate does not reveal its key. So a gate that is closed elsewhere is kept by name until a
+    call with that key arrives.
 
     Attributes:
-        unseen: These gates: their reasons, and until when they are closed.
+        unseen: These gates, with the reasons and the times until which they are closed.
     """
 
     def __init__(self, gates: Gates) -> None:
@@ -42,7 +42,7 @@ class GatesElsewhere(GatesListener):
         self.unseen: OrderedDict[str, tuple[Reason, float]] = OrderedDict()
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: the gates are those of its fleet, unless they are of another one still."""
+        """A pipeline opens: share the gates with its fleet, unless they are still in another one."""
         self._fleets.opened(pipeline)
 
     def _join(self, pipeline: Runtime) -> None:
@@ -66,12 +66,12 @@ class GatesElsewhere(GatesListener):
                 self._gates.close(key, *closed, now)
 
     def closed(self, call: Call, key: Key, reason: Reason, seconds: float) -> None:
-        """The answer to `call` has closed a gate here."""
+        """Report that the answer to `call` has closed a gate here."""
         if self._links.live and not _is_own(call):
             self._links.closed(self._name(key, call), reason.value, seconds, final=not reason.passes)
 
     def reopened(self, key: Key) -> None:
-        """An operator has opened a gate here."""
+        """Report that an operator has opened a gate here."""
         if key in self._names:
             self._links.opened(self._names[key])
 
@@ -87,7 +87,7 @@ class GatesElsewhere(GatesListener):
     # --- receiving -------------------------------------------------------------------------------
 
     def apply(self, update: GateUpdate) -> None:
-        """Another worker has closed a gate, or an operator has opened it there."""
+        """Apply a change: another worker has closed a gate, or an operator has opened it there."""
         key, now, reason = self._keys.get(update.name), clock.now(), _reason(update.reason)
         until = now + min(update.closed_for, self._gates.longest(reason))  # the store's clock may be wrong
         self.unseen.pop(update.name, None)
@@ -102,10 +102,10 @@ class GatesElsewhere(GatesListener):
 
 
 def _is_own(call: Call) -> bool:
-    """True for a key or an endpoint of the tenant's own."""
+    """True if the key or the endpoint of `call` is the tenant's own."""
     return call.tenants_key or call.access is not None
 
 
 def _reason(value: str) -> Reason:
-    """Another version of the library may have further ones."""
+    """The reason named `value`; another version of the library may send unknown ones."""
     return Reason(value) if value in tuple(Reason) else Reason.RATE_LIMIT

@@ -5,13 +5,13 @@
     half-open --- a call was accepted and none waits ---> open: the gate can be dropped
     any --- the provider limits or rejects the key ---> closed
 
-So a provider that still rejects the key gets one call, and one that begins to reject it again gets at
-most twice as many as it has just accepted. Rejections come fast: a call that has not been rejected for
-`PATIENCE` seconds counts as accepted, though its response may take a minute. A call that ends for
-another reason (cancelled, broken connection) gives its place to the next that waits.
+So a provider that still rejects the key gets one call, and a provider that rejects it again gets at most
+twice as many calls as it has just accepted. Rejections are fast: a call that has not been rejected for
+`PATIENCE` seconds counts as accepted, even if its response takes a minute. A call that ends for another
+reason (cancelled, broken connection) gives its place to the next waiting call.
 
-The gate decides how many calls pass, and a fair queue which ones: the places of that queue are those of the
-current round.
+The gate decides how many calls pass, and a fair queue decides which ones: its places are those of the current
+round.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Generic
 
 from ranvier.pipeline.queueing.fair_queue import FairQueue
-from ranvier.pipeline.queueing.tenants import Entry, Who
+from ranvier.pipeline.queueing.tenants import Entry, ItemT
 from ranvier.pipeline.waiting.drain import Drain
 
 PATIENCE = 1.0
@@ -42,19 +42,19 @@ class Reason(StrEnum):
         return self in (Reason.RATE_LIMIT, Reason.OVERLOADED)
 
 
-class Gate(Generic[Who]):
+class Gate(Generic[ItemT]):
     """One gate: until when it is closed, which calls wait at it, and which it has just admitted.
 
     After any change, `advance` returns the waiting calls that are now admitted.
 
     Args:
-        capacity: How many calls wait.
+        capacity: The maximum number of waiting calls.
         ageing: Seconds of waiting after which a call counts as one priority more urgent.
 
     Attributes:
-        queue: The calls that wait, and those admitted in this round that have no result yet.
-        reason: Why it was closed last.
-        since: When it was closed last.
+        queue: The waiting calls, and the calls admitted in this round that have no result yet.
+        reason: Why it was last closed.
+        since: When it was last closed.
         until: When its closed time ends.
     """
 
@@ -63,9 +63,9 @@ class Gate(Generic[Who]):
     def __init__(self, capacity: int = 10_000, ageing: float = math.inf) -> None:
         self.reason = Reason.RATE_LIMIT
         self.since = self.until = -math.inf
-        self.queue: FairQueue[Who] = FairQueue(0, None, capacity, ageing)
+        self.queue: FairQueue[ItemT] = FairQueue(0, None, capacity, ageing)
         self._drain = Drain()
-        self._passed: set[Entry[Who]] = set()  # admitted in this round, without a result yet
+        self._passed: set[Entry[ItemT]] = set()  # admitted in this round, without a result yet
         self._begin_round(1, self.since)
 
     def _begin_round(self, width: int, now: float) -> None:
@@ -74,13 +74,13 @@ class Gate(Generic[Who]):
         for entry in self._passed:
             self.queue.leave(entry, now)
         self._passed.clear()
-        self._round_ends = math.inf  # when its calls count as accepted; known once one is admitted
+        self._round_ends = math.inf  # when its calls count as accepted; set when one is admitted
 
     # --- reading ---------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """The number of waiting calls."""
         return self.queue.waiting
 
     @property
@@ -104,18 +104,18 @@ class Gate(Generic[Who]):
     def admits_in(self, tenant: str, weight: float, now: float) -> float:
         """Seconds until a call of `tenant` that begins to wait now would be admitted, as far as known.
 
-        Its place in the queue counts once it is known how fast the queue moves.
+        Its position in the queue is taken into account once the speed of the queue is known.
         """
         in_queue = self._drain.seconds_for(1, now) * self.queue.ahead_of(tenant, weight)
         return max(self.opens_in(now), in_queue)
 
     # --- changes ---------------------------------------------------------------------------------
 
-    def close(self, reason: Reason, until: float, now: float) -> list[Entry[Who]]:
+    def close(self, reason: Reason, until: float, now: float) -> list[Entry[ItemT]]:
         """Close the gate until `until`, because the provider limited or rejected the key.
 
-        Of several times the longest counts; a reason that does not pass replaces one that does. No call
-        waits for one that does not pass: those that do are removed, and returned.
+        The longest of several times applies; a permanent reason replaces a temporary one. No call waits for a
+        permanent reason: the waiting calls are then removed and returned.
         """
         if now >= self.until or until >= self.until or not reason.passes:
             self.reason = reason
@@ -137,20 +137,20 @@ class Gate(Generic[Who]):
         self._drain = Drain()
         self._begin_round(self._width, self.since)
 
-    def try_pass(self, who: Who, tenant: str, now: float) -> Entry[Who] | None:
+    def try_pass(self, item: ItemT, tenant: str, now: float) -> Entry[ItemT] | None:
         """Admit a new call of `tenant` if it need not wait."""
         self._set_places(now)
-        entry = self.queue.try_pass(who, tenant)
+        entry = self.queue.try_pass(item, tenant)
         if entry is not None:
             self._admit(entry, now)
         return entry
 
-    def accepted(self, entry: Entry[Who], now: float) -> None:
+    def accepted(self, entry: Entry[ItemT], now: float) -> None:
         """The provider did not reject a call: begin a round twice as wide."""
         if entry in self._passed:
             self._begin_round(2 * self._width, now)
 
-    def leave(self, entry: Entry[Who], now: float, *, sent: bool = False) -> None:
+    def leave(self, entry: Entry[ItemT], now: float, *, sent: bool = False) -> None:
         """Remove a call, waiting or admitted, without a result: its place goes to the next call.
 
         Its tenant is charged for it only if it was `sent`.
@@ -162,8 +162,8 @@ class Gate(Generic[Who]):
 
     # --- results ---------------------------------------------------------------------------------
 
-    def advance(self, now: float) -> list[Entry[Who]]:
-        """The waiting calls that are admitted from now on, in order."""
+    def advance(self, now: float) -> list[Entry[ItemT]]:
+        """Admit waiting calls, and return them in order."""
         if now >= self._round_ends:
             self._begin_round(2 * self._width, now)
         self._set_places(now)
@@ -173,7 +173,7 @@ class Gate(Generic[Who]):
         return admitted
 
     def next_at(self, now: float) -> float | None:
-        """When `advance` next has a result, if nothing changes before; `None` means never."""
+        """When `advance` would next admit a call, if nothing changes before; `None` means never."""
         if not self.queue.waiting:
             return None
         return self.until if now < self.until else self._round_ends
@@ -181,7 +181,7 @@ class Gate(Generic[Who]):
     def _set_places(self, now: float) -> None:
         self.queue.limit = self._width if now >= self.until else 0
 
-    def _admit(self, entry: Entry[Who], now: float) -> None:
+    def _admit(self, entry: Entry[ItemT], now: float) -> None:
         self._drain.admit(now)
         self._passed.add(entry)
         self._round_ends = min(self._round_ends, now + PATIENCE)

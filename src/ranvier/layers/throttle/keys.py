@@ -1,4 +1,4 @@
-"""Which gates a call passes, and which of them a failure closes."""
+"""The keys of the gates that a call passes, and of the gate that a failure closes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _OF_MODEL = (Scope.KEY_MODEL, Scope.MODEL)
 
 
 def keys_of(deployment: Deployment, account: int) -> tuple[Key, Key]:
-    """The gates of a call: that of its whole key, and that of its key for its model."""
+    """The gates of a call: the gate of its whole key, and the gate of its key for its model."""
     provider, own = deployment.provider.name, account
     return (provider, None, own), (provider, deployment.model, own)
 
 
 def key_closed_by(scope: Scope, deployment: Deployment, account: int) -> Key | None:
-    """The gate that a failure of `scope` closes; `None` for one about the request or the target alone."""
+    """The gate that a failure of `scope` closes; `None` if it concerns only the request or the target."""
     whole, of_model = keys_of(deployment, account)
     return whole if scope in _OF_KEY else of_model if scope in _OF_MODEL else None
 

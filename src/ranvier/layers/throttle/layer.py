@@ -54,15 +54,16 @@ class Throttle(Layer):
     call passes if both gates admit it. Tenants that share a key share its gates. After that time a gate
     admits one call as a probe, then two, four, and so on, until no call waits.
 
-    Calls wait in fair order: the tenant that was served least goes next, with the weights and priorities of
-    a `Bulkhead` around it. Of more than 10,000 the newest of the tenant with most waiting calls is rejected.
+    Calls wait in fair order: the tenant that was served least is next, with the weights and priorities of a
+    `Bulkhead` around this layer. At most 10,000 calls wait; beyond that, the newest call of the tenant with
+    the most waiting calls is rejected.
 
     Args:
         max_wait: The longest time in seconds that a call waits at the gates of a target, in all attempts
             together. A call waits only if no later target would admit it now, and if its turn is expected in
             that time and before its deadline. Otherwise it falls back at once. With 0 no call waits.
         auth_cooldown: Seconds for which a key is not used after the provider rejected it.
-        quota_cooldown: Seconds for which a key out of credit is not used; longer if the provider says so.
+        quota_cooldown: Seconds for which a key out of credit is not used; a longer `retry_after` applies.
         max_gates: The maximum number of gates to keep.
         max_closed: The longest time in seconds that a provider can close a gate (one hour if the account is
             out of credit); after that a probe is sent. It does not limit your `auth_cooldown` and
@@ -73,7 +74,7 @@ class Throttle(Layer):
     rejected raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
 
     Attributes:
-        gates: The registry: which gates are closed, why, until when, how many calls wait; and `open`.
+        gates: The registry of closed gates, with reasons, times and waiting calls; `gates.open` opens them.
     """
 
     place: ClassVar[Place] = Place.ADMIT
@@ -102,11 +103,11 @@ class Throttle(Layer):
         pipeline.credentials.add_availability_check(self.closed_for)
 
     def opened(self, pipeline: Runtime) -> None:
-        """Keep the closed times of the gates on the pipeline's event loop, also if it is a new one."""
+        """Move the closed times of the gates to the pipeline's event loop, if that is a new one."""
         self.gates.opened(pipeline)
 
     def take_over(self, before: Self) -> None:
-        """Go on with the gates, and with the calls that wait at them."""
+        """Take over the gates and the waiting calls."""
         self.gates = before.gates.with_settings_of(self.gates)
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
@@ -131,7 +132,7 @@ class Throttle(Layer):
     # --- before the call -------------------------------------------------------------------------
 
     async def _enter(self, call: Call) -> Tickets:
-        """Pass the gates of `call`, or wait until they admit it, if that is worth it."""
+        """Pass the gates of `call`, or wait until they admit it, if waiting helps."""
         tickets: Tickets = {}
         self.gates.elsewhere.learn(call)
         while (blocked := self._try_pass(call, tickets)) is not None:
@@ -160,7 +161,7 @@ class Throttle(Layer):
         return None
 
     async def _wait(self, call: Call, queue: WaitQueue) -> Ticket | None:
-        """Wait at a gate; `None` if that is not worth it, or `call` is not admitted in time."""
+        """Wait at a gate; `None` if waiting does not help, or `call` is not admitted in time."""
         gate, now = queue.gate, call.pipeline.clock()
         if not gate.reason.passes or not may_queue(call):
             return None
@@ -172,7 +173,7 @@ class Throttle(Layer):
         )
 
     def _blocking(self, call: Call, queue: WaitQueue) -> WaitQueue:
-        """The gate that rejects `call`: that of its whole key if it is closed, otherwise that of `queue`."""
+        """The gate that rejects `call`: the gate of its whole key if that is closed, otherwise `queue`."""
         whole = self.gates.known.get(keys_of(call.deployment, identity.account(call))[0])
         return queue if whole is None or whole.gate.until <= call.pipeline.clock() else whole
 
@@ -221,7 +222,7 @@ class Throttle(Layer):
                 queue.dismiss(call.pipeline.clock())
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Adds `max_wait`, or no limit where a call may be sent back to wait for a connection again."""
+        """Adds `max_wait`; no limit if a call may be sent back to wait for a connection again."""
         if deployment is None or takes_slot(deployment):
             return inner.later(math.inf)
         return inner.waiting(self.settings_for(deployment).max_wait)
@@ -244,7 +245,7 @@ class Throttle(Layer):
         return self.gates.opens_in(keys_of(deployment, account), now) if self.gates.known else 0.0
 
     def status(self, now: float) -> Iterable[str]:
-        """How many gates are closed, and the first ones."""
+        """The number of closed gates, and the first `MAX_SHOWN`."""
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
             where = target_name(gate.provider, gate.model)

@@ -32,8 +32,8 @@ class GateSnapshot:
         model: The model of the gate; `None` for the gate of a whole key, which every model passes.
         key: A digest of the credential, which only distinguishes keys.
         reason: The kind of the provider's error.
-        closed_for: Seconds until the gate admits a probe; 0 when it would now, or one is in flight.
-        waiting: Calls that wait at it.
+        closed_for: Seconds until the gate admits a probe; 0 if it would now, or if one is in flight.
+        waiting: The number of waiting calls.
     """
 
     provider: str
@@ -47,8 +47,8 @@ class GateSnapshot:
 class Gates:
     """The gates that are closed or have waiting calls. An open gate is not kept.
 
-    At most `max_gates` are kept. A new one evicts the gate that was closed the longest time ago and has
-    no waiting call or probe. If there is none, the new key gets no gate.
+    At most `max_gates` are kept. A new gate evicts the one that was closed the longest time ago and has no
+    waiting call or probe. If there is none, the new key gets no gate.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Gates:
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
     def with_settings_of(self, other: Gates) -> Self:
-        """These gates, which follow the settings of `other` from now on."""
+        """These gates, with the settings of `other` from now on."""
         self._max_gates, self._create, self.longest = other._max_gates, other._create, other.longest
         return self
 
@@ -114,7 +114,7 @@ class Gates:
                 self._drop(key, queue)
 
     def close(self, key: Key, reason: Reason, until: float, now: float) -> bool:
-        """Close the gate of `key`. True if that is new: it was not closed, or for a reason that passes."""
+        """Close the gate of `key`. True if it was open, or closed only for a temporary reason."""
         queue = self.known.get(key)
         if queue is None:
             if not self._make_room(now):
@@ -132,7 +132,7 @@ class Gates:
         return max((queue.gate.opens_in(now) for queue in queues if queue is not None), default=0.0)
 
     def bar(self, keys: Iterable[Key], now: float) -> bool:
-        """True if a gate of `keys` is closed for a reason that does not pass, so that no call waits."""
+        """True if a gate of `keys` is closed for a permanent reason, so that no call waits."""
         gates = [queue.gate for key in keys if (queue := self.known.get(key)) is not None]
         return any(not gate.reason.passes and gate.opens_in(now) for gate in gates)
 

@@ -1,4 +1,4 @@
-"""What a gate announces: that it is closed, and that it rejects a call."""
+"""The events of a gate: that it is closed, and that it rejects a call."""
 
 from __future__ import annotations
 

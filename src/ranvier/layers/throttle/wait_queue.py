@@ -1,4 +1,4 @@
-"""The queue at one gate: one timer for the gate, and the calls that wait at it."""
+"""The queue at one gate: its timer, and its waiting calls."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Ticket:
 class WaitQueue:
     """Passes calls through a gate.
 
-    Only `wait` awaits. Everything else happens between two awaits, so that no lock is needed, and a call
-    that is cancelled, waiting or admitted already, gives its place to the next.
+    Only `wait` awaits, so no lock is needed. A cancelled call, whether waiting or admitted, gives its place
+    to the next one.
 
     `done` is called when the gate is open and need not be kept.
     """
@@ -55,7 +55,7 @@ class WaitQueue:
     def __init__(self, gate: Gate[Waiter | None], done: Callable[[WaitQueue], None]) -> None:
         self.gate = gate
         self._done = done
-        self._pipeline: Runtime | None = None  # whose loop the timer is on
+        self._pipeline: Runtime | None = None  # the pipeline on whose loop the timer is
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0  # when the timer fires; uvloop's handle does not say it once it is due
 
@@ -69,10 +69,10 @@ class WaitQueue:
     async def wait(self, call: Call, turn: Turn, due: float, stays: Callable[[], bool]) -> Ticket | None:
         """Wait for a ticket that the gate has admitted; `None` if `call` is not admitted before `due`.
 
-        While it waits, `stays` is asked several times a second whether it should go on waiting.
+        While it waits, `stays` is called several times a second: false ends the wait.
 
         Raises:
-            RequeueError: it is admitted, but what it held further out is not free now.
+            RequeueError: the call is admitted, but the place that it held further out is taken.
         """
         waiter, now = Waiter(call, due, stays, call.held), call.pipeline.clock()
         self._pipeline = call.pipeline
@@ -116,7 +116,7 @@ class WaitQueue:
         """End the waits of the calls that are admitted, and set the timer for the next."""
         while admitted := self.gate.advance(now):
             for entry in admitted:  # a cancelled one leaves by itself, and passes its place on
-                if entry.who is not None and not entry.who.admit():
+                if entry.item is not None and not entry.item.admit():
                     self.gate.leave(entry, now)
         if self.gate.open:
             self._done(self)
@@ -125,7 +125,7 @@ class WaitQueue:
     def _set_timer(self, when: float | None) -> None:
         if self._timer is not None:
             if when is not None and self._timer_at <= when:
-                return  # let it fire: it is then set again for what is due by that time
+                return  # let it fire early: it is then set again
             self._timer.cancel()
             self._timer = None
         if when is not None and self._pipeline is not None:
@@ -139,5 +139,5 @@ class WaitQueue:
 
 
 def _end(entry: Entry[Waiter | None], how: str) -> None:
-    if entry.who is not None:
-        entry.who.end(how)
+    if entry.item is not None:
+        entry.item.end(how)

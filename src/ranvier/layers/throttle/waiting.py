@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 USUAL = Costs()
-"""What calls are expected to cost. What they did cost is settled in a bulkhead, and not at a gate."""
+"""Estimates the cost of calls. Real costs are settled in a bulkhead, and not at a gate."""
 
 
 class Turn(NamedTuple):
-    """By what a call is ranked in the queue of a gate: see `FairQueue.wait`."""
+    """The rank of a call in the queue of a gate: see `FairQueue.wait`."""
 
     weight: float
     priority: int
@@ -28,13 +28,13 @@ class Turn(NamedTuple):
 
 
 def turn_of(call: Call) -> Turn:
-    """How `call` is ranked: with the weight and the priority of its place in a bulkhead, if it has one."""
+    """The rank of `call`: the weight and the priority of its place in a bulkhead, if it has one."""
     weight, priority = (1.0, 0) if call.held is None else call.held.standing()
     return Turn(weight, priority, USUAL.expected(call.request), first=waited(call, "gate") > 0)
 
 
 def due_at(call: Call, max_wait: float) -> float:
-    """Until when `call` may wait at a gate of its target, so that all its waits there take `max_wait`."""
+    """The time until which `call` may wait at a gate: its waits at the target take `max_wait` at most."""
     due = earliest(call.pipeline.clock() + max_wait - waited(call, "gate"), call.deadline)
     due = earliest(due, call.watch.until)
     due = due if call.held is None else earliest(due, call.held.latest)

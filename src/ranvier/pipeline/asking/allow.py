@@ -18,16 +18,16 @@ from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting.announce import announce_rejected
 
 Allow = Callable[[Call, Deployment], bool | str]
-"""Returns true if the call may be sent to the target; false, or the reason, if not."""
+"""Returns true if the call may be sent to the target; otherwise false, or the reason as a text."""
 
 LONGEST_REASON = 200
 
 
 class AllowRule(Layer):
-    """Asks the function, and rejects what it does not allow.
+    """Rejects calls that the `allow` function does not allow.
 
-    The pipeline puts it directly inside the route: everything that a route sends passes it, whether it is a
-    hedge, a probe or a further key.
+    The pipeline puts this layer directly inside the route, so that it checks everything that a route sends,
+    including hedges, probes and attempts with another key.
     """
 
     place = Place.ROUTE
@@ -37,10 +37,10 @@ class AllowRule(Layer):
         self.function = function
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Send the call on, if it may be sent to its target with its key.
+        """Pass the call on if it may be sent to its target with its key.
 
         Raises:
-            NotAllowedError: it may not.
+            NotAllowedError: the function does not allow it.
         """
         error = self.refusal(call)
         if error is None:
@@ -70,19 +70,19 @@ class AllowRule(Layer):
         )
 
     def refusal_at(self, call: Call, deployment: Deployment) -> NotAllowedError | None:
-        """Why `call` may not be sent to `deployment` with any known key; `None` if it may, or might."""
+        """Why `call` may not be sent to `deployment` with any known key; `None` if it may, or if unknown."""
         refused = None
         try:
             for asked in with_known_keys(call, deployment):
                 refused = self.refusal(asked)
                 if refused is None:
                     return None
-        except PLAIN_FAILURES:  # of a provider or a resolver: the call learns of it when it is sent there
+        except PLAIN_FAILURES:  # raised by a provider or a resolver: raised again when the call is sent there
             return None
         return refused
 
     def _answer(self, call: Call) -> object:
-        """What the function answers, or the error that it raises."""
+        """The return value of the function, or the error that it raises."""
         try:
             return self.function(call, call.deployment)
         except PLAIN_FAILURES as error:
@@ -113,10 +113,10 @@ def after_route(layers: tuple[Layer, ...], rule: AllowRule | None) -> tuple[Laye
 
 
 def check_allow(function: object) -> None:
-    """Check that `function` can be called with a call and a deployment, and answers at once.
+    """Check that `function` is a plain function of a call and a deployment.
 
     Raises:
-        ConfigurationError: it cannot.
+        ConfigurationError: it is not.
     """
     if not callable(function):
         raise ConfigurationError(
@@ -138,7 +138,7 @@ def check_allow(function: object) -> None:
 
 
 def _shown(reason: str) -> str:
-    """The reason on one line, and of bounded length."""
+    """The reason on one line, shortened if it is too long."""
     return " ".join("".join(reason[: 2 * LONGEST_REASON]).split())[:LONGEST_REASON]
 
 
@@ -146,7 +146,7 @@ def checked_prices(prices: Prices) -> Prices:
     """A copy of `prices`.
 
     Raises:
-        ConfigurationError: they are not by target, or one is no `Price`.
+        ConfigurationError: a key is not a target, or a value is no `Price`.
     """
     valid = isinstance(prices, Mapping) and all(
         isinstance(target, str) and isinstance(price, Price) for target, price in prices.items()

@@ -38,8 +38,8 @@ _Error = TypeVar("_Error", bound=BaseException)
 def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
     """Send the call to its deployment once; a stream is handed out at its first content.
 
-    A whole answer is streamed too if the limits require it, so that silence is detected. If a deployment
-    rejects streaming, it is called without streaming, now and from then on.
+    A whole answer is requested as a stream too if the limits require it, so that silence is detected. A
+    deployment that rejects streaming is called without streaming from then on.
     """
     if call.watch.given_up:
         return _if_wanted(call)
@@ -49,12 +49,12 @@ def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
 
 
 async def _if_wanted(call: Call) -> Response | ResponseStream:
-    """The attempt, once it is certain that the caller has not cancelled; else this task is cancelled too.
+    """Make the attempt, unless the caller has cancelled: then this task is cancelled too.
 
-    A provider that times out by itself cancels the caller's task as well, and then takes that back.
+    A provider's own timeout also cancels the caller's task, and takes that back: wait to see which it is.
     """
     while call.watch.given_up and (call.deadline is None or call.pipeline.clock() < call.deadline):  # noqa: ASYNC110
-        await asyncio.sleep(AGAIN)  # nothing tells when it is taken back
+        await asyncio.sleep(AGAIN)  # asyncio does not signal when a cancellation is taken back
     return await (_by_stream(call) if call.streaming or call.limits.over_stream else _whole(call))
 
 
@@ -165,11 +165,11 @@ async def _streamed(
 
 
 async def _validated(call: Call, attempt: Attempt, response: Response) -> Response:
-    """A whole answer with `parsed` set; or its repair, if it does not match the schema.
+    """`response` with `parsed` set, or its repair if it does not match the schema.
 
     Raises:
-        InvalidResponseError: it does not match; this does not count against the provider.
-        ContentFilterError: it does not match, because the content filter cut it off.
+        InvalidResponseError: the answer does not match; this does not count against the provider.
+        ContentFilterError: the answer does not match, because the content filter cut it off.
     """
     try:
         mismatches = schema_repair.parse(call, response)
@@ -195,9 +195,9 @@ async def _validated(call: Call, attempt: Attempt, response: Response) -> Respon
 async def _repaired(
     call: Call, first: Attempt, response: Response, mismatches: tuple[Mismatch, ...]
 ) -> Response:
-    """The answer to the conversation with the mismatches added, within the rest of the attempt's time.
+    """Ask again, with the answer and its mismatches added to the conversation.
 
-    The guard has admitted one attempt, and expects no more time than one may take.
+    The repair has to fit into the rest of the attempt's time, because the guard has admitted one attempt.
     """
     limits = call.limits
     left = None if limits.seconds is None else first.started + limits.seconds - call.pipeline.clock()
@@ -212,10 +212,10 @@ async def _repaired(
 async def _take_slot(
     call: Call, timer: WaitTimer, slots: asyncio.Semaphore, began: float
 ) -> tuple[float, float]:
-    """Take a connection slot, after a wait if all are in use; returns when the attempt began, and the wait.
+    """Take a connection slot, waiting if all are in use; returns the start of the attempt and the wait.
 
-    Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
-    provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
+    Requests wait here and never inside an HTTP pool: so the wait is not charged to the provider, and a
+    cancelled request leaves nothing behind (encode/httpcore#1093).
 
     Raises:
         LocalCapacityError: no slot became free in time; nothing was sent.
@@ -251,5 +251,5 @@ async def _take_slot(
 
 def _release(slots: asyncio.Semaphore) -> None:
     """Release the slot to another request."""
-    with suppress(RuntimeError):  # the call is collected after its loop was closed, and so are the waiters
+    with suppress(RuntimeError):  # the loop was closed before the call was garbage collected
         slots.release()

@@ -1,4 +1,4 @@
-"""Which targets cannot serve a request, so that nothing is sent to them."""
+"""Finds the targets that cannot serve a request, so that nothing is sent to them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 SHORT = 4096 * CHARACTERS_PER_TOKEN
-"""Characters of a prompt that every model takes."""
+"""The length of a prompt, in characters, that fits the context window of every model."""
 
 
 def may_lack(deployment: Deployment) -> bool:
-    """True if something is known of what `deployment` takes."""
+    """True if some requests may not fit `deployment`: its window is known, or its provider has `lacks`."""
     return deployment.context_window is not None or lacks_of(deployment.provider) is not None
 
 
 def is_plain(request: Request) -> bool:
-    """True for a request of a few texts, which every target takes."""
-    if type(request) is not Request:  # one that is written for one wire
+    """True for a short request of plain texts, which every target can serve."""
+    if type(request) is not Request:  # a subclass for the wire format of one provider
         return False
     if request.tools or request.schema is not None or request.stop or request.extra:
         return False
@@ -39,7 +39,7 @@ def is_plain(request: Request) -> bool:
 
 
 def incapable(call: Call, targets: Iterable[Deployment]) -> dict[Deployment, InvalidRequestError]:
-    """Those of `targets` that cannot serve the request of `call`, with an error each."""
+    """The targets that cannot serve the request of `call`, with an error each."""
     found = ((target, _lacking(call, target)) for target in targets)
     return {target: error for target, error in found if error is not None}
 
@@ -57,6 +57,6 @@ def _lacking(call: Call, target: Deployment) -> InvalidRequestError | None:
         return None
     try:
         error = lacks(call.to(target))
-    except PLAIN_FAILURES:  # the attempt raises it again, and whether it falls back is decided there
+    except PLAIN_FAILURES:  # the attempt raises it again, and may fall back then
         return None
     return error if isinstance(error, InvalidRequestError) else None

@@ -26,9 +26,9 @@ _OF_ITS_CALL = ("attempts", "record", "retry_useless")
 
 
 async def failure_of(call: Call, timer: WaitTimer, raised: BaseException) -> BaseException:
-    """The error of a wait for the provider that ended by `raised`: that of a limit, or of the provider.
+    """The error to raise for a wait that ended by `raised`: a timeout of ours, or the provider's error.
 
-    The caller's cancellation, and errors that end the program, stay unchanged.
+    The caller's cancellation, and errors that end the program, are returned unchanged.
     """
     ours, reason = timer.ours, timer.ended_by(raised)
     if ours is not None and reason is not None:
@@ -62,8 +62,8 @@ def is_of_another_call(call: Call, error: BaseException) -> bool:
 def own_error(call: Call, error: Raised) -> Raised:
     """`error` with the record of `call`; a copy if it was raised in another call before.
 
-    So user code may keep one error object and raise it in many calls. No facts of one call leak
-    to another, and its traceback does not grow.
+    So user code may raise one error object in many calls: no data of one call leak into another, and its
+    traceback does not grow.
     """
     if not is_of_another_call(call, error):
         if isinstance(error, RanvierError):

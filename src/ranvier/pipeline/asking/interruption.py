@@ -83,7 +83,7 @@ def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
 
 
 def announce_interrupted(call: Call, error: Exception) -> None:
-    """Emit that a stream of `call` broke."""
+    """Emit `StreamInterrupted` for a stream of `call`."""
     if call.pipeline.events.listeners:
         call.pipeline.events.emit(StreamInterrupted(**call.where(), kind=_reason(error)), call.record)
 

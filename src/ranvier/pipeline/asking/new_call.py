@@ -51,6 +51,6 @@ def new_call(
 
 
 def begin_again(call: Call, pipeline: Stack) -> None:
-    """Let `call`, which was made before a reload and has not begun, go through the stack of after it."""
+    """Move `call`, which was created before a reload and has not started, to the new stack."""
     call.pipeline = pipeline
     call.limits, call.circuit = pipeline.limits, pipeline.circuit_at_first

@@ -1,6 +1,6 @@
-"""What is told about a call and its attempts: permits, and the limits on what it may spend.
+"""The interfaces of objects that a call notifies: permits of its attempts, and limits on its spending.
 
-Their calls have no type here: `Call` refers to these protocols, and both would refer to each other.
+Calls have type `Any` here, because `Call` refers to these protocols: the imports would be circular.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Probing(Protocol):
 
 
 class Observer(Protocol):
-    """The permit of an attempt that is notified of its silence and of its first content."""
+    """The permit of an attempt: notified of silence and of the first content."""
 
     def silent(self) -> None:
         """The attempt has had no content for longer than its hang threshold."""
@@ -32,14 +32,14 @@ class Observer(Protocol):
 
 
 class Injectable(Protocol):
-    """The permit of an attempt that may get a fault on purpose."""
+    """The permit of an attempt into which a fault may be injected."""
 
     def injected(self, *, counted: bool) -> None:
-        """The attempt gets a fault."""
+        """A fault is injected into the attempt."""
 
 
 class Spending(Protocol):
-    """A limit on what a call may spend: it is asked before every request."""
+    """A limit on what a call may spend, checked before every request."""
 
     def fits(self, call: Any) -> bool:
         """True if a request of `call` could be sent to its target now."""
@@ -48,17 +48,17 @@ class Spending(Protocol):
         """Raise a `RejectedError` if a request of `call` could not be sent to its target now."""
 
     def lacks(self, call: Any) -> bool:
-        """True if `ask` may find more for a request of `call` to its target than is here."""
+        """True if too little is left here for a request of `call`, and `ask` may get more."""
 
     async def ask(self, call: Any) -> None:
-        """Ask for more, for a quarter of a second at most."""
+        """Ask for more, waiting for at most 0.25 seconds."""
 
     def reserve(self, call: Any) -> Payment:
         """Reserve the most that a request of `call` can cost; raise a `RejectedError` if it does not fit."""
 
 
 class Payment(Protocol):
-    """What is reserved for one request."""
+    """The reservation for one request."""
 
     def settle(self, attempt: Attempt | None) -> None:
-        """The request has ended, as `attempt` says; `None` if it was not sent."""
+        """Replace the reservation by the real cost of `attempt`; `None` if the request was not sent."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Named(Protocol):
-    """A provider, of which this file requires only its name."""
+    """A provider; this file requires only its name."""
 
     @property
     def name(self) -> str:
@@ -30,15 +30,15 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderTraits:
-    """What a provider says of itself.
+    """The optional members that describe a provider.
 
     Attributes:
         family: The vendor whose API and models it has; the default is its name.
         base_url: The base URL of its API, if it has one.
         environment: The environment variables that may hold its key.
-        needs_credential: True if it answers no request without a key.
-        takes_access: True if it heeds `call.access`, with the endpoint and headers of a tenant.
-        is_ours: False for a class of the user's: its answers are checked.
+        needs_credential: True if every request requires a key.
+        takes_access: True if it uses `call.access`, with the endpoint and headers of a tenant.
+        is_ours: False for a provider class of the user: its answers are checked.
     """
 
     family: str
@@ -90,7 +90,7 @@ def knows_model(provider: Named, model: str) -> bool:
 
 
 def public_id_of(provider: Named, target: Any) -> str:
-    """The public id of the model of `target`, if the table of `provider` tells it; else empty."""
+    """The public id of the model of `target` from the table of `provider`; empty if unknown."""
     facts_at: Callable[[Any], Any] | None = getattr(provider, "facts_at", None)
     return "" if facts_at is None else str(facts_at(target).model)
 
@@ -105,7 +105,7 @@ def credential_of(provider: Named) -> str | None:
 
 
 def account_digest_of(provider: Named) -> Callable[[str | None], str]:
-    """The function that tells to which account of `provider` a key belongs: to one of its own, by default."""
+    """The function that maps a key to a digest of its account at `provider`; by default, one per key."""
     function: Callable[[str | None], str] | None = getattr(provider, "account_for", None)
     return account_of if function is None else function
 
@@ -128,7 +128,7 @@ def checked_slots_of(provider: Named) -> asyncio.Semaphore | None:
 
 
 def lacks_of(provider: Named) -> Callable[[Any], object] | None:
-    """The function of `provider` that tells why it cannot serve a call."""
+    """The function of `provider` that returns why it cannot serve a call."""
     function: Callable[[Any], object] | None = getattr(provider, "lacks", None)
     return function
 
@@ -160,7 +160,7 @@ def aclose_of(provider: Named) -> Callable[[], Awaitable[None]] | None:
 
 
 def _check(provider: Named, name: str, kind: type, valid: bool, remedy: str) -> None:
-    """Raise an error for a member of type `kind`; its value may be a key, which no traceback may show."""
+    """Raise an error unless `valid`; it does not take the value, which may be a secret in a traceback."""
     if kind is not NoneType and not valid:
         raise ConfigurationError(
             f"{type(provider).__name__}.{name} is a {kind.__name__}: make it {remedy}, or omit it"

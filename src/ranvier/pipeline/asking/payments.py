@@ -23,7 +23,7 @@ def check(call: Call) -> None:
 
 
 def lacks(call: Call) -> bool:
-    """True if one of the limits has to `ask` before a request of `call` can be sent."""
+    """True if one of the limits has to `ask` for more before a request of `call` can be sent."""
     for purse in call.purses:  # noqa: SIM110  # because: `any` would take longer than all of them
         if purse.lacks(call):
             return True
@@ -31,13 +31,13 @@ def lacks(call: Call) -> bool:
 
 
 async def ask(call: Call, timer: WaitTimer) -> Payments:
-    """Ask for what the request may cost, and reserve it. The request begins after that.
+    """Ask for the most that the request may cost, and reserve it; the request starts after that.
 
     Raises:
         RejectedError: one of the limits does not admit the request; nothing stays reserved.
         TimedOutError: no time is left for an attempt.
     """
-    timer.stop()  # the wait has limits of its own, and is not the provider's
+    timer.stop()  # this wait has its own limit, and is not charged to the provider
     for purse in call.purses:
         if purse.lacks(call):
             await purse.ask(call)
@@ -45,10 +45,10 @@ async def ask(call: Call, timer: WaitTimer) -> Payments:
 
 
 class Payments:
-    """What the limits of a call have reserved for one request.
+    """The reservations of all limits for one request.
 
     Attributes:
-        began: When the request begins.
+        began: The start of the request, on the pipeline's clock.
         attempt: The attempt, once the request is sent.
 
     Raises:
@@ -69,7 +69,7 @@ class Payments:
             raise
 
     def settle(self) -> None:
-        """The attempt has ended, or was not sent."""
+        """Settle all reservations: the attempt has ended, or was not sent."""
         reserved, self._reserved = self._reserved, ()
         for payment in reserved:
             payment.settle(self.attempt)

@@ -1,7 +1,7 @@
 """Validates answers against their schema, and repairs one that does not match.
 
-A mismatch is not a failure of the provider: no circuit counts it, and the same request is not retried. The
-next target may do better. With `repair=1`, the same model is asked once more, and shown what is wrong.
+A mismatch is not a failure of the provider: no circuit counts it, and the same request is not retried; the
+call falls back. With `repair=1`, the same model is asked once more, with the mismatches in the prompt.
 """
 
 from __future__ import annotations

@@ -13,19 +13,19 @@ from ranvier.errors.configuration import ConfigurationError
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
-Asked = TypeVar("Asked")
-"""What the function is called with."""
+ArgumentT = TypeVar("ArgumentT")
+"""The type of the function's argument."""
 
 Function = TypeVar("Function")
 """A function of the user's, or `None`."""
 
 
-def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
-    """What `function` returns; `name` is the parameter that it was passed as.
+def ask(name: str, function: Callable[[ArgumentT], Any], about: ArgumentT) -> Any:
+    """Call `function` with `about`, and return its result; `name` is the parameter it was passed as.
 
     Raises:
-        ConfigurationError: it returned a coroutine, which nobody awaits.
-        RuntimeError: it raised a `CancelledError`, which would look as if the caller had cancelled.
+        ConfigurationError: it returned a coroutine, which would not be awaited.
+        RuntimeError: it raised a `CancelledError`, which would look like a cancellation by the caller.
     """
     try:
         answer = function(about)
@@ -37,7 +37,7 @@ def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
 
 
 def kind_of(answer: object) -> str:
-    """The type of an answer that is of no use; a coroutine is closed, because nobody will await it."""
+    """The type of an unusable answer; a coroutine is closed, because it will not be awaited."""
     if inspect.iscoroutine(answer):
         answer.close()
     return type(answer).__name__

@@ -1,1 +1,1 @@
-"""`pipeline.sync`: a pipeline for code that cannot `await`, on an event loop in a thread of its own."""
+"""`pipeline.sync`: the pipeline without `await`, on an event loop in a background thread."""

@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Ask(Generic[T]):
     """One coroutine that runs on the loop of a portal in a copy of the caller's context.
 
-    The thread that waits takes whatever it raises, also a `SystemExit`, which would end the loop. A wait that
-    a signal ends, such as Ctrl-C, cancels the coroutine once, and waits until it has cleaned up.
+    Whatever it raises is raised in the waiting thread, even a `SystemExit`, which would end the loop. A
+    signal that ends the wait, such as Ctrl-C, cancels the coroutine once, and waits for its cleanup.
 
     Attributes:
         done: True once the result or `error` is set.
@@ -34,7 +34,7 @@ class Ask(Generic[T]):
         self._context = copy_context()
         self._cancelled = False
         self._task: asyncio.Task[None] | None = None
-        self._to_end = [self]  # popped by the one thread that ends it
+        self._to_end = [self]  # popped by the thread that ends it, so that only one does
         self._running = threading.Lock()
         self._running.acquire()
 
@@ -71,12 +71,12 @@ class Ask(Generic[T]):
             self._task.cancel()
 
     def release(self) -> None:
-        """Wait for nothing in another thread any more: the portal ends."""
+        """Stop waiting for other threads, because the portal ends."""
 
     # --- in any thread ---------------------------------------------------------------------------
 
     def finish(self, error: BaseException | None) -> bool:
-        """End the wait, with `error` or else the result; false if it has ended before."""
+        """End the wait with `error`, or with the result; false if it has ended before."""
         try:
             self._to_end.pop()
         except IndexError:
@@ -87,7 +87,7 @@ class Ask(Generic[T]):
         return True
 
     def abandon(self, error: BaseException) -> None:
-        """End the wait with `error`, and the coroutine if it has not begun: the loop runs no more."""
+        """End the wait with `error`, because the loop has stopped; close a coroutine that has not begun."""
         self.finish(error)
         if self._task is None:
             self._work.close()

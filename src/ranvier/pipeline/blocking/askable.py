@@ -1,4 +1,4 @@
-"""The part of a pipeline that its other faces use: `pipeline.sync` and `pipeline.map`."""
+"""The part of a pipeline that `pipeline.sync` and `pipeline.map` use."""
 
 from __future__ import annotations
 

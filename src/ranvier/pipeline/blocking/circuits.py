@@ -17,7 +17,7 @@ T = TypeVar("T")
 class SyncCircuits:
     """`pipeline.circuits` without `await`; each method is documented at `CircuitRegistry`.
 
-    Circuits belong to the loop of the pipeline, so that each method runs there.
+    Circuits belong to the loop of the pipeline, so each method runs there.
     """
 
     def __init__(self, sync: Entered, circuits: CircuitRegistry) -> None:
@@ -91,7 +91,7 @@ def _key(*parts: Any) -> tuple[Any, ...]:
 
 
 def _there(sync: Entered, function: Callable[[], T]) -> T:
-    """What `function` returns on the loop of the pipeline."""
+    """Call `function` on the loop of the pipeline, and return its result."""
 
     async def call() -> T:
         return function()

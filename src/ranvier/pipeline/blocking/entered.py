@@ -1,4 +1,4 @@
-"""What streams, circuits and batches of `pipeline.sync` use of it."""
+"""The interface of `OwnLoop` for the streams, circuits and batches of `pipeline.sync`."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class Entered(Protocol):
         """The portal, on which the pipeline is open until `leave`."""
 
     def leave(self, portal: Portal) -> None:
-        """This thread uses the portal no more."""
+        """This thread does not use the portal any more."""

@@ -29,12 +29,12 @@ T = TypeVar("T")
 class SyncPipeline:
     """The methods of a pipeline without `await`, for any number of threads: `pipeline.sync.complete("Why?")`.
 
-    The first call starts a thread with an event loop of its own, and opens the pipeline there. The pipeline
-    then belongs to that loop until `close`, the end of the process, or until nothing refers to the pipeline
-    any more. A process that is forked starts anew, with new connections.
+    The first call starts a thread with its own event loop, and opens the pipeline there. The pipeline belongs
+    to that loop until `close`, the end of the process, or until the pipeline is garbage collected. A forked
+    process starts its own thread, with new connections.
 
-    A call runs in a copy of the caller's context: `with tenant(...)` and `with deadline(...)` apply. What a
-    signal handler raises while a thread waits, such as the `KeyboardInterrupt` of Ctrl-C, cancels its call.
+    A call runs in a copy of the caller's context: `with tenant(...)` and `with deadline(...)` apply. An
+    exception of a signal handler, such as the `KeyboardInterrupt` of Ctrl-C, cancels the call that waits.
     """
 
     def __init__(self, pipeline: Askable) -> None:

@@ -1,4 +1,4 @@
-"""The further faces of a pipeline: without `await`, and for many prompts."""
+"""`pipeline.sync` and `pipeline.map`: a pipeline without `await`, and for many prompts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Faces(Runtime):
-    """What a `Pipeline` offers beside `complete` and `stream`; each is imported at its first use.
+    """The part of `Pipeline` with `sync` and `map`; their code is imported at first use.
 
     Attributes:
         stack: The layers and settings in use.
@@ -37,7 +37,7 @@ class Faces(Runtime):
         if face is None:
             from ranvier.pipeline.blocking.face import SyncPipeline
 
-            # In one step: two threads must not get two faces. Only a `Pipeline` is built.
+            # `setdefault` is atomic: two threads must not get two faces. Only a `Pipeline` is built.
             face = vars(self).setdefault("_sync", SyncPipeline(cast("Askable", self)))
         return face
 
@@ -62,16 +62,17 @@ class Faces(Runtime):
         """The answers to many prompts: `async for result in pipeline.map(prompts)`.
 
         Args:
-            prompts: An iterable or async iterable of prompts, read as they are sent. The event loop waits for
-                a plain iterable that takes long.
-            concurrency: The most calls in flight.
-            in_order: True returns results in the order of the prompts, false as they come.
+            prompts: An iterable or async iterable of prompts, read as they are sent. A slow plain iterable
+                blocks the event loop.
+            concurrency: The maximum number of calls in flight.
+            in_order: True returns results in the order of the prompts, false as they complete.
             errors: `"return"` makes the error of a prompt its result, `"raise"` ends the run with it.
-            file: A `.jsonl` or SQLite file (`.db`, `.sqlite`) that each answer is written to. Prompts whose
-                key it has are skipped, so that a killed run goes on where it was. Failures are not written.
-            key: A function of a prompt that returns its key in `file`: a text or a number. Without it, the
-                position and a digest of the prompt. Of two prompts with one key only the first is sent.
-            prompt: A function that makes the prompt of an item, if `prompts` holds items of your own.
+            file: A `.jsonl` or SQLite file (`.db`, `.sqlite`) to which each answer is written. Prompts whose
+                key is in the file are skipped, so that a killed run can be continued. Failures are not
+                written.
+            key: A function of a prompt that returns its key in `file`: a text or a number. The default is the
+                position and a digest of the prompt. Of prompts with the same key only the first is sent.
+            prompt: A function that returns the prompt of an item, if `prompts` holds items of another type.
             progress: True shows a bar, by rich or tqdm; a function is called with a `Progress`.
             total: The number of prompts, for the progress, if they have no length.
             to: As for `complete`, for each prompt.
@@ -82,7 +83,7 @@ class Faces(Runtime):
 
         Raises:
             ConfigurationError: invalid arguments, raised at once.
-            Exception: when it is read: what the iterable raised, or that a file cannot be written.
+            Exception: while reading: the error of the iterable, or of writing the file.
         """
         from ranvier.pipeline.mapping.prompts import Prompts
         from ranvier.pipeline.mapping.run import Run
@@ -94,7 +95,7 @@ class Faces(Runtime):
             options["tools"] = list(tools)  # a generator would be empty from the second call on
         complete = cast("Askable", self).complete
         send = partial(complete, to=to, tenant=tenant, deadline=deadline, hedge=hedge, **options)
-        send("?").close()  # this call is not made: it raises what is wrong with the arguments
+        send("?").close()  # never awaited: it only validates the arguments
         read = Prompts(prompts, key, prompt, total)
         return Run(Workers(read, send, settings, self.prices, self._is_closed))
 

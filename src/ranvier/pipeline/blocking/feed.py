@@ -14,19 +14,19 @@ from ranvier.pipeline.blocking.ask import Ask
 ItemT = TypeVar("ItemT")
 
 MAX_WAITING = 64
-"""Items that wait for their reader; the task reads on once half of them are taken."""
+"""The capacity of the queue; when it is full, the task pauses until half of it is free."""
 
 OPENED: Any = object()
-"""The first item: the source is open."""
+"""The first item, which means that the source is open."""
 
 _END = object()
 
 
 class Feed(Ask[None], Generic[ItemT]):
-    """Opens and reads a source in one task, so that no cancel scope and no generator changes its task.
+    """Opens and reads a source in one task: cancel scopes and generators must not change their task.
 
     Attributes:
-        source: What the task reads, once it is open.
+        source: The source, once it is open.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Feed(Ask[None], Generic[ItemT]):
         self._paused = False
 
     def release(self) -> None:
-        """Wait for the reader no more: the source ends."""
+        """Stop waiting for the reader, because the source ends."""
         self._unbounded = True
         self._room.set()
 

@@ -28,13 +28,13 @@ class OwnLoop:
         self._pipeline = pipeline
         self._portal: Portal | None = None
         self._closed = self._closing = self._warned = False
-        self._changed = threading.Condition()  # guards all of these, and `users` of the portal
+        self._changed = threading.Condition()  # guards all attributes, and `users` of the portal
         follow(self)
 
     def start_anew(self) -> None:
-        """Forget the portal of the parent process, of which this process was forked."""
+        """Forget the portal, which belongs to the parent of this forked process."""
         portal, self._portal, self._closing = self._portal, None, False
-        self._changed = threading.Condition()  # a thread of the parent may hold the other one
+        self._changed = threading.Condition()  # a thread of the parent may hold the old one
         self._pipeline.lifecycle.forked()
         if portal is not None:
             portal.lose()
@@ -75,7 +75,7 @@ class OwnLoop:
         return portal
 
     def leave(self, portal: Portal) -> None:
-        """This thread uses the portal no more."""
+        """This thread does not use the portal any more."""
         with self._changed:
             portal.users -= 1
             if self._closing and not portal.users:
@@ -131,7 +131,7 @@ class OwnLoop:
                 self._end(portal)
 
     def _end(self, portal: Portal) -> None:
-        """End the portal, also if Ctrl-C ends a wait: the next one who closes would wait for ever."""
+        """End the portal even if Ctrl-C interrupts the wait; otherwise the next `close` would hang."""
         try:
             with self._changed:
                 self._changed.wait_for(lambda: not portal.users, GRACE)
@@ -165,7 +165,7 @@ def _in_notebook() -> bool:
 
 
 def _check_threads() -> None:
-    """Raise a `ConfigurationError` where threads are none: an event loop would stop all of them."""
+    """Raise a `ConfigurationError` under gevent or eventlet, where an event loop would block all threads."""
     monkey: Any = sys.modules.get("gevent.monkey") or sys.modules.get("eventlet.patcher")
     patched = getattr(monkey, "is_module_patched", None) or getattr(monkey, "is_monkey_patched", None)
     if patched is not None and patched("threading" if "gevent" in monkey.__name__ else "thread"):

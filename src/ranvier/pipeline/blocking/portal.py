@@ -1,7 +1,7 @@
 """An event loop in a thread of its own, for the calls of threads without one.
 
-anyio's `BlockingPortal` is not used: it waits for the loop twice for each call, which costs five times as
-much, and its cancel scopes cancel again and again, also the cleanup of what they cancel.
+anyio's `BlockingPortal` is not used: it waits for the loop twice per call, which costs five times as much,
+and its cancel scopes cancel repeatedly, including the cleanup of what they cancel.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Portal:
         self._thread = threading.Thread(target=self._serve, name="ranvier.sync", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the system has no thread left
+        except RuntimeError:  # the system cannot start another thread
             self.loop.close()
             raise
 
@@ -78,7 +78,7 @@ class Portal:
         except RuntimeError:  # the loop is closed
             self._asks.discard(ask)
             ask.abandon(closed_error())
-        if self.ended:  # perhaps too late for the loop to begin it
+        if self.ended:  # the loop may have stopped before starting it
             ask.finish(closed_error())
 
     def _start(self, ask: Ask[Any]) -> None:
@@ -106,7 +106,7 @@ class Portal:
         await self._stopping.wait()
 
     def _end(self, error: BaseException) -> None:
-        """The loop runs no more: no thread may wait for it."""
+        """End all waits, because the loop has stopped."""
         self.ended = True
         for ask in list(self._asks):
             ask.abandon(error)
@@ -115,7 +115,7 @@ class Portal:
     # --- the end ---------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End the loop and its thread; after `GRACE` seconds it is left behind, and logged."""
+        """End the loop and its thread; a thread that has not ended after `GRACE` seconds is logged."""
         self._soon(self._stop)
         self._thread.join(GRACE)
         if self._thread.is_alive():
@@ -146,10 +146,10 @@ class Portal:
         return True
 
     def lose(self) -> None:
-        """This process is a fork: the thread is not in it, and the loop's file descriptors are the parent's.
+        """Abandon the loop in a forked process, which has its descriptors, but not its thread.
 
-        The loop is marked as closed, so that nothing is unregistered from the selector, which both processes
-        share. It and its tasks must not be collected: tasks would run their cleanup here.
+        The loop is marked as closed, so that nothing is unregistered from the selector that both processes
+        share. The loop and its tasks are kept alive, because collected tasks would run their cleanup here.
         """
         _inherited.append((self, asyncio.all_tasks(self.loop)))
         self.loop._closed = True  # type: ignore[attr-defined]  # because: `close` would touch the selector
@@ -157,11 +157,11 @@ class Portal:
 
 
 _inherited: list[tuple[Portal, set[asyncio.Task[Any]]]] = []
-"""The portals of the processes that this one was forked from; each fork adds at most one per pipeline."""
+"""Portals inherited from parent processes; each fork adds at most one per pipeline."""
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Asyncio's own loop, whatever the policy says: uvloop's cannot be left alone in a forked process."""
+    """A loop of asyncio itself, whatever the policy: uvloop's cannot be abandoned in a forked process."""
     kind = getattr(asyncio, "ProactorEventLoop", asyncio.SelectorEventLoop)  # on Windows, and elsewhere
     loop: asyncio.AbstractEventLoop = kind()
     return loop

@@ -1,4 +1,4 @@
-"""Ends the portals of a process at its exit, and keeps a forked process from using those of its parent."""
+"""Closes portals at the exit of the process, and drops inherited ones in a forked process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 
 class HasPortal(Protocol):
-    """What has a portal: `OwnLoop`."""
+    """An owner of a portal: `OwnLoop`."""
 
     def close(self) -> None:
         """End the portal."""
@@ -26,7 +26,7 @@ _followed: WeakSet[HasPortal] = WeakSet()
 
 
 def follow(loop: HasPortal) -> None:
-    """Close `loop` at the exit of the process, and let it start anew in each process that is forked."""
+    """Close `loop` at the exit of the process, and reset it in each forked process."""
     _followed.add(loop)
 
 

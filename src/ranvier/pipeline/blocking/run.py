@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class SyncRun(Generic[ParsedT_co]):
     """The results of `pipeline.sync.map`: read them with `for`, or all at once with `collect`.
 
-    It begins with the first read. A run that is left before its end stops: by `close`, at the end of its
-    `with` block, or when nothing refers to it any more.
+    It starts at the first read. An unfinished run stops at `close`, at the end of its `with` block, or when
+    it is garbage collected.
     """
 
     def __init__(self, sync: Entered, run: Run[ParsedT_co]) -> None:
@@ -35,7 +35,7 @@ class SyncRun(Generic[ParsedT_co]):
 
     @property
     def progress(self) -> Progress:
-        """How far it has come."""
+        """The progress of the run."""
         return self._run.progress
 
     def __iter__(self) -> Self:
@@ -46,7 +46,7 @@ class SyncRun(Generic[ParsedT_co]):
             raise StopIteration
         feed = self._feed
         if feed is None:
-            with self._beginning:  # of two threads that share a run, one begins it
+            with self._beginning:  # only one of the threads that share a run starts it
                 feed = self._feed = self._feed or self._begin()
         try:
             return feed.take()
@@ -73,10 +73,10 @@ class SyncRun(Generic[ParsedT_co]):
         return feed
 
     def collect(self) -> list[Result[ParsedT_co]]:
-        """All results, in the order of the prompts, or as they came with `in_order=False`.
+        """All results, in the order of the prompts, or in order of completion with `in_order=False`.
 
         Raises:
-            RuntimeError: another thread has closed the run, so that they are not all.
+            RuntimeError: another thread has closed the run, so some results are missing.
         """
         with self:
             results = list(self)

@@ -38,7 +38,7 @@ class SyncStream(Generic[ParsedT_co]):
         self._begun = self._closed = False
         self._sync = sync
         self._pending = pending
-        pending.used = True  # by us: we warn if nobody reads us
+        pending.used = True  # this object warns by itself if it is never read
 
     # --- reading ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""How a tenant reaches a provider, where a key alone does not say it: an endpoint and headers of its own."""
+"""A tenant's access to a provider beyond a key: its own endpoint and headers."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ class Access:
     """A tenant's access to a provider, as a `credentials=` resolver may return it in place of a key.
 
     Args:
-        key: The key; `SHARED` is the provider's own, `None` is none: no server needs it, or a header has it.
-        base_url: The base URL of the tenant's own endpoint, which has circuits, gates and limits of its own;
-            `None` means the provider's. The provider's own key, `headers=` and `params=` are not sent there.
+        key: The key. `SHARED` is the provider's own key; `None` is no key, if the server needs none or a
+            header holds it.
+        base_url: The base URL of the tenant's own endpoint, with separate circuits, gates and limits; `None`
+            means the provider's. The provider's own key, `headers=` and `params=` are not sent there.
         headers: Headers for each request of the tenant, by name. They replace others of the same name.
 
     Raises:
@@ -100,20 +101,20 @@ class Access:
 
     @property
     def only_a_key(self) -> bool:
-        """True if the key says it all."""
+        """True if there is neither an endpoint nor a header."""
         return self.base_url is None and not self.headers
 
     @property
     def holds_key(self) -> bool:
-        """True if a header has the key."""
+        """True if a header holds the key."""
         return not HOLD_KEYS.isdisjoint(self.headers)
 
     def is_at(self, url: str) -> bool:
-        """True if it has no endpoint of its own, or if that is at `url` or above."""
+        """True if it has no own endpoint, or if `url` is that endpoint or a path below it."""
         return self.base_url is None or f"{url}/".startswith(f"{self.base_url.rstrip('/')}/")
 
     def account(self, key: str | None) -> str | None:
-        """What distinguishes its account at a server: `key`, or the headers that stand for it."""
+        """The identity of its account at a server: `key`, or the headers that replace it."""
         held = [self.headers[name] for name in sorted(HOLD_KEYS & self.headers.keys())]
         return "\n".join(held) if held else key
 

@@ -41,15 +41,14 @@ class Credentials:
             target. An async one is called once for all calls that need the same key at that time, and
             its answer is cached. After a failure the next call calls it again.
         ttl: Seconds for which an async answer is cached; `forget` invalidates it at once.
-        missing_ttl: The same for the answer that a tenant has no key.
-        max_entries: The most answers that are cached; the oldest is dropped first.
+        missing_ttl: Seconds for which "no key" (`None`) is cached.
+        max_entries: The maximum number of cached answers; the oldest is dropped first.
 
     A resolver returns a key, an `Access` with the endpoint and headers of the tenant, `SHARED` for the
     provider's own key or for a server that needs none, `None` if the tenant has no key (nothing is sent
-    then), or several of these: they are used in turn, except those that the provider currently limits or
-    rejects. A conversation stays with the key that its opaque parts
-    (signatures of reasoning) were issued to. If a key turns out to be limited or rejected, the call continues
-    at once with another one, if there is one.
+    then), or a list of these: they are used in turn, except those that the provider currently limits or
+    rejects. A conversation stays with the key to which its opaque parts (signatures of reasoning) were
+    issued. If the provider limits or rejects a key, the call continues at once with another one, if any.
     """
 
     def __init__(
@@ -76,30 +75,30 @@ class Credentials:
         self.lookups.opened(pipeline)
 
     def take_over(self, before: Credentials) -> None:
-        """Go on with the answers that are cached, if the resolver is the same, and with the turns of keys."""
+        """Take over the rotation of keys, and the cached answers if the resolver is the same."""
         self.lookups.take_over(before.lookups)
         self._turns.take_over(before._turns)
 
     async def resolve(self, call: Call) -> None:
-        """Set the key of `call` at its target, by the resolver; none if it says `SHARED` and none is needed.
+        """Set the key of `call` at its target, from the resolver; none for `SHARED` if none is needed.
 
         Raises:
-            CredentialMissingError: there is none.
+            CredentialMissingError: the tenant has no key, or the provider requires one and has none.
             CredentialLookupError: the resolver failed (its error is the cause).
             DeadlineExceededError: the resolver took too long.
         """
         answer = await self.lookups.keys(call)
         chosen = self._turns.choose(answer, call)
-        # Without an answer nothing is sent, not even to a server that would answer without a key.
+        # Without an answer of the resolver nothing is sent, even if the server needs no key.
         if chosen is None and (not answer or call.deployment.traits.needs_credential):
             raise _missing(call, call.deployment, ours=SHARED in answer)
         use(call, chosen)
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
-        """`call` with another key, after `error` was caused by its own; `None` if there is none to try.
+        """`call` with another key, after its key caused `error`; `None` if there is no other key to try.
 
-        Only keys that may be used at once are tried. If the provider has rejected a key and no other is
-        known, the resolver is called again for a newer one, once per call and target.
+        Only keys that may be used at once are tried. If the provider rejected the key and no other is known,
+        the resolver is called again for a newer one, once per call and target.
         """
         rejected = isinstance(error, AuthenticationError)
         if rejected:
@@ -125,7 +124,7 @@ class Credentials:
         try:
             return self._turns.renewed(await self.lookups.keys(call), call)
         except CredentialLookupError:
-            return None  # the provider's error says more; the record has both
+            return None  # raise the provider's error, which says more; the record has both
 
     def _affords(self, call: Call, error: RanvierError) -> bool:
         """True if the retry budget allows another key; the first further one at a target is free."""
@@ -149,7 +148,7 @@ class Credentials:
         return key or None
 
     def add_availability_check(self, closed_for: ClosedFor) -> None:
-        """Prefer keys for which `closed_for` returns 0, or else the least."""
+        """Prefer keys for which `closed_for` returns 0, otherwise the shortest wait."""
         self._turns.closed_for.append(closed_for)
 
     def invalidate(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""With whose key, and where, a call is sent: what circuits, gates and limits are kept by."""
+"""The account, server and target of a call: the keys of circuits, gates and limits."""
 
 from __future__ import annotations
 

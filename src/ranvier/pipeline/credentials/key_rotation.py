@@ -12,7 +12,7 @@ from ranvier.messages.native import Native
 from ranvier.pipeline.asking.optional_members import account_digest_of, credential_of
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.credentials.access import SHARED, Access, Shared
-from ranvier.pipeline.credentials.resolver import Held, Holder
+from ranvier.pipeline.credentials.resolver import Holder, KeyOrAccess
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -30,8 +30,8 @@ class UsableKey(NamedTuple):
 
     Attributes:
         key: The key; `None` if the access needs none.
-        tenants: It is the tenant's own: the resolver returned it, and it is not the provider's own key.
-        access: The endpoint and headers of the tenant's, if it has any.
+        tenants: True if it is the tenant's own key, not the provider's.
+        access: The tenant's own endpoint and headers, if any.
     """
 
     key: str | None
@@ -57,17 +57,17 @@ class KeyRotation:
     def __init__(self, max_entries: int) -> None:
         self.closed_for: list[ClosedFor] = []
         self._max_entries = max_entries
-        # For holders of several keys: the index of the next one, and the keys.
+        # For tenants with several keys at a provider: the index of the next key, and the keys.
         self._turns: OrderedDict[Holder, tuple[int, tuple[UsableKey, ...]]] = OrderedDict()
 
     def take_over(self, before: KeyRotation) -> None:
-        """Go on with the turns of the keys that are known."""
+        """Take over the rotation state of all known keys."""
         self._turns = before._turns
 
     def __len__(self) -> int:
         return len(self._turns)
 
-    def choose(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
+    def choose(self, answer: tuple[KeyOrAccess, ...], call: Call) -> UsableKey | None:
         """The key to use of those in `answer`, or `None`."""
         usable = usable_keys(answer, call.deployment)
         holder = (call.tenant, call.deployment.provider.name)
@@ -87,7 +87,7 @@ class KeyRotation:
         self._remember(holder, following, usable)
         return in_turn[chosen]
 
-    def renewed(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
+    def renewed(self, answer: tuple[KeyOrAccess, ...], call: Call) -> UsableKey | None:
         """The key to try of those that the resolver returned in place of the ones tried; `None` if none."""
         usable = usable_keys(answer, call.deployment)
         self._remember((call.tenant, call.deployment.provider.name), 0, usable)
@@ -128,7 +128,7 @@ class KeyRotation:
 
     def _remember(self, holder: Holder, turn: int, keys: Sequence[UsableKey]) -> None:
         if len(keys) < 2:
-            self._turns.pop(holder, None)  # a key that the resolver no longer returns is not used again
+            self._turns.pop(holder, None)  # drops keys that the resolver no longer returns
             return
         self._turns[holder] = turn, tuple(keys)
         self._turns.move_to_end(holder)
@@ -149,21 +149,21 @@ def _is_allowed(call: Call, key: UsableKey) -> bool:
     return rule is None or rule.refusal(asked) is None
 
 
-def usable_keys(answer: tuple[Held, ...], deployment: Deployment) -> list[UsableKey]:
-    """The keys of `answer`; `SHARED` stands for the provider's own, if it has one."""
+def usable_keys(answer: tuple[KeyOrAccess, ...], deployment: Deployment) -> list[UsableKey]:
+    """The keys of `answer`, with the provider's own key (if any) in place of `SHARED`."""
     try:
         own = credential_of(deployment.provider)
     except PLAIN_FAILURES:
         if SHARED in answer:
             raise
-        own = None  # tenants with keys of their own do without it
+        own = None  # the provider's own key cannot be read, but tenants' own keys do without it
     if any(isinstance(each, Access) for each in answer) and not deployment.traits.takes_access:
         raise CredentialUnusableError(f"{deployment.provider.name} takes no base_url or headers of a tenant")
     keys = (_usable(held, own or None) for held in answer)
     return [each for each in keys if each.key or each.access]
 
 
-def _usable(held: Held, own: str | None) -> UsableKey:
+def _usable(held: KeyOrAccess, own: str | None) -> UsableKey:
     access = held if isinstance(held, Access) else None
     key = held.key if isinstance(held, Access) else held
     if isinstance(key, Shared):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from ranvier.pipeline.credentials.access import SHARED
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.key_rotation import UsableKey, usable_keys, use
-from ranvier.pipeline.credentials.resolver import Held
+from ranvier.pipeline.credentials.resolver import KeyOrAccess
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def with_known_keys(call: Call, deployment: Deployment) -> Iterator[Call]:
     """`call` at `deployment` with each key that is known without waiting, or without one if it needs none."""
     credentials = cast(Credentials, call.pipeline.credentials)
-    answer: tuple[Held, ...] = (SHARED,)
+    answer: tuple[KeyOrAccess, ...] = (SHARED,)
     if credentials.resolver is not None:
         answer = credentials.lookups.known(call, deployment)
     chosen: list[UsableKey | None] = [*usable_keys(answer, deployment)]

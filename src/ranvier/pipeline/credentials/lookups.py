@@ -1,4 +1,4 @@
-"""Calls the resolver: one call for all that need its answer, which is cached."""
+"""Calls the resolver, once for all calls that need the same key, and caches its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.errors.rejected import CredentialLookupError
 from ranvier.events import CredentialLookupFailed
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.credentials.access import SHARED
-from ranvier.pipeline.credentials.resolver import Held, Holder, Lookup, Resolver
+from ranvier.pipeline.credentials.resolver import Holder, KeyOrAccess, Lookup, Resolver
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.timing.wait_timer import WaitTimer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Lookups:
-    """Calls a resolver, and caches what an async one answers.
+    """Calls a resolver, and caches the answers of an async one.
 
     Args:
         resolver: The resolver, if there is one.
@@ -41,9 +41,9 @@ class Lookups:
         self._ttl = ttl
         self._missing_ttl = missing_ttl
         self._max_entries = max_entries
-        self._is_plain = False  # whether the resolver has answered at once
+        self._is_plain = False  # True once the resolver has returned without awaiting
         self._loops = Loops("Credentials")
-        self.answers: OrderedDict[Holder, tuple[tuple[Held, ...], float]] = OrderedDict()
+        self.answers: OrderedDict[Holder, tuple[tuple[KeyOrAccess, ...], float]] = OrderedDict()
         self.running: dict[Holder, Lookup] = {}
 
     def opened(self, pipeline: Runtime) -> None:
@@ -55,7 +55,7 @@ class Lookups:
                 self.answers[holder] = keys, until + shift
 
     def take_over(self, before: Lookups) -> None:
-        """Go on with the answers and the lookups in flight of the same resolver."""
+        """Take over the answers and the lookups in flight, if the resolver is the same."""
         one, other = before._resolver, self._resolver
         if one is other or (isinstance(one, MethodType) and isinstance(other, MethodType) and one == other):
             self.answers, self.running, self._is_plain = before.answers, before.running, before._is_plain
@@ -75,7 +75,7 @@ class Lookups:
         for holder in [each for each in self.running if each[0] == tenant and provider in (None, each[1])]:
             self.running.pop(holder).outdated = True
 
-    async def keys(self, call: Call) -> tuple[Held, ...]:
+    async def keys(self, call: Call) -> tuple[KeyOrAccess, ...]:
         """The keys for `call` at its target: from the cache, or from the resolver.
 
         Raises:
@@ -104,7 +104,7 @@ class Lookups:
                 finally:
                     del cause, lookup  # the error refers to this frame: locals would complete a cycle
             if lookup.keys is not None and not lookup.outdated:
-                return lookup.keys  # else the call that made the lookup was cancelled, or the key has changed
+                return lookup.keys  # otherwise its call was cancelled, or the key has changed: look up again
 
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call) -> None:
         """Call the resolver, and store its answer or its error in `lookup`."""
@@ -128,7 +128,7 @@ class Lookups:
                 del self.running[holder]
             del lookup  # its error refers to this frame: a local would complete a reference cycle
 
-    def known(self, call: Call, deployment: Deployment) -> tuple[Held, ...]:
+    def known(self, call: Call, deployment: Deployment) -> tuple[KeyOrAccess, ...]:
         """The keys for `call` at `deployment` that are known without waiting; none if there are none.
 
         A plain resolver is called; of an async one, only a cached answer counts.
@@ -137,10 +137,10 @@ class Lookups:
         kept = self._known(holder, call.pipeline.clock())
         return self._answered_at_once(holder) if kept is None else kept
 
-    def _answered_at_once(self, holder: Holder) -> tuple[Held, ...]:
+    def _answered_at_once(self, holder: Holder) -> tuple[KeyOrAccess, ...]:
         lookup = Lookup()
         answer = self._called(lookup, holder) if self._is_plain else ()
-        if inspect.isawaitable(answer):  # it is plain for some tenants only
+        if inspect.isawaitable(answer):  # the resolver is plain for some tenants only
             if inspect.iscoroutine(answer):
                 answer.close()
             return ()
@@ -156,12 +156,12 @@ class Lookups:
             lookup.error = error
             return None
 
-    def _known(self, holder: Holder, now: float) -> tuple[Held, ...] | None:
+    def _known(self, holder: Holder, now: float) -> tuple[KeyOrAccess, ...] | None:
         """The cached keys, if not expired. A function, so that no frame that may raise holds an old key."""
         kept = self.answers.get(holder)
         return kept[0] if kept is not None and now < kept[1] else None
 
-    def _keep(self, holder: Holder, keys: tuple[Held, ...], now: float) -> None:
+    def _keep(self, holder: Holder, keys: tuple[KeyOrAccess, ...], now: float) -> None:
         self.answers[holder] = keys, now + (self._ttl if keys else min(self._ttl, self._missing_ttl))
         self.answers.move_to_end(holder)
         if len(self.answers) > self._max_entries:

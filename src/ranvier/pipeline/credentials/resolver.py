@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.credentials.access import Access, Key, Shared
 
-Held = Key | Access
-"""What a tenant has at a provider."""
+KeyOrAccess = Key | Access
+"""One key or access of a tenant at a provider."""
 
-Credential = Held | Sequence[Held] | None
-"""A key or an `Access`; several, to be used in turn; `SHARED`; `None`: the tenant has none there."""
+Credential = KeyOrAccess | Sequence[KeyOrAccess] | None
+"""A key, an `Access` or `SHARED`; a sequence of them, used in turn; `None` if the tenant has none there."""
 
 Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
 """A plain or async function of a tenant and a provider's name that returns the key to use."""
@@ -29,14 +29,14 @@ class Lookup:
     Attributes:
         keys: The answer, once it is known.
         error: The error, if the resolver failed.
-        outdated: The key has changed since the lookup started.
+        outdated: True if the key has changed since the lookup started.
         ended: Set when the lookup has ended.
     """
 
     __slots__ = ("ended", "error", "keys", "outdated")
 
     def __init__(self) -> None:
-        self.keys: tuple[Held, ...] | None = None
+        self.keys: tuple[KeyOrAccess, ...] | None = None
         self.error: BaseException | None = None
         self.outdated = False
         self.ended = asyncio.Event()
@@ -68,8 +68,8 @@ class Lookup:
             )
 
 
-def _plain(held: Held) -> Held | None:
-    """The key in place of an access that has nothing else."""
+def _plain(held: KeyOrAccess) -> KeyOrAccess | None:
+    """`held`, with a plain key in place of an access that has only a key."""
     return held.key if isinstance(held, Access) and held.only_a_key else held
 
 

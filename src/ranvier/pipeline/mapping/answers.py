@@ -1,4 +1,4 @@
-"""What is kept of an answer in a file of answers."""
+"""The files to which `pipeline.map` writes answers, and the record of one answer."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 
 
 LINES = (".jsonl", ".ndjson")
-"""Ends of the names of files with a line for each answer."""
+"""Suffixes of files with one line per answer."""
 
 TABLE = (".db", ".sqlite", ".sqlite3")
-"""Ends of the names of files with a table of answers."""
+"""Suffixes of files with a table of answers."""
 
 
 class Answers(Protocol):
-    """A file with one record for each key; it never has two of one key."""
+    """A file with at most one record per key."""
 
     def __contains__(self, key: str) -> bool:
         """True if it has the answer to the prompt with that key."""
 
     def add(self, record: dict[str, Any]) -> None:
-        """Write an answer; when this returns, the end of the process does not lose it.
+        """Write an answer; after this returns, it survives the end of the process.
 
         Raises:
             OSError: it could not be written.
         """
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, and release its lock."""
 
 
 def record_of(key: str, index: int, response: Response[Any]) -> dict[str, Any]:
     """The record of an answer: its text, and all of it if it has more than text.
 
     Raises:
-        ConfigurationError: it holds what JSON cannot.
+        ConfigurationError: the answer contains a value that JSON cannot represent.
     """
     usage = response.usage
     record: dict[str, Any] = {
@@ -68,10 +68,10 @@ def check_kind(file: str | PathLike[str]) -> None:
 
 
 def open_answers(file: str | PathLike[str]) -> Answers:
-    """The file of answers at the path `file`, by the end of its name.
+    """Open the file of answers at `file`; its suffix selects the format.
 
     Raises:
-        ConfigurationError: it is no such file, damaged, or in use by another run.
+        ConfigurationError: the file has another content, is damaged, or is in use by another run.
     """
     path = Path(file)
     if path.suffix in LINES:

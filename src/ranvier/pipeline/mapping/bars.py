@@ -29,7 +29,7 @@ class Bar(Protocol):
 
 
 def bar_for(progress: bool | Show) -> Bar | None:
-    """What shows the progress: `None` if nothing does.
+    """The bar for the option `progress`; `None` if no progress is shown.
 
     Raises:
         ConfigurationError: neither rich nor tqdm is installed.
@@ -46,7 +46,7 @@ def bar_for(progress: bool | Show) -> Bar | None:
 
 
 class _UntilItFails:
-    """A bar that is not used any more once it has raised an error: a terminal may be gone, a run goes on."""
+    """Stops using a bar that has raised an error: the terminal may be gone, but the run continues."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar: Bar | None = bar
@@ -62,7 +62,7 @@ class _UntilItFails:
             return
         try:
             step(self._bar)
-        except (Exception, asyncio.CancelledError):  # nothing is awaited: this is an error of its own
+        except (Exception, asyncio.CancelledError):  # nothing is awaited, so the bar itself raised this
             self._bar = None
             logger.exception("progress=... raised an error and is not shown any more; the run goes on")
 
@@ -88,7 +88,7 @@ class _Rich:
 
         class Terminal(Console):
             def on_broken_pipe(self) -> None:
-                raise BrokenPipeError  # rich would end the process, and throw away its standard output
+                raise BrokenPipeError  # rich would exit the process and discard its standard output
 
         columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
         self._display = Display(*columns, console=Terminal(stderr=True))

@@ -1,4 +1,4 @@
-"""Answers as lines of JSON, each in one write."""
+"""A file of answers with one JSON object per line; each line is one write."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 from ranvier.errors.configuration import ConfigurationError
 
 BEGIN = b'{"key":"'
-"""How each line begins: a file without a whole line is ours if it begins like that."""
+"""The beginning of each line, by which a file with only an incomplete line is recognized."""
 
 
 class JsonlAnswers:
-    """A file that is only appended to; a line that the end of a process has cut is removed when it is opened.
+    """An append-only file. Opening it removes an incomplete last line, which a killed process leaves.
 
-    It remembers a digest of each key, which takes about 100 bytes.
+    It keeps a digest of each key in memory, about 100 bytes per key.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: set[bytes] = set()
-        self._file = FileIO(path, "a+")  # garbage closes it, too
+        self._file = FileIO(path, "a+")  # closed on garbage collection, too
         try:
             _lock(self._file, path)
             self._read()
@@ -75,7 +75,7 @@ class JsonlAnswers:
         except OSError as error:
             what = f"an answer could not be written: {error.strerror}"
             raise OSError(error.errno, what, str(self._path)) from error
-        if written < len(line):  # leave no half of a line before the next one
+        if written < len(line):  # remove the partial line, or the next one would be appended to it
             self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
             raise OSError(errno.ENOSPC, "an answer could not be written whole", str(self._path))
         self._known.add(_digest(record["key"]))
@@ -90,7 +90,7 @@ def _digest(key: str) -> bytes:
 
 
 def _lock(file: FileIO, path: Path) -> None:
-    """Keep a second run from writing to the same file, where the system can."""
+    """Lock the file against a second run, if the file system supports locks."""
     if sys.platform == "win32":
         return
     import fcntl

@@ -1,4 +1,4 @@
-"""How far a run over many prompts has come."""
+"""The progress of a run over many prompts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The numbers of one moment.
+    """The progress at one moment.
 
     Attributes:
         total: The number of prompts; `None` while unknown.
-        answered, failed: Prompts of this run that have ended.
-        skipped: Prompts that the file of answers had already.
-        in_flight: Prompts that are asked at the moment.
-        seconds: Since the start.
-        cost: What the run has cost, by the prices of the pipeline; `None` if it has none.
+        answered, failed: The number of prompts that this run has answered, and that failed.
+        skipped: The number of prompts whose answers were in the file already.
+        in_flight: The number of calls in flight.
+        seconds: Seconds since the start.
+        cost: The cost of the run so far, by the prices of the pipeline; `None` if it has none.
     """
 
     total: int | None = None
@@ -28,12 +28,12 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Prompts that are over: answered, failed or skipped."""
+        """The number of prompts that were answered, failed or skipped."""
         return self.answered + self.failed + self.skipped
 
     @property
     def rate(self) -> float:
-        """Prompts that this run has ended, per second."""
+        """Answered and failed prompts per second."""
         return (self.answered + self.failed) / self.seconds if self.seconds else 0.0
 
     @property

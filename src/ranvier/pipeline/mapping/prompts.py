@@ -1,4 +1,4 @@
-"""Reads prompts one after the other, and names each by its key."""
+"""Reads prompts one by one, and computes their keys."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from ranvier.pipeline.mapping.settings import check_function
 logger = logging.getLogger("ranvier.map")
 
 MAX_KEY = 1024
-"""Characters of a key."""
+"""The maximum length of a key, in characters."""
 
 BREATH = 500
-"""Prompts that are read before other tasks of the loop get a turn."""
+"""The number of prompts that are read without yielding to the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingPrompt:
     """A prompt that is to be sent.
 
     Attributes:
-        turn: Its position among those that are sent.
-        index: Its position among all.
+        turn: Its position among the prompts that are sent.
+        index: Its position among all prompts.
     """
 
     turn: int
@@ -56,8 +56,8 @@ class Prompts:
     """The prompts of a run, read when there is room for the next one.
 
     Attributes:
-        total: Their number, if they have a length or once all are read.
-        skipped: The number of those that are in the file of answers.
+        total: The number of prompts, if they have a length or once all are read.
+        skipped: The number of prompts whose answers are in the file already.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Prompts:
         self._key, self._prompt = key, prompt
         self._items = _iterator(items)
         self._turn = self._index = 0
-        self._in_flight: set[str] = set()  # keys; as many as there are calls
+        self._in_flight: set[str] = set()  # the keys of calls in flight
 
-    async def next(self) -> Asked | None:
+    async def next(self) -> PendingPrompt | None:
         """The next prompt to send; `None` after the last one."""
         while True:
             if self._index % BREATH == BREATH - 1:
@@ -96,11 +96,11 @@ class Prompts:
             key = self._key_of(item, index)
             if self._is_new(key):
                 turn, self._turn = self._turn, self._turn + 1
-                return Asked(turn, index, key, item)
+                return PendingPrompt(turn, index, key, item)
             self.skipped += 1
 
     async def aclose(self) -> None:
-        """Close the iterable, if it is a generator: its cleanup belongs to the task that has read it."""
+        """Close the iterable if it is a generator; call it in the task that has read it."""
         try:
             if isinstance(self._items, AsyncGenerator):
                 await self._items.aclose()
@@ -109,9 +109,9 @@ class Prompts:
         except Exception:
             logger.exception("the generator of prompts raised an error as it was closed")
 
-    def ended(self, asked: Asked) -> None:
-        """It is not in flight any more."""
-        self._in_flight.discard(asked.key)
+    def ended(self, pending: PendingPrompt) -> None:
+        """Note that the call for `pending` has ended."""
+        self._in_flight.discard(pending.key)
 
     def _is_new(self, key: str) -> bool:
         if self.known is None:
@@ -121,11 +121,11 @@ class Prompts:
         self._in_flight.add(key)
         return True
 
-    def prompt_of(self, asked: Asked) -> Prompt:
-        """What to send for it."""
+    def prompt_of(self, pending: PendingPrompt) -> Prompt:
+        """The prompt to send."""
         if self._prompt is None:
-            return asked.item  # type: ignore[no-any-return]  # because: `complete` checks it
-        prompt: Prompt = ask("prompt", self._prompt, asked.item)
+            return pending.item  # type: ignore[no-any-return]  # because: `complete` checks it
+        prompt: Prompt = ask("prompt", self._prompt, pending.item)
         return prompt
 
     def _key_of(self, item: Any, index: int) -> str:
@@ -161,7 +161,7 @@ def _checked(key: object, index: int) -> str:
 
 
 def _content(item: Any, index: int) -> bytes:
-    """What distinguishes a prompt from another one at the same position."""
+    """The bytes of a prompt for the digest in its default key."""
     if isinstance(item, str):
         return item.encode(errors="surrogatepass")
     try:

@@ -10,13 +10,13 @@ from ranvier.messages.response import ParsedT_co, Response
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[ParsedT_co]):
-    """What became of one prompt of `pipeline.map`.
+    """The result of one prompt of `pipeline.map`.
 
     Attributes:
-        index: Its position among the prompts, from 0.
-        key: Its key in the file of answers; without a file, its position.
-        item: The prompt, or what `prompt=` made the prompt of.
-        error: Why there is no answer; `None` if there is one.
+        index: The position of the prompt, from 0.
+        key: The key of the prompt in the file of answers; without a file, its position.
+        item: The prompt, or the item that was passed to `prompt=`.
+        error: The error, if the call failed; `None` if there is an answer.
     """
 
     index: int

@@ -23,9 +23,9 @@ def stopped_error() -> RuntimeError:
 class Run(Generic[ParsedT_co]):
     """The results of `pipeline.map`: read them with `async for`, or all at once with `collect`.
 
-    It begins with the first read. A run that is left before its end stops: its calls are cancelled. Write
-    `async with pipeline.map(...) as run` if you may leave it early, so that it has stopped after the block.
-    A read that is cancelled stops it, too: each read after that raises a `RuntimeError`.
+    It starts at the first read. An unfinished run that is closed or dropped cancels its calls. If you may
+    stop early, write `async with pipeline.map(...) as run`: after the block, the run has stopped. A cancelled
+    read also stops it: each later read raises a `RuntimeError`.
     """
 
     def __init__(self, workers: Workers) -> None:
@@ -34,7 +34,7 @@ class Run(Generic[ParsedT_co]):
 
     @property
     def progress(self) -> Progress:
-        """How far it has come."""
+        """The progress of the run."""
         return self._workers.progress()
 
     def __aiter__(self) -> AsyncGenerator[Result[ParsedT_co], None]:
@@ -53,10 +53,10 @@ class Run(Generic[ParsedT_co]):
             await workers.stop()
 
     async def collect(self) -> list[Result[ParsedT_co]]:
-        """All results, in the order of the prompts, or as they came with `in_order=False`.
+        """All results, in the order of the prompts, or in order of completion with `in_order=False`.
 
         Raises:
-            RuntimeError: another task has stopped the run, so that they are not all.
+            RuntimeError: another task has stopped the run, so some results are missing.
         """
         results = [result async for result in self]
         if not self._workers.complete:

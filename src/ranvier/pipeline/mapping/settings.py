@@ -1,4 +1,4 @@
-"""How a run over many prompts goes on."""
+"""The settings of a run over many prompts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.pipeline.mapping.answers import check_kind
 from ranvier.pipeline.mapping.bars import Show
 
 Errors = Literal["return", "raise"]
-"""What becomes of a prompt that fails: a result with its error, or the end of the run."""
+"""How a failed prompt is reported: as a result with its error, or as the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Settings:
     """The arguments of `Pipeline.map` that are not about the prompts.
 
     Attributes:
-        concurrency: The most calls in flight.
+        concurrency: The maximum number of calls in flight.
         in_order: True returns results in the order of the prompts.
-        errors: What becomes of a prompt that fails.
-        file: Where answers are written.
-        progress: Whether, or by which function, the progress is shown.
+        errors: How a failed prompt is reported.
+        file: The file to which answers are written.
+        progress: True shows a bar; a function is called with the progress.
     """
 
     concurrency: int
@@ -46,7 +46,7 @@ class Settings:
 
 
 def check_function(name: str, function: object, remedy: str) -> None:
-    """Raise a `ConfigurationError` if `function` is none, or an async one."""
+    """Raise a `ConfigurationError` unless `function` is a plain function."""
     if not callable(function):
         raise ConfigurationError(f"{name} is a {type(function).__name__}: give {remedy}")
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):

@@ -1,4 +1,4 @@
-"""Answers in a table of SQLite: keys are looked up on disk, so that memory stays flat."""
+"""Answers in an SQLite table: keys are looked up on disk, so that memory use stays constant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.messages.characters import whole_characters
 COLUMNS = ("key", "index", "text", "finish_reason", "provider", "model", "input", "output", "response")
 
 MOST = 2**63 - 1
-"""The greatest number of SQLite."""
+"""The largest integer that SQLite can store."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answers (

@@ -1,4 +1,4 @@
-"""The tasks of a run: one reads prompts, each of the others sends one."""
+"""The tasks of a run: one reads the prompts, and each of the others sends one prompt."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ranvier.messages.response import Response
 from ranvier.pipeline.mapping.answers import Answers, open_answers, record_of
 from ranvier.pipeline.mapping.bars import Bar, bar_for
 from ranvier.pipeline.mapping.progress import Progress
-from ranvier.pipeline.mapping.prompts import Asked, Prompts
+from ranvier.pipeline.mapping.prompts import PendingPrompt, Prompts
 from ranvier.pipeline.mapping.result import Result
 from ranvier.pipeline.mapping.settings import Settings
 from ranvier.pipeline.reporting.context import start_task
 
 AHEAD = 4
-"""Prompts that may be read before their results are taken, in multiples of `concurrency`."""
+"""The maximum number of prompts whose results are not yet read, in multiples of `concurrency`."""
 
 SHOWN_EVERY = 0.1
 """Seconds between two updates of the progress."""
 
 
 class Workers:
-    """A task that reads prompts, and one for each call in flight, which keeps the result.
+    """One task that reads prompts, and one task for each call in flight.
 
-    All prompts are read in one task, so that no generator and no cancel scope in it changes its task. At most
-    `AHEAD` times as many prompts are read as calls may be in flight before their results are taken: with a
-    slow reader, or a slow prompt whose results others follow in order, the task waits.
+    All prompts are read in one task, so that generators and cancel scopes stay in their task. It pauses while
+    `AHEAD * concurrency` results are not yet read, for example because of a slow reader, or a slow prompt
+    whose result is next in order.
 
     Attributes:
         complete: True once every prompt has been read and its result taken.
@@ -49,13 +49,13 @@ class Workers:
     ) -> None:
         self._prompts, self._send, self._settings = prompts, send, settings
         self._prices, self._is_closed = prices, is_closed
-        self._context = copy_context()  # of the caller: the tenant of the calls
+        self._context = copy_context()  # the caller's context, with the tenant of the calls
         self._tasks: set[asyncio.Task[None]] = set()
-        self._results: dict[int, Result[Any]] = {}  # by turn; at most as many as `_room` allows
-        self._order: deque[int] = deque()  # turns, as they came
+        self._results: dict[int, Result[Any]] = {}  # by turn; bounded by `_room`
+        self._order: deque[int] = deque()  # the turns of results, in order of completion
         self._turn = self._answered = self._failed = self._in_flight = 0
-        self._failure: BaseException | None = None  # it ends the run at once
-        self._unread: BaseException | None = None  # it ends it after the calls in flight: no prompt comes
+        self._failure: BaseException | None = None  # ends the run at once
+        self._unread: BaseException | None = None  # raised by the prompts; ends the run after calls in flight
         self._answers: Answers | None = None
         self._bar: Bar | None = None
         self._shown = 0.0
@@ -82,7 +82,7 @@ class Workers:
         """The next result; `None` after the last one.
 
         Raises:
-            BaseException: what ended the run.
+            BaseException: the error that ended the run.
         """
         while True:
             result = self._taken()
@@ -112,7 +112,7 @@ class Workers:
 
     async def stop(self) -> None:
         """Cancel the calls in flight, and close the file."""
-        tasks = () if self._stopping else self._tasks  # once: a second time would cancel their cleanup
+        tasks = () if self._stopping else self._tasks  # cancel once: twice would cancel their cleanup
         self._stopping = True
         try:
             for task in tasks:
@@ -138,40 +138,40 @@ class Workers:
             while True:
                 await self._room.acquire()
                 await self._places.acquire()
-                asked = await self._prompts.next()
-                if asked is None or self._stopping or self._failure is not None:
+                pending = await self._prompts.next()
+                if pending is None or self._stopping or self._failure is not None:
                     break  # also if the iterable has swallowed a cancellation
-                self._start(self._ask(asked), self._ask_ended)
+                self._start(self._ask(pending), self._ask_ended)
         finally:
             await self._prompts.aclose()
 
-    async def _ask(self, asked: Asked) -> None:
+    async def _ask(self, pending: PendingPrompt) -> None:
         self._in_flight += 1
         try:
-            self._keep(asked, await self._result_of(asked))
+            self._keep(pending, await self._result_of(pending))
         finally:
             self._in_flight -= 1
-            self._prompts.ended(asked)
+            self._prompts.ended(pending)
             self._places.release()
 
-    async def _result_of(self, asked: Asked) -> Result[Any]:
+    async def _result_of(self, pending: PendingPrompt) -> Result[Any]:
         record = None
         try:
-            response = await self._send(self._prompts.prompt_of(asked))
+            response = await self._send(self._prompts.prompt_of(pending))
             if self._answers is not None:
-                record = record_of(asked.key, asked.index, response)
+                record = record_of(pending.key, pending.index, response)
         except Exception as error:
             if self._is_closed():
                 raise
-            return Result(asked.index, asked.key, asked.item, error)
+            return Result(pending.index, pending.key, pending.item, error)
         if record is not None and self._answers is not None:
-            self._answers.add(record)  # if this fails, the run ends: no other answer could be kept
-        return Result(asked.index, asked.key, asked.item, None, response)
+            self._answers.add(record)  # if this fails, the run ends: no further answer could be written
+        return Result(pending.index, pending.key, pending.item, None, response)
 
-    def _keep(self, asked: Asked, result: Result[Any]) -> None:
-        self._results[asked.turn] = result
+    def _keep(self, pending: PendingPrompt, result: Result[Any]) -> None:
+        self._results[pending.turn] = result
         if not self._settings.in_order:
-            self._order.append(asked.turn)
+            self._order.append(pending.turn)
         if result.error is None:
             self._answered += 1
         else:
@@ -198,7 +198,7 @@ class Workers:
     # --- the progress ----------------------------------------------------------------------------
 
     def progress(self) -> Progress:
-        """The numbers of this moment."""
+        """The current progress."""
         end = now() if self._ended is None else self._ended
         return Progress(
             self._prompts.total,
@@ -222,7 +222,7 @@ class Workers:
 
 
 def _cost(result: Result[Any], prices: Prices) -> float:
-    """What all attempts for a prompt cost, those that failed included."""
+    """The cost of all attempts for a prompt, including failed ones."""
     outcome = result.error if isinstance(result.error, RanvierError) else result.answer
     story = None if outcome is None else outcome.story
     try:

@@ -1,1 +1,1 @@
-"""The fair queue: which of the calls that wait goes next, whatever they wait for."""
+"""The fair queue, which decides which waiting call is next."""

@@ -1,4 +1,4 @@
-"""When waiting calls become more urgent."""
+"""Raises the priority of waiting calls over time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from collections.abc import Iterator
 from typing import Generic
 
 from ranvier.pipeline.queueing.ranking import SLACK
-from ranvier.pipeline.queueing.tenants import Entry, Line, Who
+from ranvier.pipeline.queueing.tenants import Entry, ItemT, Line
 
 
-class Ageing(Generic[Who]):
-    """Makes the first call of each line one priority more urgent for each `period` that it has waited."""
+class Ageing(Generic[ItemT]):
+    """Makes the first call of each line one priority more urgent per `period` of waiting."""
 
     __slots__ = ("_heap", "_most", "_numbers", "_period")
 
     def __init__(self, period: float) -> None:
         self._period = period
         self._heap: list[
-            tuple[float, int, Line[Who], Entry[Who]]
+            tuple[float, int, Line[ItemT], Entry[ItemT]]
         ] = []  # entries of calls that left are stale
         self._most = SLACK
         self._numbers = itertools.count()
 
     def clear(self) -> None:
-        """Nobody waits."""
+        """Forget all lines, because no call waits."""
         self._heap.clear()
 
-    def grow(self, line: Line[Who], head: Entry[Who], now: float) -> None:
-        """Make the head of `line` as urgent as it is after its wait, and note when that changes next."""
+    def grow(self, line: Line[ItemT], head: Entry[ItemT], now: float) -> None:
+        """Set the urgency of the head of `line` for its wait so far, and schedule its next change."""
         while head.urgency:
             older_at = head.since + (line.priority - head.urgency + 1) * self._period
             if now < older_at:
@@ -38,7 +38,7 @@ class Ageing(Generic[Who]):
                 return
             head.urgency -= 1
 
-    def _note(self, line: Line[Who], head: Entry[Who], older_at: float) -> None:
+    def _note(self, line: Line[ItemT], head: Entry[ItemT], older_at: float) -> None:
         if older_at == math.inf or head.timed == head.urgency:
             return
         head.timed = head.urgency
@@ -48,8 +48,8 @@ class Ageing(Generic[Who]):
             heapq.heapify(self._heap)
             self._most = 2 * len(self._heap) + SLACK
 
-    def due(self, now: float) -> Iterator[Line[Who]]:
-        """The lines whose head is more urgent by now."""
+    def due(self, now: float) -> Iterator[Line[ItemT]]:
+        """The lines whose head has become more urgent by `now`."""
         while self._heap and self._heap[0][0] <= now:
             _, _, line, entry = heapq.heappop(self._heap)
             if line.head is entry:

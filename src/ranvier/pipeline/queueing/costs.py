@@ -1,4 +1,4 @@
-"""What a call is expected to cost, and what it has cost, in tokens."""
+"""Estimates the cost of a call, and computes its real cost, in tokens."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from ranvier.messages.request import Request
 
 MOST = 1e7
-"""The highest cost that counts: a provider that reports an absurd number must not stop a tenant forever."""
+"""The maximum cost of a call: an absurd number from a provider must not block a tenant forever."""
 
 
 class Costs:
-    """Learns how many tokens the answers usually have."""
+    """Learns the usual number of tokens of an answer."""
 
     __slots__ = ("_output",)
 
@@ -23,14 +23,14 @@ class Costs:
         self._output = 256.0
 
     def expected(self, request: Request) -> float:
-        """The tokens of the request, a quarter of its characters, and of a usual answer."""
+        """The expected tokens: a quarter of the request's characters, plus a usual answer."""
         output = self._output
         if request.max_tokens is not None and request.max_tokens < output:
             output = request.max_tokens
         return 1.0 + estimated_characters_in(request) / 4 + output
 
     def spent(self, attempts: tuple[Attempt, ...], target: str) -> float | None:
-        """What these attempts at `target` have cost; `None` if they did not report it, 0 if none was sent."""
+        """The cost of these attempts at `target`; `None` if they did not report it, 0 if none was sent."""
         cost: float | None = 0.0
         for attempt in attempts:
             if attempt.target != target:
@@ -46,7 +46,7 @@ class Costs:
 
 
 def _tokens(number: object) -> float:
-    """`number`, which a custom provider reported, as a count from 0 to `MOST`; 0 if it is none."""
-    if isinstance(number, (int, float)) and number > 0:  # which NaN is not
+    """A number that a custom provider reported, from 0 to `MOST`; 0 if it is not a number."""
+    if isinstance(number, (int, float)) and number > 0:  # false for NaN
         return float(min(number, MOST))
     return 0.0

@@ -1,8 +1,8 @@
-"""Places and a fair queue for them. Pure: it never waits and never reads a clock.
+"""Places, and a fair queue for them. Pure: it never waits and never reads a clock.
 
-Start-time fair queueing, with one counter per tenant instead of a tag per call. The counter is what the
-tenant was served, divided by its weight. The tenant with the smallest counter goes next, and is charged
-what its call is expected to cost; when the call has ended, the counter is corrected to what it did cost.
+It implements start-time fair queueing with one counter per tenant instead of a tag per call. The counter is
+the cost that the tenant was served, divided by its weight. The tenant with the smallest counter is next, and
+is charged the expected cost of its call; when the call has ended, the real cost replaces it.
 
 Bound: at equal costs and with the highest priority, the first waiting call of a tenant is overtaken by at
 most `ceil(w / own weight)` calls of each other active tenant of weight `w`, and by one more for each of the
@@ -19,26 +19,26 @@ from typing import Generic
 from ranvier.pipeline.queueing.ageing import Ageing
 from ranvier.pipeline.queueing.crowd import Crowd
 from ranvier.pipeline.queueing.ranking import Ranking
-from ranvier.pipeline.queueing.tenants import Entry, Line, Tenant, Who
+from ranvier.pipeline.queueing.tenants import Entry, ItemT, Line, Tenant
 from ranvier.pipeline.queueing.virtual_time import VirtualTime
 
 PRIORITIES = 10
 """Priorities go from 0, the most urgent, to 9."""
 
 
-class FairQueue(Generic[Who]):
+class FairQueue(Generic[ItemT]):
     """At most `limit` calls have a place; the others wait in fair order.
 
     After any change, `advance` returns the waiting calls that now have a place.
 
     Args:
-        limit: How many calls have a place at a time; it may be changed.
-        per_tenant: How many of one tenant; `None` means no cap of its own.
-        capacity: How many calls wait.
+        limit: The number of places; it may be changed.
+        per_tenant: The maximum number of places of one tenant; `None` means no maximum.
+        capacity: The maximum number of waiting calls.
         ageing: Seconds of waiting after which a call counts as one priority more urgent.
 
     Attributes:
-        in_flight, waiting: How many calls have a place, and how many wait.
+        in_flight, waiting: The number of calls with a place, and of waiting calls.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class FairQueue(Generic[Who]):
         self.per_tenant = per_tenant
         self.capacity = capacity
         self.in_flight = self.waiting = 0
-        self._ageing: Ageing[Who] = Ageing(ageing)
-        self._tenants: dict[str, Tenant[Who]] = {}  # those that wait, are served or are ahead
-        self._ready: Ranking[Line[Who]] = Ranking()  # lines whose head may have the next place
-        self._ahead: Ranking[Line[Who]] = Ranking()  # idle tenants whose counter is above the virtual time
-        self._crowd: Crowd[Who] = Crowd()
+        self._ageing: Ageing[ItemT] = Ageing(ageing)
+        self._tenants: dict[str, Tenant[ItemT]] = {}  # tenants that wait, are served or are ahead
+        self._ready: Ranking[Line[ItemT]] = Ranking()  # lines whose head may have the next place
+        self._ahead: Ranking[Line[ItemT]] = Ranking()  # idle tenants whose counter is above the virtual time
+        self._crowd: Crowd[ItemT] = Crowd()
         self._time = VirtualTime()
         self._numbers = itertools.count(1)
 
@@ -73,23 +73,23 @@ class FairQueue(Generic[Who]):
         return known is None or known.in_flight < self.per_tenant
 
     def ahead_of(self, tenant: str, weight: float) -> float:
-        """About how many calls have a place before a new call of `tenant` has one."""
+        """The approximate number of calls that get a place before a new call of `tenant`."""
         known = self._tenants.get(tenant)
         own = 1 if known is None else known.waiting + 1
         return min(self.waiting, own * len(self._ready) / weight)
 
     def __iter__(self) -> Iterator[tuple[str, int, int]]:
-        """The known tenants, each with how many of its calls wait and how many are known to have a place."""
+        """The known tenants, each with its number of waiting calls and of calls known to have a place."""
         for each in self._tenants.values():
             yield each.name, each.waiting, each.in_flight
 
     # --- changes ---------------------------------------------------------------------------------
 
-    def try_pass(self, who: Who, tenant: str) -> Entry[Who] | None:
-        """Give a new call a place, if one is free that no waiting call may take; it is not charged."""
+    def try_pass(self, item: ItemT, tenant: str) -> Entry[ItemT] | None:
+        """Give a new call a place without charge, if one is free and no waiting call may take it."""
         if not self.admits(tenant):
             return None
-        entry = Entry(who)
+        entry = Entry(item)
         if self.per_tenant is not None:
             entry.tenant = self._known(tenant)
             entry.tenant.in_flight += 1
@@ -100,7 +100,7 @@ class FairQueue(Generic[Who]):
 
     def wait(
         self,
-        who: Who,
+        item: ItemT,
         tenant: str,
         now: float,
         *,
@@ -108,19 +108,19 @@ class FairQueue(Generic[Who]):
         priority: int = 0,
         cost: float = 1.0,
         first: bool = False,
-    ) -> tuple[Entry[Who], Entry[Who] | None]:
+    ) -> tuple[Entry[ItemT], Entry[ItemT] | None]:
         """Queue a call. If the queue is over its capacity, also remove and return a call, perhaps this one.
 
         Args:
-            who: The call.
-            tenant: Whose call it is.
+            item: The call.
+            tenant: The tenant of the call.
             now: The time.
             weight: The tenant's weight from now on.
             priority: From 0, the most urgent, to 9.
-            cost: What it is expected to cost; more than 0.
-            first: It has waited before, and goes ahead of the other calls of its tenant.
+            cost: The expected cost, more than 0.
+            first: True if the call has waited before: it goes ahead of the other calls of its tenant.
         """
-        entry = Entry(who, cost, priority, now)
+        entry = Entry(item, cost, priority, now)
         known = self._known(tenant)
         known.weight = weight
         line = known.line(priority)
@@ -136,8 +136,8 @@ class FairQueue(Generic[Who]):
             self._tidy()
         return entry, removed
 
-    def leave(self, entry: Entry[Who], now: float, cost: float | None = None) -> None:
-        """A call no longer waits, or gives its place back; `cost` is what it has cost, if that is known."""
+    def leave(self, entry: Entry[ItemT], now: float, cost: float | None = None) -> None:
+        """A call no longer waits, or gives its place back; `cost` is its real cost, if known."""
         if entry.line is not None:
             self._remove(entry, now)
         elif entry.admitted:
@@ -153,7 +153,7 @@ class FairQueue(Generic[Who]):
             self._rest(tenant)
         self._tidy()
 
-    def clear(self, now: float) -> list[Entry[Who]]:
+    def clear(self, now: float) -> list[Entry[ItemT]]:
         """Remove all calls that wait, and return them."""
         lines = (line for tenant in self._tenants.values() for line in tenant.lines)
         waiting = [entry for line in lines for entry in line.entries()]
@@ -163,15 +163,15 @@ class FairQueue(Generic[Who]):
         return waiting
 
     def cap(self, per_tenant: int | None, now: float) -> None:
-        """Change how many calls of one tenant have a place."""
+        """Change the maximum number of places of one tenant."""
         self.per_tenant = per_tenant
         for tenant in self._tenants.values():
             if tenant.waiting or tenant.in_flight:  # the others are in the ranking of those that are ahead
                 self._refresh(tenant, now)
 
-    def advance(self, now: float) -> list[Entry[Who]]:
-        """The waiting calls that have a place from now on, in order."""
-        admitted: list[Entry[Who]] = []
+    def advance(self, now: float) -> list[Entry[ItemT]]:
+        """Give free places to waiting calls, and return those calls in order."""
+        admitted: list[Entry[ItemT]] = []
         if not self.waiting or self.in_flight >= self.limit:
             return admitted
         for line in self._ageing.due(now):
@@ -181,8 +181,8 @@ class FairQueue(Generic[Who]):
         self._tidy()
         return admitted
 
-    def first(self, now: float) -> Entry[Who] | None:
-        """The waiting call that goes next, whether a place is free or not."""
+    def first(self, now: float) -> Entry[ItemT] | None:
+        """The waiting call that is next, whether or not a place is free."""
         for line in self._ageing.due(now):
             self._refresh(line.tenant, now)
         line_of_next = self._ready.first()
@@ -190,7 +190,7 @@ class FairQueue(Generic[Who]):
 
     # --- steps -----------------------------------------------------------------------------------
 
-    def _known(self, name: str) -> Tenant[Who]:
+    def _known(self, name: str) -> Tenant[ItemT]:
         known = self._tenants.get(name)
         if known is None:
             known = self._tenants[name] = Tenant(name, self._time.now, next(self._numbers) * PRIORITIES)
@@ -198,7 +198,7 @@ class FairQueue(Generic[Who]):
             self._ahead.discard(known)
         return known
 
-    def _admit(self, line: Line[Who], now: float) -> Entry[Who]:
+    def _admit(self, line: Line[ItemT], now: float) -> Entry[ItemT]:
         tenant, entry = line.tenant, line.head
         assert entry is not None
         self._unlink(entry)
@@ -210,7 +210,7 @@ class FairQueue(Generic[Who]):
         self._refresh(tenant, now)
         return entry
 
-    def _remove(self, entry: Entry[Who], now: float) -> None:
+    def _remove(self, entry: Entry[ItemT], now: float) -> None:
         """Remove a call that waits."""
         assert entry.line is not None
         tenant = entry.line.tenant
@@ -218,7 +218,7 @@ class FairQueue(Generic[Who]):
         self._refresh(tenant, now)
         self._rest(tenant)
 
-    def _unlink(self, entry: Entry[Who]) -> None:
+    def _unlink(self, entry: Entry[ItemT]) -> None:
         assert entry.line is not None
         entry.line.tenant.waiting -= 1
         entry.line.remove(entry)
@@ -226,7 +226,7 @@ class FairQueue(Generic[Who]):
         if self.waiting < self.capacity // 2:
             self._crowd.clear()
 
-    def _refresh(self, tenant: Tenant[Who], now: float) -> None:
+    def _refresh(self, tenant: Tenant[ItemT], now: float) -> None:
         """Rank the lines of a tenant anew."""
         capped = self.per_tenant is not None and tenant.in_flight >= self.per_tenant
         for line in tenant.lines:
@@ -240,7 +240,7 @@ class FairQueue(Generic[Who]):
             if line.rank is None or line.rank[:3] != key:
                 self._ready.set(line, key)
 
-    def _rest(self, tenant: Tenant[Who]) -> None:
+    def _rest(self, tenant: Tenant[ItemT]) -> None:
         """Forget a tenant that has no calls any more, unless it is ahead of others."""
         if tenant.waiting or tenant.in_flight:
             return

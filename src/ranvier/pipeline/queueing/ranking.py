@@ -1,4 +1,4 @@
-"""Items in the order of a key that may change: a heap with entries that may be stale."""
+"""Items ordered by a changeable key: a heap that may hold stale entries."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import heapq
 from typing import Any, Generic, Protocol, TypeVar
 
 Key = tuple[int, float, int]
-"""What items are ordered by. No two items have the same."""
+"""The sort key of an item, unique among all items."""
 
 SLACK = 64
 """Stale entries that a heap may hold in addition to twice its items."""
 
 
 class Ranked(Protocol):
-    """An item: it is in one ranking at a time.
+    """An item, which is in at most one ranking at a time.
 
     Attributes:
         rank: Its valid entry in the heap; `None` while it is in no ranking.
@@ -38,7 +38,7 @@ class Ranking(Generic[Item]):
         return self._number
 
     def set(self, item: Item, key: Key) -> None:
-        """Put `item` where `key` is, whether it was in this ranking before or not."""
+        """Insert `item` with `key`, or change its key."""
         entry = (*key, item)
         self._number += item.rank is None
         item.rank = entry
@@ -48,7 +48,7 @@ class Ranking(Generic[Item]):
             heapq.heapify(self._heap)
 
     def discard(self, item: Item) -> None:
-        """Remove `item`, which is in this ranking or in none."""
+        """Remove `item` if it is in this ranking; it must not be in another one."""
         if item.rank is not None:
             item.rank = None
             self._number -= 1

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
-Who = TypeVar("Who")
-"""Identifies a call."""
+ItemT = TypeVar("ItemT")
+"""The type that represents a call in the queue."""
 
 
-class Entry(Generic[Who]):
-    """One call in a fair queue: waiting, with a place, or neither any more.
+class Entry(Generic[ItemT]):
+    """One call in a fair queue: waiting, with a place, or ended.
 
     Attributes:
-        who: The call.
-        line: Where it waits; `None` if it does not.
-        admitted: It has a place.
-        tenant: Its tenant, while it has a place and that tenant is known.
-        cost: What it is expected to cost.
-        charge: What its tenant was charged for it, by weight; 0 if nobody had to wait.
+        item: The call.
+        line: The line in which it waits; `None` if it does not wait.
+        admitted: True if it has a place.
+        tenant: Its tenant, while it has a place and the tenant is known.
+        cost: Its expected cost.
+        charge: The amount charged to its tenant, divided by the weight; 0 if no call had to wait.
         era: The era of its tenant in which it was charged: see `Tenant`.
         since: When it began to wait.
-        urgency: Its priority, reduced by one for each period of ageing that it has waited.
+        urgency: Its priority minus the number of ageing periods that it has waited.
         timed: The value of `urgency` for which the next ageing step is already scheduled.
     """
 
@@ -30,6 +30,7 @@ class Entry(Generic[Who]):
         "charge",
         "cost",
         "era",
+        "item",
         "line",
         "next",
         "previous",
@@ -37,16 +38,15 @@ class Entry(Generic[Who]):
         "tenant",
         "timed",
         "urgency",
-        "who",
     )
 
-    def __init__(self, who: Who, cost: float = 0.0, urgency: int = 0, since: float = 0.0) -> None:
-        self.who = who
-        self.line: Line[Who] | None = None
-        self.previous: Entry[Who] | None = None
-        self.next: Entry[Who] | None = None
+    def __init__(self, item: ItemT, cost: float = 0.0, urgency: int = 0, since: float = 0.0) -> None:
+        self.item = item
+        self.line: Line[ItemT] | None = None
+        self.previous: Entry[ItemT] | None = None
+        self.next: Entry[ItemT] | None = None
         self.admitted = False
-        self.tenant: Tenant[Who] | None = None
+        self.tenant: Tenant[ItemT] | None = None
         self.cost = cost
         self.charge = 0.0
         self.era = 0
@@ -55,7 +55,7 @@ class Entry(Generic[Who]):
         self.timed = 0
 
 
-class Line(Generic[Who]):
+class Line(Generic[ItemT]):
     """The waiting calls of one tenant with one priority, first come, first served.
 
     A linked list: calls leave from anywhere in it, and an empty one takes 32 bytes; a `deque` takes 760.
@@ -65,28 +65,28 @@ class Line(Generic[Who]):
 
     def __init__(self, priority: int = 0) -> None:
         self.priority = priority
-        self.head: Entry[Who] | None = None
-        self.tail: Entry[Who] | None = None
-        self.returned: Entry[Who] | None = None  # the last of those that were put first
+        self.head: Entry[ItemT] | None = None
+        self.tail: Entry[ItemT] | None = None
+        self.returned: Entry[ItemT] | None = None  # the last entry that `put_first` has added
         self.rank: tuple[int, float, int, Any] | None = None
 
     @property
-    def tenant(self) -> Tenant[Who]:
+    def tenant(self) -> Tenant[ItemT]:
         """Whose calls these are."""
         raise NotImplementedError
 
-    def __lt__(self, other: Line[Who]) -> bool:
-        """Asked for equal keys, which only entries of a ranking that are stale have."""
+    def __lt__(self, other: Line[ItemT]) -> bool:
+        """Compares lines with equal keys, which only stale entries of a ranking have."""
         return False
 
-    def entries(self) -> Iterator[Entry[Who]]:
+    def entries(self) -> Iterator[Entry[ItemT]]:
         """The calls, in order."""
         entry = self.head
         while entry is not None:
             yield entry
             entry = entry.next
 
-    def append(self, entry: Entry[Who]) -> None:
+    def append(self, entry: Entry[ItemT]) -> None:
         """Add a call at the end."""
         entry.line, entry.previous = self, self.tail
         if self.tail is None:
@@ -95,7 +95,7 @@ class Line(Generic[Who]):
             self.tail.next = entry
         self.tail = entry
 
-    def put_first(self, entry: Entry[Who]) -> None:
+    def put_first(self, entry: Entry[ItemT]) -> None:
         """Add a call that has waited before, ahead of those that have not."""
         before, after = self.returned, self.head if self.returned is None else self.returned.next
         entry.line, entry.previous, entry.next = self, before, after
@@ -109,7 +109,7 @@ class Line(Generic[Who]):
             after.previous = entry
         self.returned = entry
 
-    def remove(self, entry: Entry[Who]) -> None:
+    def remove(self, entry: Entry[ItemT]) -> None:
         """Remove a call of this line."""
         before, after = entry.previous, entry.next
         if self.returned is entry:
@@ -125,17 +125,16 @@ class Line(Generic[Who]):
         entry.line = entry.previous = entry.next = None
 
 
-class Tenant(Line[Who]):
-    """One tenant, and the first of its lines: nearly all have only one, which saves an object for each.
+class Tenant(Line[ItemT]):
+    """One tenant, which is also the first of its lines: most have only one, so this saves an object each.
 
     Attributes:
         name: The tenant's name.
         weight: Its share, relative to the others.
-        counter: What it was served, divided by its weight.
-        turn: A number that grows each time it is served: of equal counters the least recently served goes
-            first.
+        counter: The cost that it was served, divided by its weight.
+        turn: Grows each time it is served; of equal counters, the least recently served tenant is next.
         era: Grows each time it is served after the virtual time has caught up with its counter.
-        waiting, in_flight: How many of its calls wait, and how many have a place.
+        waiting, in_flight: The number of its waiting calls, and of its calls with a place.
     """
 
     __slots__ = ("counter", "era", "in_flight", "name", "others", "turn", "waiting", "weight")
@@ -147,20 +146,20 @@ class Tenant(Line[Who]):
         self.counter = counter
         self.turn = turn
         self.era = self.waiting = self.in_flight = 0
-        self.others: tuple[OtherLine[Who], ...] = ()
+        self.others: tuple[OtherLine[ItemT], ...] = ()
 
     @property
-    def tenant(self) -> Tenant[Who]:
+    def tenant(self) -> Tenant[ItemT]:
         """This one."""
         return self
 
     @property
-    def lines(self) -> Iterator[Line[Who]]:
+    def lines(self) -> Iterator[Line[ItemT]]:
         """Its lines, empty ones too."""
         yield self
         yield from self.others
 
-    def line(self, priority: int) -> Line[Who]:
+    def line(self, priority: int) -> Line[ItemT]:
         """Its line of that priority."""
         for each in self.lines:
             if each.priority == priority:
@@ -174,26 +173,26 @@ class Tenant(Line[Who]):
 
     @property
     def crowding(self) -> float:
-        """How many of its calls wait, divided by its weight."""
+        """The number of its waiting calls, divided by its weight."""
         return self.waiting / self.weight
 
-    def newest(self) -> Entry[Who]:
+    def newest(self) -> Entry[ItemT]:
         """The newest of its least urgent waiting calls."""
         last = max((line for line in self.lines if line.tail is not None), key=lambda line: line.priority)
         assert last.tail is not None
         return last.tail
 
 
-class OtherLine(Line[Who]):
+class OtherLine(Line[ItemT]):
     """A further line of a tenant whose calls have different priorities."""
 
     __slots__ = ("_tenant",)
 
-    def __init__(self, tenant: Tenant[Who], priority: int) -> None:
+    def __init__(self, tenant: Tenant[ItemT], priority: int) -> None:
         super().__init__(priority)
         self._tenant = tenant
 
     @property
-    def tenant(self) -> Tenant[Who]:
+    def tenant(self) -> Tenant[ItemT]:
         """Whose calls these are."""
         return self._tenant

@@ -1,21 +1,21 @@
-"""What the tenants of a fair queue are charged."""
+"""Charges the tenants of a fair queue."""
 
 from __future__ import annotations
 
-from ranvier.pipeline.queueing.tenants import Entry, Tenant, Who
+from ranvier.pipeline.queueing.tenants import Entry, ItemT, Tenant
 
 LEAST = 0.25
 """The minimum charge of a call, as a fraction of its expected cost, even if the call cost nothing.
 
-Otherwise a tenant whose calls fail without usage would stay the first in the queue forever.
+Otherwise a tenant whose calls fail without usage would stay at the head of the queue forever.
 """
 
 
 class VirtualTime:
     """Charges tenants by their weight.
 
-    The virtual time is the counter of the tenant served last, before it was charged. No counter is used below
-    it: a tenant that was idle starts where the others are, and has saved up nothing.
+    The virtual time is the counter of the tenant served last, before it was charged. Lower counters are
+    raised to it: a tenant that was idle starts where the others are, and saves up nothing.
 
     Attributes:
         now: The virtual time.
@@ -27,7 +27,7 @@ class VirtualTime:
         self.now = 0.0
         self._furthest = 0.0  # the largest counter
 
-    def charge(self, tenant: Tenant[Who], entry: Entry[Who]) -> None:
+    def charge(self, tenant: Tenant[ItemT], entry: Entry[ItemT]) -> None:
         """A call of `tenant`, the next in the queue, is served."""
         if tenant.counter <= self.now:
             tenant.counter = self.now
@@ -36,10 +36,10 @@ class VirtualTime:
         entry.charge, entry.era = entry.cost / tenant.weight, tenant.era
         self._add(tenant, entry.charge)
 
-    def settle(self, tenant: Tenant[Who], entry: Entry[Who], cost: float) -> None:
-        """Correct the charge of a call to what it has cost.
+    def settle(self, tenant: Tenant[ItemT], entry: Entry[ItemT], cost: float) -> None:
+        """Replace the charge of a call by its real cost.
 
-        An overcharge is refunded only in the era of the tenant in which it was charged: see `Tenant`.
+        An overcharge is refunded only in the era in which it was charged: see `Tenant`.
         """
         correction = max(cost / tenant.weight, LEAST * entry.charge) - entry.charge
         if correction > 0 or entry.era == tenant.era:
@@ -49,6 +49,6 @@ class VirtualTime:
         """Raise the virtual time to the largest counter if no call waits: earlier charges no longer count."""
         self.now = self._furthest
 
-    def _add(self, tenant: Tenant[Who], amount: float) -> None:
+    def _add(self, tenant: Tenant[ItemT], amount: float) -> None:
         tenant.counter = max(tenant.counter + amount, self.now)
         self._furthest = max(self._furthest, tenant.counter)

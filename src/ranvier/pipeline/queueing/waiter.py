@@ -23,22 +23,22 @@ SENT_ON: Final = "sent_on"
 NEVER: Final = "never_waits"
 MOVED: Final = "moved"
 """Why a wait ends or does not start. `SENT_ON`: waiting does not help, or a later target admits the call.
-`MOVED`: it was its turn, but it has to wait again for what it held further out."""
+`MOVED`: it was the call's turn, but the place that it held further out is taken: it waits there again."""
 
 LOOK_AGAIN = 0.25
-"""Seconds after which a waiting call asks again whether to go on waiting, while few calls wait."""
+"""Seconds between two checks whether a call should go on waiting, while few calls wait."""
 
 MAX_LOOKS = 2000
 """Maximum number of these checks per second, over all calls of a queue: long queues check less often."""
 
 
 class Waiter:
-    """Ends the wait of one call: it has a place, was removed, is late, or goes elsewhere.
+    """The wait of one call, which ends when it has a place, is removed, times out, or goes elsewhere.
 
     Attributes:
-        future: How the wait has ended.
-        outer: What the call held further out, and has given back for the wait.
-        moved_by: What of it is not free, if the wait has ended as `MOVED`.
+        future: The way in which the wait has ended.
+        outer: The place that the call held further out, and has given back for the wait.
+        moved_by: The part of `outer` that is taken, if the wait has ended as `MOVED`.
     """
 
     __slots__ = ("_call", "_due", "_stays", "_timer", "future", "moved_by", "outer")
@@ -55,7 +55,7 @@ class Waiter:
         self._timer: asyncio.TimerHandle | None = None
 
     async def wait(self, queue: FairQueue[Waiter | None]) -> str:
-        """How the wait in `queue` has ended."""
+        """Wait in `queue`; returns how the wait has ended."""
         self._set(queue)
         try:
             return await self.future
@@ -73,10 +73,10 @@ class Waiter:
         return self.future.done() or self.future.get_loop().is_closed()
 
     def admit(self) -> bool:
-        """It is the turn of the call: false if what it held further out is not free, so that it has to leave.
+        """Admit the call and take its outer place back; false if that is taken, so that the call must leave.
 
-        Both are taken in one step. If the call took the rest only when its task runs, the others would find
-        this place taken meanwhile, wait for it, and take what the call needs: nobody might ever be sent.
+        Both places are taken in one step. If the call took the outer place only when its task runs, other
+        calls could take it meanwhile and wait for this one: a deadlock.
         """
         if self.outer is not None and not self._ended:
             try:
@@ -99,7 +99,7 @@ class Waiter:
             return
         try:
             stays = self._stays()
-        except PLAIN_FAILURES:  # of a user's function, which is asked again, and may raise, when it is sent
+        except PLAIN_FAILURES:  # a user's function raised: it is called again when the call is sent
             stays = True
         if stays:
             self._set(queue)

@@ -26,7 +26,7 @@ def hand_out(
     reader: asyncio.Task[Any],
     ended: Callable[[Outcome], None] | None = None,
 ) -> None:
-    """Hand a stream out to its reader; the call ends when the stream ends, unless `ended` decides that."""
+    """Hand a stream out to its reader. The call ends with the stream, or as `ended` decides."""
     stream.reader = weakref.ref(reader)
     if stream.response is not None:  # it ended without content; other targets may have been tried since
         stream.response.attempts = call.record.attempts

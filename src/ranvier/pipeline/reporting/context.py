@@ -1,7 +1,7 @@
 """Runs user code outside the caller's task in the context of its call.
 
-Listeners may be notified and streams closed by unrelated code: the task of another call, a timer, the
-garbage collector. So a call keeps a copy of the context in which it began.
+Listeners may be notified and streams closed from unrelated code: the task of another call, a timer, or the
+garbage collector. So a call keeps a copy of the context in which it was created.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ranvier.tenancy import DEFAULT_TENANT, act_for, current_tenant
 def context_of(tenant: str | None) -> Context:
     """A copy of the running context, for code that runs on behalf of a call of `tenant`.
 
-    It has no deadline, so that a listener can use the pipeline after a timeout.
-    If `tenant` is `None`, the tenant of the running context stays.
+    It has no deadline, so that a listener can use the pipeline after a timeout. `None` keeps the tenant of
+    the running context.
     """
     context = copy_context()
     if current_deadline() is not None:

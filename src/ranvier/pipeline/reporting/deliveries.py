@@ -20,8 +20,8 @@ Delivery = tuple[Listener, Callable[[], Awaitable[object]], Context | None]
 class Deliveries:
     """Awaits async listeners, one delivery after the other, each in a task with its own context.
 
-    One worker task does so, and exists only while there are deliveries. If either task is cancelled from
-    outside, the remaining deliveries resume with the next one, or with `drain`.
+    A worker task starts them, and exists only while there are deliveries. If either task is cancelled from
+    outside, the remaining deliveries resume at the next `add`, or at `drain`.
 
     Args:
         report: Called with a listener that raised, while its error is being handled.
@@ -33,7 +33,7 @@ class Deliveries:
         self._worker: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None  # the delivery that the worker waits for
         self._begun = False  # True once that delivery has started
-        self._loop: asyncio.AbstractEventLoop | None = None  # of both tasks
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop of both tasks
 
     def __len__(self) -> int:
         """The number of deliveries that have not started."""
@@ -58,7 +58,7 @@ class Deliveries:
         return set() if asyncio.current_task() in tasks else tasks
 
     async def drain(self) -> None:
-        """Wait until everything added so far is delivered; a listener never waits for itself."""
+        """Wait until everything added so far is delivered; returns at once if a listener calls it."""
         self.resume()
         while tasks := self.tasks:
             await asyncio.wait(tasks)
@@ -86,7 +86,7 @@ class Deliveries:
 
     async def _work(self) -> None:
         assert self._loop is not None
-        if self._delivery is not None and not self._delivery.done():  # of a worker that was cancelled
+        if self._delivery is not None and not self._delivery.done():  # left by a worker that was cancelled
             await asyncio.wait([self._delivery])
         while self._left:
             context = self._left[0][2]
@@ -99,7 +99,7 @@ class Deliveries:
         self._worker = self._delivery = None
 
     async def _deliver_next(self) -> None:
-        """Deliver the next one; it is removed only when it starts, so that a closed loop loses none."""
+        """Start the next delivery; it is removed only when it starts, so that a closed loop loses none."""
         listener, deliver, _ = self._left.popleft()
         self._begun = True
         caller = Caller()

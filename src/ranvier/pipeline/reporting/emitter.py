@@ -1,9 +1,9 @@
 """Emits events to listeners.
 
-An event is delivered after the state change that it describes, in order, and never during the delivery of
-another event: a listener may use the pipeline. A listener runs in the context of the call of the event. If
-it raises, that is logged once, and no call fails. Without listeners no event is created. With only the
-default log, an event below the log's level is not created.
+Events are delivered in order, after the state change that they describe, and never during the delivery of
+another event, so that a listener may use the pipeline. A listener runs in the context of the event's call. If
+it raises, the error is logged once, and no call fails. Without listeners no events are created; with only the
+default log, events below the log's level are not created.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Events:
 
     Attributes:
         listeners: All listeners, in order; add one with `add`.
-        in_context: Whether any of them runs in the context of the call of an event: all do but the default
-            log, which needs none, so that calls need not copy theirs for it.
+        in_context: True if a listener needs the context of the event's call, as all but the default log do;
+            otherwise calls need not copy their context.
         verbose: The listeners that also receive verbose events.
         dropped: Number of deliveries that were dropped because listeners were too slow.
         deliveries: Pending deliveries to async listeners.
@@ -66,7 +66,7 @@ class Events:
         self._dropping = False
 
     def add(self, listener: Listener, *, verbose: bool = False) -> None:
-        """Notify `listener` from the next event on, after the other listeners.
+        """Notify `listener` of further events, after the other listeners.
 
         Args:
             listener: A plain or an async function.
@@ -92,9 +92,9 @@ class Events:
         self._async.discard(id(listener))
 
     def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
-        """Notify those of `after` and no longer those of `before`; `None` is the default log."""
-        known, given = list(before or ()), list(after or ())
-        for listener in [each for each in known if each not in given]:
+        """Replace the listeners `before` by those in `after`; `None` is the default log."""
+        known, listeners_given = list(before or ()), list(after or ())
+        for listener in [each for each in known if each not in listeners_given]:
             self.remove(listener)
         if self._log is not None and after is not None:
             self.remove(self._log)
@@ -102,11 +102,11 @@ class Events:
         elif self._log is None and before is not None and after is None:
             self._log = LoggingListener()
             self.listeners = (self._log, *self.listeners)
-        for listener in [each for each in given if each not in known]:
+        for listener in [each for each in listeners_given if each not in known]:
             self.add(listener)
 
     def hears(self, kind: type[Event]) -> bool:
-        """Whether a listener does anything with events of `kind`; else they need not be created."""
+        """True if a listener uses events of `kind`; otherwise they need not be created."""
         return self.in_context or (self._log is not None and self._log.logs(kind))
 
     def emit(self, event: Event, record: Record | None = None) -> None:
@@ -136,7 +136,7 @@ class Events:
     def _deliver(self, event: Event, context: Context | None) -> None:
         for listener in self.verbose if event.verbose else self.listeners:
             if context is None and listener is not self._log:
-                continue  # it was added after the event
+                continue  # the listener was added after the event
             if id(listener) in self._async:
                 self._send(listener, partial(listener, event), context)
                 continue
@@ -159,7 +159,7 @@ class Events:
         await self.deliveries.drain()
 
     def drop_undelivered(self) -> None:
-        """Drop what is not delivered yet to async listeners, because they are too slow for the shutdown."""
+        """Drop all pending deliveries to async listeners, which are too slow for the shutdown."""
         self.dropped += (dropped := self.deliveries.drop())
         logger.warning("async listeners were too slow for the shutdown: %d events are dropped", dropped)
 

@@ -15,24 +15,23 @@ MORE = " (and %(repeats)d similar messages before)"
 
 
 class LoggingListener:
-    """What a pipeline logs with, unless it is given other listeners: `listeners=[LoggingListener(), count]`.
+    """Logs events; the default listener of a pipeline. To add others: `listeners=[LoggingListener(), count]`.
 
     Every log record has `event`, `tenant`, `provider`, `model` and the event's own attributes (`attempt`,
     `delay`, `kind`, `before`, `after`, `to`) as fields, for structured handlers. The message itself is
     only formatted if a handler needs it.
 
     A healthy call logs nothing above DEBUG. Identical messages are limited to `burst` per `every` seconds
-    across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call.
-    The field `repeats` is how many were logged at DEBUG in the period before.
+    across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call. The
+    field `repeats` is the number of messages that were logged at DEBUG in the previous period.
 
-    Events have the level of their class. A fallback from a target for which the tenant has no key is logged
-    at INFO: nothing has failed.
+    The class of an event determines its level. A fallback from a target for which the tenant has no key is
+    logged at INFO, because nothing has failed.
 
     Args:
         logger: The logger to use; `ranvier` by default.
-        burst: How often a message is logged within `every` seconds. Messages are identical if they have
-            the same event, target and kind.
-        every: Seconds; 0 switches the limit off.
+        burst: The maximum number of identical messages (same event, target and kind) in `every` seconds.
+        every: The period in seconds; 0 switches the limit off.
 
     Raises:
         ConfigurationError: a `burst` below 1, or a negative `every`.
@@ -70,7 +69,7 @@ def _level(event: Event) -> int:
 
 
 def _similarity_key(event: Event) -> tuple[object, ...]:
-    """The same for events whose messages are identical but for the tenant."""
+    """A key that is equal for events whose messages differ only in the tenant."""
     what = getattr(event, "kind", None) or getattr(event, "after", None)
     return type(event), event.provider, event.model, what
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def overview(state: str, in_flight: tuple[int, int], layers: Iterable[Layer]) -> str:
-    """The state of a pipeline with so many calls and streams in flight."""
+    """The text for a pipeline; `in_flight` is the number of calls and of streams."""
     calls, streams = in_flight
     what = f"{counted(calls, 'call')} and {counted(streams, 'stream')} in flight"
     lines = [f"Pipeline ({state}, {what})"]

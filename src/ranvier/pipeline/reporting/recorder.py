@@ -1,4 +1,4 @@
-"""Records what happens to a call, in its record and in its error."""
+"""Writes attempts, waits and errors of a call into its record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
 
 
 def waited(call: Call, kind: str, began: float, reason: str | None = None) -> None:
-    """Record that `call` has waited since `began`, for `kind`, because of `reason`; or a skip."""
+    """Record a wait of `call` since `began`; `kind` is what it waited for. Also records a skipped target."""
     seconds = call.pipeline.clock() - began
     call.record.waits = with_wait(
         call.record.waits, Wait(kind, began, seconds, reason, call.deployment.target)
@@ -41,7 +41,7 @@ def waited(call: Call, kind: str, began: float, reason: str | None = None) -> No
 
 
 def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None) -> None:
-    """Record a fact of `call` that is no wait: see `ranvier.facts.story.NOTED`."""
+    """Record a fact about `call` other than a wait: see `ranvier.facts.story.NOTED`."""
     call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
 
 
@@ -74,7 +74,7 @@ def passed_over(call: Call, error: RanvierError, target: str, words: str | None)
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
     """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`.
 
-    One that another target has overtaken has lost, whatever became of it in the background.
+    An attempt that was overtaken by another target counts as lost, however it ended in the background.
     """
     attempt.seconds = now - attempt.started
     if attempt.outcome == HEDGE_LOST:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Background:
-    """The part of `Lifecycle` that has the background tasks.
+    """The part of `Lifecycle` that runs background tasks.
 
     Attributes:
-        cut_off: Those to cancel when the pipeline closes.
+        cut_off: The tasks to cancel when the pipeline closes.
     """
 
     loop: asyncio.AbstractEventLoop

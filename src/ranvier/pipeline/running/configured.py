@@ -1,4 +1,4 @@
-"""What a pipeline does with a file: it is made from one, and reloaded."""
+"""Creates a pipeline from a file, and reloads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Source = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a TOML file, or its content as a dict."""
 
 CONFIG = "ranvier.config.origin"
-"""Imported by its name, and when it is needed: it knows all layers, and they know this part."""
+"""Imported by name at first use: it imports all layers, and they import this module."""
 
 
 class Configured(Runtime):
@@ -22,7 +22,7 @@ class Configured(Runtime):
 
     Attributes:
         stack: The layers and settings in use.
-        origin: The file that it was made from, or was reloaded from last; `None` for code.
+        origin: The file from which it was created or last reloaded; `None` if it was built in code.
     """
 
     stack: Stack
@@ -36,13 +36,13 @@ class Configured(Runtime):
 
         Args:
             source: The path of the file, or its content as a dict.
-            imports: Whether it may name objects of your code, as `{ import = "package.module:name" }`.
-            watch: Reload when the file has changed. It is looked at every 2 seconds while the pipeline is
-                open, and read when it has stayed the same from one look to the next.
-            sighup: Reload at a SIGHUP, which only the event loop of the main thread can hear.
+            imports: True if it may name objects of your code, as `{ import = "package.module:name" }`.
+            watch: Reload when the file has changed. While the pipeline is open, the file is checked every 2
+                seconds, and read once it is unchanged between two checks.
+            sighup: Reload at a SIGHUP; only the event loop of the main thread receives signals.
 
         Raises:
-            ConfigurationError: something is wrong; the message names file, line and key.
+            ConfigurationError: the content is invalid; the message names file, line and key.
         """
         made = import_module(CONFIG).pipeline_from
         pipeline: Self = made(cls, source, imports=imports, watch=watch, sighup=sighup)
@@ -51,14 +51,14 @@ class Configured(Runtime):
     async def reload(self, source: Source | None = None) -> None:
         """Replace layers and settings by those of `source`, while calls are in flight.
 
-        Circuits, gates, places, budgets and learned numbers are kept by their names. Calls in flight end as
-        they began. Providers that are described as before keep their connections.
+        Circuits, gates, places, budgets and learned numbers are kept, matched by their names. Calls in flight
+        finish on the old stack. Providers with unchanged settings keep their connections.
 
         Args:
             source: A file or a dict, as for `from_config`; `None` is the last one.
 
         Raises:
-            ConfigurationError: something is wrong, and the pipeline goes on as it was.
+            ConfigurationError: the content is invalid; the pipeline is unchanged.
         """
         if self.origin is None:
             self.origin = import_module(CONFIG).Origin(None, imports=False)

@@ -14,20 +14,19 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 Counters = tuple[Mapping[str, int], Mapping[str, int], str]
-"""Sums since the worker began, and gauges, by name; and what it has counted lately, as text."""
+"""Counters since the worker started, and gauges, by name; and its recent numbers as text."""
 
 MEMBER = "ranvier.fleet.member"
-"""Imported by its name, and when it is needed: it knows stores, and what layers share."""
+"""Imported by name at first use: it imports stores and the interfaces of layers."""
 
 
 class Joining:
-    """The place of one pipeline among the workers.
+    """Makes one pipeline a worker of the service while it is open.
 
     Attributes:
-        store: What they share; `None` if it is alone.
-        member: What it is among them, while it is open.
-        counters: Returns what operators see of this worker: its sums and its gauges, as whole numbers, and
-            its recent numbers as text.
+        store: The store that the workers share; `None` if the pipeline has none.
+        member: The pipeline as a worker, while it is open.
+        counters: Returns this worker's counters and gauges, as whole numbers, and its recent numbers as text.
     """
 
     def __init__(self, store: Store | None) -> None:
@@ -36,7 +35,7 @@ class Joining:
         self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
 
     def prepare(self, pipeline: Runtime) -> None:
-        """The pipeline opens, on its loop: its layers are to know their fleet before they do."""
+        """Create the member when the pipeline opens, before its layers open and look for their fleet."""
         self.leave()
         if self.store is not None:
             self.member = import_module(MEMBER).Member(self.store, pipeline)
@@ -44,27 +43,27 @@ class Joining:
         pipeline.fleet = SINGLE_WORKER if self.member is None else self.member
 
     def join(self) -> None:
-        """The pipeline is open."""
+        """Start the member, because the pipeline is open."""
         if self.member is not None:
             self.member.start()
 
     def serve(self, pipeline: Runtime) -> None:
-        """Its layers were replaced by those of `pipeline`."""
+        """Use the layers of `pipeline`, after a reload."""
         if self.member is not None:
             self.member.serve(pipeline)
 
     def leave(self) -> None:
-        """The pipeline is closed, or its loop is, or it could not be opened."""
+        """End the member: the pipeline or its loop is closed, or opening has failed."""
         member, self.member = self.member, None
         if member is not None:
             member.close()
 
 
 def checked_store(store: Any) -> Store | None:
-    """`store`, if it can be one.
+    """`store`, after a check of its members.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not a store.
     """
     if store is None or (
         callable(getattr(store, "connect", None)) and callable(getattr(store, "digest", None))

@@ -39,11 +39,11 @@ class Lifecycle(Background):
         state: new -> opening -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
         providers: The providers to open and to close.
-        retiring: Closes those that a reload has removed, when no call uses them any more.
-        calls: Calls in flight, with their tasks. A streaming call is removed at its hand-out.
+        retiring: Closes providers that a reload has removed, when no call uses them any more.
+        calls: Calls in flight, with their tasks. A streaming call is removed when its stream is handed out.
         quiet: Created by a shutdown; done when no calls and streams are in flight.
-        watch: Watches the file of the pipeline while it is open, if it is to be reloaded by itself.
-        joining: Its place among the workers that share a store.
+        watch: Watches the pipeline's file while it is open, for automatic reloads.
+        joining: Makes the pipeline a worker of its store.
     """
 
     def __init__(self, store: Store | None = None) -> None:
@@ -52,13 +52,13 @@ class Lifecycle(Background):
         self.providers: list[Provider] = []
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
-        # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
+        # Streams that are handed out and have not ended; a dropped stream's source stays until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self.watch: Callable[[], Work] | None = None
         self.joining = Joining(store)
-        self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
+        self._home: asyncio.AbstractEventLoop | None = None  # the loop of the first use
         self._opening = RLock()  # if two threads open it concurrently, only one succeeds
-        self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened
+        self._undoing: asyncio.Task[None] | None = None  # closes providers after a failed opening
         self._closing: Shutdown | None = None
 
     def enter(self, record: Record) -> asyncio.Task[Any] | None:
@@ -84,7 +84,7 @@ class Lifecycle(Background):
     # --- opening ---------------------------------------------------------------------------------
 
     async def open(self, pipeline: Runtime) -> None:
-        """Open on the running loop, if not open already; after that all providers are open, or none.
+        """Open on the running loop, if not open already. All providers are opened, or none.
 
         Raises:
             ConfigurationError: it is closed, or belongs to another loop.
@@ -98,7 +98,7 @@ class Lifecycle(Background):
             raise
 
     async def undone(self) -> None:
-        """Wait until everything that a failed opening had opened is closed."""
+        """Wait until the providers of a failed opening are closed."""
         undoing = self._undoing
         if undoing is not None and undoing.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([undoing])
@@ -181,7 +181,7 @@ class Lifecycle(Background):
             stream.abandon_silently()
 
     def forked(self) -> None:
-        """This process was forked: a thread of its parent may hold the lock."""
+        """Replace the lock in a forked process: a thread of the parent may hold it."""
         self._opening = RLock()
 
     # --- what is in flight -----------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Lifecycle(Background):
         """A call is no longer in flight."""
         task = self.calls.pop(record, None)  # None if its loop was closed
         if record.cut_off and task is not None:
-            task.uncancel()  # take our cancellation back, even if it was swallowed
+            task.uncancel()  # undo our cancellation, even if it was swallowed
         if self.quiet is not None:
             self.check_quiet()
 

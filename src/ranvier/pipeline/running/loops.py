@@ -1,4 +1,4 @@
-"""Tracks the event loops of state that outlives them, such as the circuits of a breaker."""
+"""Tracks the event loops that share long-lived state, such as the circuits of a breaker."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class _Slots:
             return known
         if before is loop and current is not None:
             return current
-        fresh = copy.copy(known)  # of any subclass; holders of the old one may still release that
+        fresh = copy.copy(known)  # keeps the subclass; holders of the old semaphore may still release it
         vars(fresh).update(_value=self._count, _waiters=None, _loop=None)
         self._loop, self._current = ref(loop), ref(fresh)
         return fresh
@@ -102,8 +102,8 @@ def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
     Waiters of a closed loop stay in a semaphore forever, and its holders never release it.
 
     Raises:
-        ConfigurationError: its `slots` cannot be assigned, and it has no `open` to replace them itself;
-            or they are no semaphore.
+        ConfigurationError: the provider's `slots` are no semaphore; or they cannot be assigned, and it has no
+            `open` that could replace them.
     """
     own = checked_slots_of(provider)
     if not isinstance(own, asyncio.Semaphore):

@@ -1,8 +1,7 @@
-"""Replaces the stack of a pipeline between two calls, while others are in flight: a reload.
+"""Replaces the stack of a pipeline while calls are in flight: a reload.
 
-Everything that can fail comes first, and changes nothing of the stack before. Then the layers of the new
-stack take over the state of those that they replace, and calls that begin from then on go through it. Calls
-in flight end on the stack with which they began.
+All steps that can fail come first, and leave the old stack unchanged. Then the new layers take over the state
+of those that they replace, and new calls go through the new stack. Calls in flight finish on the old stack.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ logger = logging.getLogger("ranvier.reload")
 
 
 def replace(before: Stack, stack: Stack) -> None:
-    """Let `stack` go on where `before` is; the pipeline sends calls through it from now on.
+    """Replace `before` by `stack`: new calls of the pipeline go through it.
 
     Raises:
         ConfigurationError: the pipeline is closing, or belongs to another event loop.
-        Exception: a provider could not be opened, or a layer of the user's failed. Nothing has changed then.
+        Exception: a provider could not be opened, or a custom layer failed; nothing has changed then.
     """
     lifecycle = before.lifecycle
     lifecycle.check_loop()
@@ -70,7 +69,7 @@ def _open(providers: Iterable[Provider], stack: Stack, opened: list[Provider]) -
 
 
 def _take_over(stack: Stack, before: Stack, in_use: bool) -> None:
-    """Layers of the user's come first: those may fail. A layer that stays has its state."""
+    """Let new layers take over state. Custom layers come first, because they may fail."""
     gone, fresh = without(before.layers, stack.layers), without(stack.layers, before.layers)
     replaced = dict(zip(_numbered(gone), gone, strict=True))
     others = {id(layer): replaced.get(number) for number, layer in zip(_numbered(fresh), fresh, strict=True)}
@@ -85,7 +84,7 @@ def _take_over(stack: Stack, before: Stack, in_use: bool) -> None:
 
 
 def _numbered(layers: Iterable[Layer]) -> list[tuple[type[Layer], int]]:
-    """By what layers are recognized: the first of its class takes over from the first, and so on."""
+    """The identities of layers: class and number. The first of a class takes over from the first, etc."""
     seen: Counter[type[Layer]] = Counter()
     numbers = []
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Closes the providers that reloads have removed, when the last call that may use them has ended."""
+"""Closes providers that a reload has removed, once no call can use them any more."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CHECKED_EVERY = 1.0
-"""Seconds between two looks at what is in flight: if calls reported their end, each would cost more."""
+"""Seconds between two checks. Polling is cheaper than a notification at the end of each call."""
 
 LONGEST_REST = 300.0
-"""Seconds that background tasks may take after the last call: an attempt that lost a hedge, for example."""
+"""Maximum seconds to wait for background tasks after the last call, such as an attempt that lost a hedge."""
 
 CLOSING, WATCHING, SENDING, FOLLOWING = LASTING = (
     "closing providers that are not used any more",
@@ -28,14 +28,14 @@ CLOSING, WATCHING, SENDING, FOLLOWING = LASTING = (
     "sending to the store",
     "following the store",
 )
-"""The names of background tasks that use no provider, and may last."""
+"""The names of background tasks that use no provider and may run for long."""
 
 
 class Retiring:
-    """The providers of one pipeline that are open although its stack does not have them any more.
+    """The open providers of a pipeline that its stack does not use any more.
 
     Attributes:
-        providers: These providers, without those that are being closed.
+        providers: These providers, except those that are being closed.
     """
 
     def __init__(self, lifecycle: Lifecycle) -> None:
@@ -45,7 +45,7 @@ class Retiring:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, providers: Iterable[Provider]) -> None:
-        """Close `providers` once everything that is in flight now has ended."""
+        """Close `providers` once all calls now in flight have ended."""
         unused = _Unused(list(providers), _records(self._lifecycle))
         if not unused.providers:
             return
@@ -55,7 +55,7 @@ class Retiring:
             self._task = self._lifecycle.in_background(self._close_unused(), None, CLOSING, cut_off=True)
 
     def spare(self, providers: Iterable[Provider]) -> None:
-        """Leave `providers` open: the stack has them again."""
+        """Keep `providers` open, because the stack uses them again."""
         self.providers = without(self.providers, providers)
         for each in self._unused:
             each.providers = without(each.providers, providers)
@@ -80,11 +80,11 @@ class _Unused:
     def __init__(self, providers: list[Provider], records: set[Record]) -> None:
         self.providers = providers
         self._records = records
-        self._tasks: set[asyncio.Task[Any]] | None = None  # that were left by the last of the calls
+        self._tasks: set[asyncio.Task[Any]] | None = None  # background tasks at the end of the last call
         self._until = 0.0
 
     def is_over(self, records: set[Record], lifecycle: Lifecycle) -> bool:
-        """True if no call, and nothing that a call has left running, may use them any more."""
+        """True if no call, and no background task of one, can use the providers any more."""
         self._records &= records
         if self._records:
             return False
@@ -97,7 +97,7 @@ class _Unused:
 
 
 def without(things: Iterable[T], others: Iterable[T]) -> list[T]:
-    """Those that are not among `others`; equal ones may be different."""
+    """`things` without `others`, compared by identity."""
     known = {id(each) for each in others}
     return [each for each in things if id(each) not in known]
 

@@ -1,4 +1,4 @@
-"""What a pipeline shows of itself."""
+"""The texts and circuits that a pipeline shows to people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ranvier.pipeline.runtime import Runtime
 
 
 class Shown(Runtime):
-    """The part of `Pipeline` that people look at."""
+    """The part of `Pipeline` for people: `print(pipeline)`, its repr and its circuits."""
 
     layers: tuple[Layer, ...]
     allow: AllowRule | None

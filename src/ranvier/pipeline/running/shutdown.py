@@ -1,4 +1,4 @@
-"""Ends what a pipeline has in flight and closes its providers, within a fixed time."""
+"""Ends the calls of a pipeline and closes its providers, within a fixed time."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Tasks = dict[asyncio.Task[None], str]
 
 
 class Shutdown:
-    """One shutdown of a pipeline: the drain, then a grace period for the rest, then one for the providers.
+    """One shutdown of a pipeline: the drain, a grace period for calls, and one for the providers.
 
-    Tasks that have not ended by the end of their period are cancelled; tasks that have not ended by the end
-    of the second one are left running, and logged by name.
+    Tasks still running at the end of a period are cancelled; tasks still running at the end of the last
+    period are left, and logged by name.
 
     Attributes:
-        inside: The number of calls that wait for this shutdown themselves.
+        inside: The number of calls that themselves wait for this shutdown.
     """
 
     def __init__(self, lifecycle: Lifecycle, events: Events) -> None:
@@ -91,7 +91,7 @@ class Shutdown:
 
     def _cancel_leftovers(self) -> None:
         for record, task in self._lifecycle.calls.items():
-            if record.cut_off:  # a second time, without counting twice: see `Lifecycle.leave`
+            if record.cut_off:  # cancel again, without counting it twice: see `Lifecycle.leave`
                 task.uncancel()
                 task.cancel()
         if self._events.deliveries.tasks:

@@ -1,4 +1,4 @@
-"""The layers of a pipeline, and what its calls need of it; a reload replaces them together."""
+"""The layers of a pipeline with their settings; a reload replaces them together."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Stack(Runtime):
-    """The layers of a pipeline, composed once. A call goes through the one with which it began.
+    """The layers of a pipeline, composed once. A call stays on the stack on which it started.
 
     Args:
         layers, credentials, require_tenant, allow, prices, check_order: As for `Pipeline`.
-        lifecycle, events, complaints: Those of the pipeline, which stay when its stack is replaced.
+        lifecycle, events, complaints: The pipeline's own, which outlive its stack.
 
     Attributes:
         providers: The providers of its targets.
-        requires_tenant: Whether calls without a tenant are rejected.
-        circuit_at_first: The state of the circuit of a call that has not begun.
+        requires_tenant: True if calls without a tenant are rejected.
+        circuit_at_first: The initial `circuit` of a call.
         handle: Sends a call through the layers.
     """
 
@@ -68,7 +68,7 @@ class Stack(Runtime):
         self.circuit_at_first = "closed" if any(layer.circuits is not None for layer in layers) else None
         self.allow = rule = None if allow is None else AllowRule(allow)
         self.prices = checked_prices(prices or {})
-        for layer in layers:  # after all that may fail: a layer may be in use in another stack
+        for layer in layers:  # after everything that may fail, because another stack may use these layers
             layer.join(self)
         done: object = self.timed_by  # the pipeline does all that this layer would do
         handled = after_route(self.layers, rule)
@@ -82,9 +82,9 @@ class Stack(Runtime):
 
 
 def shown_by(pipeline: type[Any]) -> None:
-    """Let a pipeline have every attribute of its current stack, as `Runtime` describes them.
+    """Give a pipeline every attribute of its current stack, as `Runtime` describes them.
 
-    Properties of the library's own would be a Python call each, on the way of every call.
+    Properties written in Python would add a function call to each access, on the path of every call.
     """
     for name in (*Runtime.__annotations__, "requires_tenant"):
         words = f"That of the stack in use: see `Runtime.{name}`."

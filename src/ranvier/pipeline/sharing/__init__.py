@@ -1,1 +1,1 @@
-"""What the layers of a pipeline share with other workers, as far as they know of it."""
+"""The interfaces by which layers share state with other workers."""

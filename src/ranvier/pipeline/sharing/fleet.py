@@ -1,7 +1,7 @@
-"""The other workers of a service, as the layers of a pipeline see them: ports without a store behind them.
+"""The interfaces by which layers share state with the other workers of a service; they name no store.
 
-Nothing waits but `CircuitLink.ask`. What a layer reports is sent soon, or not while the store cannot be
-reached; then `governs` is false, and the layer decides by itself.
+Only `ask` waits. Reports are sent soon, and are dropped while the store cannot be reached; `governs` is false
+then, and the layer decides alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 from ranvier.pipeline.sharing.updates import CircuitUpdate, GateUpdate
 
 SharedKey = tuple[str, str | None, bool]
-"""Which shared circuit: provider, model (`None`: of the whole endpoint), and true for tenants' own keys."""
+"""Identifies a shared circuit: provider, model (`None`: the whole endpoint), and true for tenants' keys."""
 
 
 class CircuitLink(Protocol):
@@ -26,16 +26,16 @@ class CircuitLink(Protocol):
         """A hash of `voter` that chooses the sample: the same in all workers."""
 
     def failed(self) -> None:
-        """A failure or a silence: all workers shall report their counts, if they do not yet."""
+        """Note a failure or a silence: all workers start to report their counts, if they do not yet."""
 
     def counted(self, voter: Hashable, *, urgent: bool) -> None:
-        """The counts of `voter` have changed; only while the target is watched."""
+        """The counts of `voter` have changed; called only while the target is watched."""
 
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
-        """Whether `probe` may start, for `lease` seconds; `None` if that is not known within `seconds`.
+        """True if `probe` may start, for `lease` seconds; `None` if there is no answer within `seconds`.
 
         When it returns, the circuit has applied the update that came with the answer. A lease that is granted
-        later, or to a call that was cancelled, is given back.
+        too late, or to a cancelled call, is given back.
         """
 
     def sent(self, probe: object) -> None:
@@ -58,13 +58,13 @@ class CircuitLink(Protocol):
 
 
 class Ballot(Protocol):
-    """The votes of one worker on one target, as far as they are reported."""
+    """The votes of one worker on one target, as reported to the store."""
 
     failing: int
-    """The voters that vote against the target."""
+    """The number of voters that vote against the target."""
 
     def watch(self, *, on: bool) -> None:
-        """Report every change of a count, and end a half only by `turn`; or do neither any more."""
+        """While on, report every change of a count, and end a half only by `turn`."""
 
     def turn(self, now: float) -> None:
         """End the current half."""
@@ -73,7 +73,7 @@ class Ballot(Protocol):
         """The voters of both halves."""
 
     def tally(self, voter: Hashable) -> tuple[int, int, int]:
-        """How many halves ago `voter` appeared last (0 or 1), and its contents and failures there."""
+        """The age in halves (0 or 1) of the last counts of `voter`, and its contents and failures there."""
 
 
 class SharedRules(Protocol):
@@ -97,7 +97,7 @@ class Linked(Protocol):
 
     @property
     def key(self) -> SharedKey:
-        """Which one it is."""
+        """Identifies the circuit."""
 
     @property
     def closed(self) -> bool:
@@ -111,10 +111,10 @@ class CircuitsListener(Protocol):
     """The shared circuits of one worker."""
 
     def know(self, key: SharedKey) -> None:
-        """Make the circuit at `key`, if there is none: it is not closed for the service."""
+        """Create the circuit at `key` if there is none, because it is not closed in the store."""
 
     def store_lost(self) -> None:
-        """The store cannot be reached: decide alone from now on."""
+        """Decide alone from now on: the store cannot be reached."""
 
 
 class TenantLinks(Protocol):
@@ -124,7 +124,7 @@ class TenantLinks(Protocol):
         """The first failure: ask whether the circuit is open elsewhere."""
 
     def opened(self, key: Hashable, seconds: float) -> None:
-        """The circuit has opened for so many seconds."""
+        """The circuit has opened for `seconds`."""
 
     def closed(self, key: Hashable) -> None:
         """The circuit has closed."""
@@ -136,14 +136,14 @@ class TenantLinks(Protocol):
         """An operator has closed the circuit."""
 
     def isolates(self, key: Hashable) -> bool:
-        """True if an operator has isolated the circuit, at whatever worker; for a new circuit."""
+        """True if an operator has isolated the circuit at any worker; called for a new circuit."""
 
 
 class TenantsListener(Protocol):
     """The circuits of single tenants of one worker."""
 
     def open_elsewhere(self, key: Hashable, seconds: float) -> None:
-        """Another worker has opened the circuit, for so many more seconds."""
+        """Another worker has opened the circuit, for `seconds` from now."""
 
     def commanded(self, key: Hashable, *, isolated: bool) -> None:
         """An operator has isolated the circuit at another worker, or has closed it."""
@@ -163,7 +163,7 @@ class GateLinks(Protocol):
         """The name of a gate, from which the credential cannot be read."""
 
     def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
-        """The provider has limited or rejected the key; `final` if that does not pass by waiting."""
+        """The provider has limited or rejected the key; `final` means that waiting does not help."""
 
     def opened(self, name: str) -> None:
         """An operator has opened the gate."""
@@ -173,20 +173,20 @@ class GatesListener(Protocol):
     """The gates of one worker."""
 
     def apply(self, update: GateUpdate) -> None:
-        """Another worker has closed a gate, or an operator has opened it there."""
+        """Apply a change of a gate: closed by another worker, or opened by an operator there."""
 
 
 class Slice(Protocol):
-    """What one worker holds of the limit of one tenant, in one window."""
+    """One worker's part of a tenant's limit in one window."""
 
     __slots__ = ()
 
     def settle(self, change: int) -> None:
-        """What was taken has cost so much more, or less."""
+        """Add `change` to the amount taken: the real cost minus the reservation."""
 
 
 class SpendLink(Protocol):
-    """What one worker may spend of a limit that all workers have together. Only `ask` waits."""
+    """One worker's share of a limit for all workers together. Only `ask` waits."""
 
     @property
     def live(self) -> bool:
@@ -194,25 +194,25 @@ class SpendLink(Protocol):
 
     @property
     def governs(self) -> bool:
-        """True while the store answers, so that nothing may be spent but what it grants."""
+        """True while the store answers: then only granted amounts may be spent."""
 
     @property
     def workers(self) -> int:
-        """How many live, as far as known."""
+        """The number of live workers, as far as known."""
 
     def left(self, tenant: str) -> int:
-        """What `tenant` may spend at this worker now."""
+        """The amount that `tenant` may spend at this worker now."""
 
     def expected(self, tenant: str, limit: int) -> int:
-        """What it might have left of `limit` once the store is asked, as far as known."""
+        """The amount of `limit` that `tenant` may still spend, including what the store might grant."""
 
     def take(self, tenant: str, amount: int, limit: int) -> Slice:
-        """Spend `amount`, whether or not it is left, and take what comes next ahead of need."""
+        """Spend `amount`, even if less is left, and ask for the next slice in advance."""
 
     async def ask(self, tenant: str, amount: int, limit: int, seconds: float) -> bool:
         """Ask the store for `amount`, of the `limit` of `tenant`; false if it has not answered in `seconds`.
 
-        What it grants is what is `left` then. What nobody takes is given back after a while.
+        The amount that it grants is added to `left`. An unused amount is given back after a while.
         """
 
     def ends_in(self) -> float:
@@ -220,7 +220,7 @@ class SpendLink(Protocol):
 
 
 class FleetUser(Protocol):
-    """Shares its state through a fleet, and moves to another fleet when that one ends."""
+    """A user of a fleet, which moves to another fleet when this one ends."""
 
     def fleet_ended(self) -> None:
         """The pipeline of the fleet has closed."""
@@ -234,7 +234,7 @@ class Fleet(Protocol):
         """True from the opening of a pipeline with a store until its closing."""
 
     workers: int
-    """How many live, as far as known; at least 1."""
+    """The number of live workers, as far as known; at least 1."""
 
     def notify_at_end(self, user: FleetUser) -> None:
         """Notify `user` when the pipeline closes."""

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Fleets(FleetUser):
-    """Keeps one layer in a fleet as long as a pipeline that uses it is open.
+    """Keeps one layer in a fleet while a pipeline that uses it is open.
 
     Args:
-        join: Called with the pipeline to whose fleet the layer belongs from now on.
+        join: Called with a pipeline when the layer joins its fleet.
 
     Attributes:
-        current: The fleet to which it belongs.
+        current: The fleet of the layer.
     """
 
     def __init__(self, join: Callable[[Runtime], None]) -> None:
@@ -30,7 +30,7 @@ class Fleets(FleetUser):
         self.current: Fleet = SINGLE_WORKER
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: the layer belongs to its fleet, unless it is of another one still."""
+        """A pipeline opens: the layer joins its fleet, unless it is still in another one."""
         self._pipelines[pipeline] = None
         if not self.current.live and pipeline.fleet is not self.current:
             self.current = pipeline.fleet
@@ -38,7 +38,7 @@ class Fleets(FleetUser):
             self.current.notify_at_end(self)
 
     def fleet_ended(self) -> None:
-        """The pipeline of the fleet has closed: go on in that of another one, on its event loop."""
+        """The pipeline of the fleet has closed: join the fleet of another one, on its event loop."""
         for pipeline in reversed(list(self._pipelines)):
             if pipeline.fleet.live:
                 with contextlib.suppress(RuntimeError):  # its loop was closed just now

@@ -1,4 +1,4 @@
-"""The fleet of a pipeline without a store: one worker, which decides everything by itself."""
+"""The fleet of a pipeline without a store: a single worker, which decides alone."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class NoGateLinks(GateLinks):
 
 
 class NoSpendLink(SpendLink):
-    """The link of a limit that no other worker has. Nothing is asked of it but whether it is live."""
+    """The link of a limit that no other worker has. Only `live` is read; it is false."""
 
     live = False
     governs = False

@@ -1,4 +1,4 @@
-"""What layers receive from the other workers of a service. Seconds are counted from when it arrives."""
+"""Updates that layers receive from other workers. Seconds are relative to the arrival."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from ranvier.facts.circuit import CircuitState
 
 PATIENCE = 0.25
-"""Seconds for which a call waits for the store at most; then it goes on as without one."""
+"""Maximum seconds for which a call waits for the store; after that it continues as without a store."""
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitUpdate:
-    """How a shared circuit is for the whole service.
+    """The state of a shared circuit for the whole service.
 
     Attributes:
         state: closed, open, half_open or isolated.
-        renewed: It opened, closed or was isolated since the last update: probes of before decide nothing.
+        renewed: True if it opened, closed or was isolated since the last update; ignore earlier probes.
         retry_in: Seconds until the next probe may start; 0 if it is closed or isolated.
-        failing, active: The tenants that vote against the target, of how many.
-        keeps_votes: The votes of this worker still count: the store was out of reach, or is a new one.
+        failing, active: The number of tenants that vote against the target, and of all that vote.
+        keeps_votes: True if this worker's votes still count: the store was unreachable, or is a new one.
     """
 
     state: CircuitState
@@ -32,10 +32,10 @@ class CircuitUpdate:
 
 @dataclass(frozen=True, slots=True)
 class GateUpdate:
-    """A gate that another worker has closed, or opened.
+    """A gate that another worker has closed or opened.
 
     Attributes:
-        name: Its name for the whole service, as `GateLinks.name` makes it.
+        name: Its name for the whole service, from `GateLinks.name`.
         reason: The kind of the provider's error; empty if it is open.
         closed_for: Seconds until it admits a probe; 0 if it is open.
     """

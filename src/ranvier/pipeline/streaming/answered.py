@@ -25,7 +25,7 @@ class AnsweredStream(ResponseStream):
 
     @property
     def received(self) -> Response:
-        """What has been read so far, as a response of the answer's provider."""
+        """The part read so far, as a response of the answer's provider."""
         received = self._source.collector.response(self._answer.provider, self._answer.model)
         return self._shown(received)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 AFTER_FINISH = 5.0
-"""Seconds to wait for the usage and the end of a body, once the answer is known to be complete."""
+"""Seconds to wait for the usage and the end of the body after the answer is known to be complete."""
 
 
 class BoundedEvents:
@@ -31,15 +31,15 @@ class BoundedEvents:
     Only time spent in `receive` is charged to the provider. Until the first content it is limited by
     `first_token`, which pings do not restart; from then on by `idle`, which any byte restarts.
 
-    A provider may send a finish reason prematurely, or several times. So it is held back, with the usage that
+    A provider may send a finish reason too early, or several times. So it is held back, with the usage that
     follows it, and becomes the very last event; content after it revokes it.
 
     Attributes:
-        collector: Collects what has arrived.
-        events: Those of the provider.
-        ended: Nothing more follows; the event that `receive` has just returned is the last one.
+        collector: Collects the events that have arrived.
+        events: The events of the provider.
+        ended: True if nothing more follows: `receive` has returned the last event.
         timer: Limits the waits.
-        first: When the first content arrived, or `None`.
+        first: The time of the first content; `None` before it.
     """
 
     __slots__ = (
@@ -65,8 +65,8 @@ class BoundedEvents:
         self._clock = call.pipeline.clock
         self.events = ProviderEvents(call, events)
         self._some: Some = getattr(events, "some", None) or partial(_one, events)
-        self._left: Iterator[Step] = iter(())  # steps that have arrived, and have not been read
-        self.ended = False  # nothing more follows from the provider
+        self._left: Iterator[Step] = iter(())  # steps that have arrived and are not read yet
+        self.ended = False
         self._stopped = 0.0  # when the finish reason arrived
         self._waited = 0.0  # seconds spent waiting, in all
         self._bound: Limit = (None, "")  # of the current wait, by the attempt and the deadline
@@ -95,7 +95,7 @@ class BoundedEvents:
             self._stop(began)
 
     async def gather(self) -> None:
-        """Receive all that is left in one wait, because no reader processes events in between.
+        """Receive all remaining events in one wait, because no reader processes events in between.
 
         Raises:
             RanvierError: as `receive`.
@@ -136,7 +136,7 @@ class BoundedEvents:
     def _collect(self, steps: Iterable[Step]) -> bool:
         """Collect `steps`; true if all of them are text of an answer that has begun.
 
-        This is a function so that they are no local variable of a waiting frame, which a traceback may show.
+        This is a separate function, so that no frame that waits (and may be in a traceback) holds `steps`.
         """
         only_words = self.first is not None and not self.collector.finished
         for step in steps:
@@ -197,7 +197,7 @@ class BoundedEvents:
         return self.collector.finish
 
     def _may_continue(self, began: float) -> bool:
-        """Extend a wait since `began` after a sign of life; false if it timed out and the answer is complete.
+        """Extend a wait since `began` after a byte arrived; false if it timed out and the answer is complete.
 
         Raises:
             TimedOutError: it has reached its limit.
@@ -214,9 +214,9 @@ class BoundedEvents:
         return True
 
     def _due(self, began: float, alive: float) -> tuple[float | None, str, float]:
-        """When a wait since `began` reaches a limit, and which; and when silence since `alive` is too long.
+        """When a wait since `began` reaches a limit, which limit that is, and when a silence is too long.
 
-        The deadline is compared first, and so wins a tie.
+        The silence began at `alive`. The deadline is compared first, and so wins a tie.
         """
         limits, (due, phase), silent = self._call.limits, self._bound, inf
         if self.collector.finished and self.collector.settled:
@@ -234,7 +234,7 @@ class BoundedEvents:
     async def _failure(self, raised: BaseException) -> BaseException | None:
         """The error of a wait that ended by `raised`; `None` if it was closed, or the answer is complete.
 
-        A provider that turns our cancellation into a normal end has failed as well.
+        A provider that ends normally after our cancellation has also failed.
         """
         timer = self.timer
         ours = timer.ours
@@ -246,7 +246,7 @@ class BoundedEvents:
         failure = await failure_of(self._call, timer, raised)
         if not (self.collector.settled and isinstance(failure, RanvierError)):
             return failure
-        reported = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        reported = isinstance(failure, ProviderError) and failure.in_stream  # the provider sent an error
         return failure if reported and not self.collector.answered else None
 
     async def aclose(self) -> None:

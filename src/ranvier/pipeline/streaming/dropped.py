@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def settle_later(stream: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:
-    """End a stream whose finalizer runs: on its loop, and as another object in the same state.
+    """End a stream whose finalizer runs, on its loop, by another object that takes its state over.
 
-    The garbage collector may run in any thread, and in the middle of any code, even of a change of state.
+    The garbage collector may run in any thread and in the middle of any code, so nothing is changed here.
     """
     copy = object.__new__(type(stream))
     copy.__dict__.update(stream.__dict__)
@@ -46,7 +46,7 @@ def warn_of_drop(
 
 
 def expiry_of(stream: StreamedAnswer) -> Callable[[], None]:
-    """A callback that ends `stream` at its deadline; weakly bound, so that a timer keeps no stream alive."""
+    """A callback that ends `stream` at its deadline; its reference is weak: timers keep no stream alive."""
     held = weakref.ref(stream)
 
     def expire() -> None:

@@ -14,12 +14,12 @@ from ranvier.pipeline.streaming.stream import ResponseStream
 
 
 class PendingStream(Generic[ParsedT_co]):
-    """A lazy stream: it starts with `async with`, `await`, or when it is read directly with `async for`.
+    """A lazy stream, which starts with `async with`, `await`, or a direct `async for`.
 
-    Each use is a separate call; several uses may follow each other or run concurrently.
+    Each use is a separate call; uses may follow each other or run concurrently.
 
     Attributes:
-        used: False until it is used; dropped before that, it warns.
+        used: True once it was used; if it is dropped before that, it warns.
     """
 
     __slots__ = ("_entered", "_open", "used")
@@ -45,7 +45,7 @@ class PendingStream(Generic[ParsedT_co]):
         await self._left().aclose()
 
     def _left(self) -> ResponseStream[ParsedT_co]:
-        """The stream whose block is left: the last that this task entered, else (in a fixture) the last."""
+        """The stream of the block that ends: the last one entered in this task, or else (fixtures) in any."""
         task = asyncio.current_task()
         own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]
         return self._entered.pop(own[-1] if own else -1)[1]

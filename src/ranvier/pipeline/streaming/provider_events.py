@@ -36,11 +36,11 @@ class ProviderEvents:
 
     @property
     def reply(self) -> object:
-        """What the provider keeps of its reply, for a request that is handed back as it came; else `None`."""
+        """The provider's raw reply, for a request of an SDK; otherwise `None`."""
         return getattr(self._events, "reply", None)
 
     def was_read(self) -> None:
-        """A read has ended: let `aclose` continue."""
+        """Let `aclose` continue, because a read has ended."""
         assert self.read_ended is not None
         if not self.read_ended.done():
             self.read_ended.set_result(None)
@@ -53,7 +53,7 @@ class ProviderEvents:
         """
         generator = getattr(self._events, "chunks", self._events)
         close = getattr(generator, "aclose", None)
-        if close is None or getattr(generator, "ag_frame", close) is None:  # it has ended
+        if close is None or getattr(generator, "ag_frame", close) is None:  # the generator has ended
             return
         async with self._closing:
             while timer.waiting:  # in another task: a running generator cannot be closed

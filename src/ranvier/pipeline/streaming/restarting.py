@@ -1,4 +1,4 @@
-"""A stream that is answered again if it breaks: `stream(..., on_break="restart")`."""
+"""A stream that is restarted if it breaks: `stream(..., on_break="restart")`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ MAX_RESTARTS = 20
 
 
 class Broken(NamedTuple):
-    """A stream that broke: the route goes on as if the attempt had failed before its first content.
+    """A broken stream; the route treats it like an attempt that failed before its first content.
 
     Attributes:
-        target: Where it broke.
+        target: The target of the attempt.
         number: The number of the attempt there.
         error: The error that broke it.
     """
@@ -47,7 +47,7 @@ class Broken(NamedTuple):
 
 
 class Restarts:
-    """One call whose stream may be restarted. The call ends when its stream ends and is not restarted.
+    """Restarts the stream of one call, which ends when a stream ends and is not restarted.
 
     Attributes:
         call: The call, without a target.
@@ -70,7 +70,7 @@ class Restarts:
             self._lifecycle.calls[self.call.record] = self.reading
 
     def end(self) -> None:
-        """Nothing follows: the call has ended."""
+        """End the call."""
         self._lifecycle.leave(self.call.record)
         if not self._over:
             self._over = True
@@ -108,7 +108,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         self._tools = ToolsShown()
         self._left = MAX_RESTARTS
         self._closed = False
-        self._cancelled = False  # the reader, by `aclose`
+        self._cancelled = False  # True once `aclose` has cancelled the reader
         self._restart: asyncio.Future[None] | None = None  # done when the restart in progress has ended
         self.response = stream.response
 
@@ -116,7 +116,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
 
     @property
     def ended(self) -> bool:
-        """True once nothing follows any more."""
+        """True once the stream has ended and is not restarted."""
         return self._stream.ended and self._restarts.reading is None
 
     @property
@@ -126,7 +126,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
 
     @property
     def received(self) -> Response:
-        """What has arrived of the stream in hand."""
+        """The part of the current stream that has arrived."""
         return self._stream.received
 
     async def __anext__(self) -> StreamEvent:
@@ -153,7 +153,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             raise self._stream._leftover() from None
         finally:
             del broken  # it refers to this frame: a local would complete a cycle
-            if self._cancelled:  # take it back, even if it was swallowed
+            if self._cancelled:  # undo it, even if it was swallowed
                 self._cancelled = False
                 task.uncancel()
             self._restarts.reading = None
@@ -167,7 +167,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         task, restart = self._restarts.reading, self._restart
         if task is not None and restart is not None and task is not asyncio.current_task():
             check_loop(self._loop)
-            if not self._cancelled:  # one is enough, however many tasks close it
+            if not self._cancelled:  # cancel once, even if several tasks close it
                 self._cancelled = True
                 task.cancel()
             await asyncio.wait([restart])
@@ -178,11 +178,11 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         self._stream.may_be_dropped()
 
     def on_end(self, callback: Callable[[Outcome], None]) -> None:
-        """Call `callback` once, with the outcome, when the stream in hand ends, breaks or is closed."""
+        """Call `callback` once, with the outcome, when the current stream ends, breaks or is closed."""
         self._stream.on_end(callback)
 
     def transform(self, function: Transform, flush: Flush | None = None) -> None:
-        """Not here: a layer transforms each stream, in `handle`.
+        """Not supported: a layer transforms each stream in `handle`.
 
         Raises:
             RuntimeError: always.
@@ -197,11 +197,11 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         if self._closed or stream._lost is not None or not stream.is_of_provider or not self._left:
             return False
         if self._tools.whole and not self._after_tools:
-            return False  # the reader may have run the tool
+            return False  # the reader may already have run the tool
         return isinstance(broken.__cause__, RanvierError)
 
     async def _restarted(self, broken: StreamInterruptedError) -> StreamEvent:
-        """The event that voids what was shown, once another attempt has content.
+        """The event `restarted`, once another attempt has content.
 
         Raises:
             StreamInterruptedError: `broken`, if none has.
@@ -225,7 +225,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             self._restart.set_result(None)
             self._restart = None
         self._stream, self._tools = answered, ToolsShown()
-        self._tell(at, reason, began)
+        self._record_wait(at, reason, began)
         return StreamEvent(restarted=True)
 
     def _error_after(self, broken: StreamInterruptedError, error: RanvierError) -> RanvierError:
@@ -239,7 +239,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         recorder.call_failed(self._call.record, self._clock(), failure)
         return failure
 
-    def _tell(self, at: Call, kind: str, began: float) -> None:
+    def _record_wait(self, at: Call, kind: str, began: float) -> None:
         answered = self._stream._call
         recorder.noted(answered, "restarted", self._clock() - began, at.deployment.target)
         if self._call.pipeline.events.hears(StreamRestarted):
@@ -247,7 +247,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             self._call.pipeline.events.emit(event, self._call.record)
 
     def _was_cancelled_by(self, task: asyncio.Task[Any], before: int) -> bool:
-        """True if its caller has cancelled the reader's task, and not `aclose` or a closing pipeline."""
+        """True if the reader's task was cancelled by its caller, not by `aclose` or a closing pipeline."""
         cut_off = self._call.record.cut_off
         ours = self._cancelled + cut_off
         if ours and task.cancelling() - ours <= before:

@@ -27,16 +27,16 @@ from ranvier.pipeline.streaming.streamed_answer import StreamedAnswer
 class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     """The events of one answer: read it with `async for`, inside `async with`.
 
-    It is handed out once its first content has arrived; from then on nothing is repeated silently.
-    The time in which the reader processes an event is not charged to the provider, but the deadline of the
-    call continues.
+    The stream is handed out once its first content has arrived; from then on nothing is repeated silently.
+    Time that the reader spends on an event is not charged to the provider, but the deadline of the call
+    continues.
 
     Attributes:
         response: The whole answer, once the stream has ended normally; `parsed` if a `schema` was given.
 
     Raises, while it is read:
-        StreamInterruptedError: it broke, or its answer does not match the `schema`. A cancelled read closes
-            the stream, and so does closing its pipeline: each read after that raises this error as well.
+        StreamInterruptedError: the stream broke, or its answer does not match the `schema`. A cancelled read
+            closes the stream, and so does closing the pipeline: later reads raise this error as well.
         DeadlineExceededError: the deadline of the call has passed.
         LayerError: a transform of a custom layer failed.
 
@@ -149,7 +149,7 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     def __del__(self) -> None:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
-            self._outcome = Outcome.ABANDONED  # a generator that is finalized with it may still close it
+            self._outcome = Outcome.ABANDONED  # settled: a generator finalized together may still close it
             warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def may_be_dropped(self) -> None:
@@ -178,8 +178,8 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     def transform(self, function: Transform, flush: Flush | None = None) -> None:
         """Change the events that the reader sees, and with them `parsed` and the collected response.
 
-        Call it before the reader has read anything: in `handle`, on what `inner` returned. The functions
-        of inner layers run first. Usage and the provider's health come from its own events. The
+        Call it in `handle`, on the stream that `inner` returned, before anything is read. The functions of
+        inner layers run first. Usage and the provider's health are taken from the original events. The
         functions must not wait; their time is not charged to the provider, but the deadline continues.
 
         Args:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class StreamedAnswer:
-    """The pipeline's side of a stream: it receives the events, and settles everything once, at the end.
+    """The pipeline's side of a stream: receives the events, and settles everything once, at the end.
 
     Attributes:
         response: The whole answer, once the stream has ended normally.
@@ -53,7 +53,7 @@ class StreamedAnswer:
         self._context = call.record.context  # kept until the stream ends, possibly after its call
         self._clock = call.pipeline.clock
         self._on_end: list[Callable[[Outcome], None]] = []
-        self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
+        self._first: StreamEvent | None = None  # the event from before the hand-out, until it is read
         self._outcome: Outcome | None = None  # set once, by `_end`
         self._failure: DeadlineExceededError | None = None  # occurred between reads; the next one raises it
         self._lost: Loss | None = None  # why it ended, if the reader did not close it
@@ -104,7 +104,7 @@ class StreamedAnswer:
                 return
 
     def hand_out(self) -> Self:
-        """Hand the stream out to its reader: from now on a failure is raised, and nothing is repeated."""
+        """Hand the stream out to its reader; from now on failures are raised, and nothing is repeated."""
         self._handed_out = True
         if self._call.deadline is not None and self._outcome is None:
             self._timer.while_idle(self._call.deadline, expiry_of(self))
@@ -127,10 +127,7 @@ class StreamedAnswer:
         return self.response
 
     async def _advance(self) -> StreamEvent | None:
-        """The next event, `None` at the end.
-
-        The stream settles with the last event, not with the read after it.
-        """
+        """The next event; `None` at the end. The stream settles with the last event, not one read later."""
         try:
             event = await self._source.receive()
             ended = event is None or self._source.ended
@@ -226,7 +223,7 @@ class StreamedAnswer:
             self._attempt.first_token = self._source.first - self._attempt.started
 
     def expire(self) -> None:
-        """The deadline has passed while the reader held an event."""
+        """End the stream, because the deadline has passed between two reads."""
         self._failure = expired(self._call, self.received)
         self.abandon(self._failure)
 

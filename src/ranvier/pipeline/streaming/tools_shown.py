@@ -1,4 +1,4 @@
-"""Whether the reader of a stream has a whole tool call, which it may have run."""
+"""Tracks whether the reader of a stream has received a complete tool call, which it may have run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ class ToolsShown:
     """Follows the events that were handed to a reader.
 
     Attributes:
-        whole: A tool call was handed out whole: its arguments are complete, or something else followed it.
+        whole: True once a tool call is complete: its arguments are complete, or another event followed it.
     """
 
     def __init__(self) -> None:
         self.whole = False
-        self._index: int | None = None  # of the call whose fragments arrive
+        self._index: int | None = None  # the index of the tool call whose fragments arrive
         self._depth = 0
         self._quoted = self._escaped = False
 

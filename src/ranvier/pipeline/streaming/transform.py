@@ -16,11 +16,11 @@ from ranvier.messages.response import StreamEvent
 if TYPE_CHECKING:
     from ranvier.messages.response import Response
 
-Made = StreamEvent | Iterable[StreamEvent] | None
+FunctionResult = StreamEvent | Iterable[StreamEvent] | None
 """The result of a function: one event, several, or `None` to hold the content back."""
 
-Transform = Callable[[StreamEvent], Made]
-Flush = Callable[[], Made]
+Transform = Callable[[StreamEvent], FunctionResult]
+Flush = Callable[[], FunctionResult]
 
 MAX_EVENTS = 10_000
 """Events that a function may return for one event, as a guard against endless iterators."""
@@ -29,8 +29,8 @@ MAX_EVENTS = 10_000
 class Transformation:
     """The functions of one stream, those of inner layers first.
 
-    They are called with events that have content. The finish reason and the usage bypass them, and follow
-    after everything that `flush` returns.
+    They are called with events that have content. The finish reason and the usage bypass them, and come after
+    the events that `flush` returns.
 
     Attributes:
         ready: Events that the reader has not read yet.
@@ -39,7 +39,7 @@ class Transformation:
     def __init__(self) -> None:
         self.ready: deque[StreamEvent] = deque()
         self._steps: list[tuple[Transform, Flush | None]] = []
-        self._collector = Collector()  # of what the reader sees
+        self._collector = Collector()  # collects the events that the reader sees
         self._natives = 0  # native parts that the collector has already
         self._flushed = False
 
@@ -102,7 +102,7 @@ class Transformation:
             self._collector.add(StreamEvent(parts=natives))
 
 
-def _called(function: Callable[..., Made], *event: StreamEvent) -> list[StreamEvent]:
+def _called(function: Callable[..., FunctionResult], *event: StreamEvent) -> list[StreamEvent]:
     """The events that a function of a layer returns; a CancelledError that it raises is its own failure."""
     try:
         made = function(*event)
@@ -120,7 +120,7 @@ def _called(function: Callable[..., Made], *event: StreamEvent) -> list[StreamEv
     return several
 
 
-def _name_of(function: Callable[..., Made]) -> str:
+def _name_of(function: Callable[..., FunctionResult]) -> str:
     """The name of the layer of a function: `Redact` for a method, `Redact.handle` for one inside it."""
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, type):

@@ -21,13 +21,13 @@ AND_AGAIN = 1.0
 """Seconds between later cancellations."""
 
 UNSTOPPABLE = 2
-"""Repeated cancellations after which a warning is logged."""
+"""The number of repeated cancellations after which a warning is logged."""
 
 
 class Cancellation:
     """Cancels `task`, which waits on behalf of `call`, repeatedly until `take_back`.
 
-    Each time it takes the previous cancellation back first, so that at most one of them is ours.
+    Each repetition first takes the previous cancellation back, so that at most one pending one is ours.
 
     Args:
         before: `task.cancelling()` when the wait began.
@@ -63,13 +63,13 @@ class Cancellation:
             )
 
     def take_back(self) -> None:
-        """Take our cancellation back: the wait is over, whether the cancellation was raised or swallowed."""
+        """Undo our cancellation: the wait has ended, whether the cancellation was raised or swallowed."""
         our_cancellations[self._task] -= 1
         self._next.cancel()
         self._uncancel()
 
     def _uncancel(self) -> None:
-        if self._task.cancelling() > self._before:  # else other code has taken ours back
+        if self._task.cancelling() > self._before:  # otherwise other code has undone ours
             self._task.uncancel()
 
     async def absorb(self, error: BaseException) -> BaseException | None:

@@ -1,4 +1,4 @@
-"""Closes what a provider has opened, with a time limit, and without effect on the outcome of the call."""
+"""Closes a provider's resources, with a time limit, and without effect on the outcome of the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits of a wait: which is reached first, and its error."""
+"""The limit of a wait that is reached first, and its error."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LEFT = {
     "turn": "had no content when the turn of the next target came",
     "rescued": "had no content when its shared circuit opened",
 }
-"""The reasons for which a route leaves an attempt before any limit of its own, with the words for them."""
+"""The reasons for which a route leaves an attempt before a limit is reached, with their descriptions."""
 
 SLOW = {
     "attempt": "the attempt took more than {:g} s",
     "first_token": "no content within {:g} s",
     "idle": "no data for more than {:g} s",
 }
-"""What happened when a limit of an attempt was reached, by its phase."""
+"""The description of a timeout, by the phase of the limit."""
 
 
 def too_late(call: Call, phase: str) -> RanvierError:
@@ -58,7 +58,7 @@ def too_late(call: Call, phase: str) -> RanvierError:
 
 
 def left(call: Call, phase: str) -> RanvierError:
-    """The error of an attempt that its route has left; it is a failure only if it was silent for too long."""
+    """The error of an attempt that its route has left; a failure only if it was silent for too long."""
     deployment, blamed = call.deployment, call.watch.silent
     if phase == OVERTAKEN:
         error: RanvierError = HedgeLostError(f"another target answered before {deployment}")
@@ -76,5 +76,5 @@ def left(call: Call, phase: str) -> RanvierError:
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """The cause of an error for a limit: what our cancellation was turned into, or `None` if unchanged."""
+    """The cause of a timeout error: the error into which our cancellation was turned; `None` if unchanged."""
     return None if isinstance(error, (asyncio.CancelledError, StopAsyncIteration)) else error

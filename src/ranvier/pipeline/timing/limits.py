@@ -34,7 +34,7 @@ class Limits:
 
     @property
     def of_whole_answer(self) -> Limits:
-        """Those that hold for an answer of which nothing arrives before all of it."""
+        """The limits for an answer that arrives all at once, without a stream."""
         return Limits(self.seconds, self.connect)
 
 

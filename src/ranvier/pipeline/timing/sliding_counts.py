@@ -1,15 +1,15 @@
-"""Counts of what happened within the last seconds. Pure: the caller passes the time."""
+"""Counts events within a sliding window. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
 import math
 
 BUCKETS = 10
-"""Parts of a window. What happened is dropped one part at a time, so that it counts up to a tenth longer."""
+"""Parts of a window. Counts are dropped one part at a time, so an event counts up to a tenth longer."""
 
 
 class SlidingCounts:
-    """Counts of a few kinds of things, each within the last `window` seconds; memory is constant.
+    """Counts a few kinds of events within the last `window` seconds, in constant memory.
 
     Attributes:
         totals: The counts within the window, as of the last `add` or `roll`.
@@ -20,9 +20,9 @@ class SlidingCounts:
     def __init__(self, kinds: int, window: float) -> None:
         self._width = window / BUCKETS
         self._kinds = kinds
-        self._ring = [0] * (kinds * (BUCKETS + 1))  # whole parts, and the one that has just begun
-        self._at = 0  # where the current part begins in the ring
-        self._since = self._until = -math.inf  # when the current part began, and when it ends
+        self._ring = [0] * (kinds * (BUCKETS + 1))  # the complete parts, and the current one
+        self._at = 0  # the index of the current part in the ring
+        self._since = self._until = -math.inf  # the start and the end of the current part
         self.totals = [0] * kinds
 
     def add(self, kind: int, now: float) -> None:
@@ -37,7 +37,7 @@ class SlidingCounts:
         window = self._width * BUCKETS
         if self._since - window <= now < self._until:
             return  # a little early: another thread's clock
-        if not self._until <= now < self._until + window:  # all is too old, or the clock is another one
+        if not self._until <= now < self._until + window:  # everything is too old, or the clock has changed
             self.clear()
             self._since, self._until = now, now + self._width
             return

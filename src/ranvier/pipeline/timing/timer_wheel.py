@@ -12,13 +12,13 @@ from typing import Protocol
 from ranvier.clock import Clock
 
 MAX_EMPTY_SECONDS = 4096
-"""Empty buckets that may accumulate before they are removed."""
+"""Maximum number of empty buckets before they are removed."""
 
 LATE_SECONDS = 0.1
-"""A loop that wakes the wheel so much too late has stood still, by blocking code or a stopped process."""
+"""If the wheel wakes later than this, the loop was blocked, or the process suspended."""
 
 CATCH_UP_SECONDS = 0.01
-"""So long it may then read what has arrived, before timers fire: an answer that came in time counts."""
+"""After a blocked loop, seconds to read what has arrived before timers fire: an answer in time counts."""
 
 
 class Timer(Protocol):
@@ -33,7 +33,7 @@ class Timer(Protocol):
     bucket: dict[Timer, None]
 
     def fire(self, now: float) -> None:
-        """Called when the time has come."""
+        """Called when the timer is due."""
 
     def discard(self) -> None:
         """Cancel the timer, which is set."""
@@ -46,9 +46,8 @@ class TimerWheel:
     """Fires timers when they are due.
 
     Almost every timer is cancelled before it fires, and a timer of the loop costs more than a layer. So
-    timers wait unsorted in one bucket per second, and are sorted only when their second has begun; the
-    loop's timer is set for the earliest bucket. A cancelled timer is removed from its bucket, so that the
-    loop sometimes wakes the wheel without need.
+    timers wait unsorted in one bucket per second, and are sorted only when their second has begun. The loop's
+    timer is set for the earliest bucket; it may fire needlessly, as a cancelled timer only leaves its bucket.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
@@ -105,7 +104,7 @@ class TimerWheel:
             return
         if self._handle is not None:
             self._handle.cancel()
-        # An empty context, or all timers would run in the context of the task that set this one.
+        # An empty context: otherwise all timers would run in the context of the task that set this one.
         self._handle = self._loop.call_at(when, self._wake, context=Context())
         self._wakes = when
 

@@ -4,8 +4,8 @@ A `WaitTimer` cancels the task that waits, and only while that task is inside on
 distinguishes its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so
 that `task.cancel()` from outside always wins.
 
-The awaited code may be user code: it may swallow a cancellation, or change the count of cancellations.
-So a limit always cancels, whatever that count is, and repeats that while the wait continues.
+The awaited code may be user code, which may swallow a cancellation or change the count of cancellations. So a
+limit always cancels, whatever the count is, and cancels again while the wait continues.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class WaitTimer:
     """Limits the waits of `call` between `start` and `stop`, or inside `with timer.until(...)`.
 
-    The timer is not moved at every wait: when it fires early, it is set again for the limit that is valid
-    then. So a stream of a thousand events needs a few timers, not a thousand.
+    The timer is not moved at every wait: when it fires early, it is set again for the current limit. So a
+    stream of a thousand events needs a few timers, not a thousand.
 
     Attributes:
         ours: Our cancellation of the waiting task, once a limit is reached.
-        alarm_at: When to call `alarm`, while a task waits; infinity if not at all.
-        fires_at: When it fires; infinity if it is not set.
+        alarm_at: When to call `alarm`, while a task waits; infinity means never.
+        fires_at: When the timer fires; infinity if it is not set.
         bucket: The bucket of timers that fire in the same second, while it is set.
     """
 
@@ -46,10 +46,10 @@ class WaitTimer:
 
     alarm: Callable[[float], None]
     bucket: dict[Timer, None]
-    _cancelling: int  # of the task, when the wait began
+    _cancelling: int  # `task.cancelling()` when the wait began
     _due: float | None
-    _phase: str  # the limit that is reached at `_due`
-    _silent: float  # when the limit of silence is reached
+    _phase: str  # the name of the limit at `_due`
+    _silent: float  # the time at which a silence is too long
 
     def __init__(self, call: Call) -> None:
         self.fires_at = self.alarm_at = inf
@@ -64,10 +64,10 @@ class WaitTimer:
         return self._task is not None
 
     def begin(self) -> float:
-        """Start an attempt now, limited by its limit, its turn and the deadline.
+        """Start an attempt now, limited by its own limit, its share of the deadline, and the deadline.
 
         Raises:
-            RanvierError: one of them has passed, or another target has answered.
+            RanvierError: one of these has passed, or another target has answered.
         """
         call, phase = self._call, "deadline"
         if call.watch.lost:
@@ -118,8 +118,8 @@ class WaitTimer:
             pipeline.timers.set(self, self.alarm_at)
 
     def extend(self, due: float | None, phase: str, silent: float = inf) -> None:
-        """The wait continues, at most until `due`, and until `silent`, which each sign of life moves."""
-        if self.ours is not None:  # the result came after that limit, and is accepted nevertheless
+        """The wait continues, at most until `due`, and until `silent`, which each byte moves."""
+        if self.ours is not None:  # the result came after that limit, but is accepted
             self._take_back()
         self._due = due
         self._phase = phase
@@ -130,7 +130,7 @@ class WaitTimer:
             self._call.pipeline.timers.set(self, silent)
 
     def hears(self, now: float, idle: float) -> bool:
-        """Move the limit of silence by `idle` after a sign of life; false if another limit is reached."""
+        """Extend the limit of silence by `idle` after a byte arrived; false if another limit is reached."""
         if self.ours is not None or (self._due is not None and self._due <= now):
             return False
         self._silent = now + idle
@@ -145,10 +145,10 @@ class WaitTimer:
     def ended_by(self, error: BaseException) -> str | None:
         """The reason of our cancellation if it ended a wait with `error`; `None` if it did not.
 
-        Every error after our cancellation counts as its result, except errors that end the program, and
-        a `CancelledError` with more pending cancellations than at the beginning: then the caller has
-        cancelled too, or user code has swallowed its own cancellation. These cannot be distinguished,
-        so the caller always wins. In any case this takes our cancellation back.
+        Every error after our cancellation counts as its result, except errors that end the program, and a
+        `CancelledError` with more pending cancellations than at the start: then the caller has cancelled too,
+        or user code has swallowed its own cancellation. These two look the same, so the caller always wins.
+        In any case, our cancellation is undone.
         """
         ours, task = self.ours, self._task
         if ours is None or task is None:
@@ -183,7 +183,7 @@ class WaitTimer:
             self._call.pipeline.timers.set(self, self._on_idle[0])
 
     def ring(self, when: float, alarm: Callable[[float], None]) -> None:
-        """Call `alarm` with the time at `when`, if a task is waiting then, or else once one waits again."""
+        """Call `alarm` with the time at `when`, or later, once a task is waiting."""
         self.alarm_at, self.alarm = when, alarm
         if when < self.fires_at:
             self._call.pipeline.timers.set(self, when)

@@ -1,1 +1,1 @@
-"""What calls that wait in front of a target have in common."""
+"""Waits in front of a target: places that calls hold, and whether to wait for one."""

@@ -1,4 +1,4 @@
-"""Carries a call that holds something in front of its target, until it or its stream has ended."""
+"""Carries a call that holds a place in front of its target, until the call or its stream has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Holding(Held, Protocol):
-    """What a call holds in one layer: a place, or a part of a limit."""
+    """A place, or a reserved part of a limit, that a call holds in one layer."""
 
     def try_take(self) -> bool:
         """Take it, if it is free and no call waits for it."""
@@ -31,7 +31,7 @@ class Holding(Held, Protocol):
 
 
 async def carry(held: Holding, call: Call, inner: Handler[R], on_limits: OnLimits | None = None) -> R:
-    """Take `held`, or wait for it, and pass on the call; give it back when that or its stream ends."""
+    """Take `held`, waiting if necessary, and pass the call on; give it back when the call or stream ends."""
     waited = False
     while True:
         if waited or not held.try_take():

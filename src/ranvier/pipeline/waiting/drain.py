@@ -1,4 +1,4 @@
-"""How fast a queue moves."""
+"""Measures how fast a queue moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HALF = 5.0
 """Seconds of each of the two windows in which admitted calls are counted."""
 
 LEAST = 3
-"""Admitted calls from which the drain is known."""
+"""The minimum number of admitted calls for a known rate."""
 
 
 class Drain:
@@ -34,9 +34,9 @@ class Drain:
         self._count += 1
 
     def seconds_for(self, calls: int, now: float) -> float:
-        """How long it takes to admit `calls` more; 0 if the drain is not known."""
+        """Seconds to admit `calls` more; 0 if the rate is not known."""
         if now >= self._began + 2 * HALF:
             return 0.0
-        over = now >= self._began + HALF  # the current window: it is then the earlier one
+        over = now >= self._began + HALF  # the current window has ended, and counts as the earlier one
         since, admitted = (self._began, self._count) if over else (self._since, self._before + self._count)
         return calls * (now - since) / admitted if admitted >= LEAST and now - since >= 1.0 else 0.0

@@ -11,19 +11,19 @@ class Held(Protocol):
     """A place that a call holds.
 
     Attributes:
-        latest: Until when the call may wait at its target, all its waits together; `None` means no limit.
+        latest: The time until which the call may wait at its target in total; `None` means no limit.
     """
 
     latest: float | None
 
     def standing(self) -> tuple[float, int]:
-        """The weight of the tenant, and the priority of the call, where calls wait in fair order."""
+        """The weight of the tenant and the priority of the call in the fair queue."""
 
     def give_back(self) -> None:
-        """The call begins to wait, and must hold nothing meanwhile."""
+        """Release the place, because the call begins to wait further in."""
 
     def take_back(self) -> None:
-        """The wait is over.
+        """Take a place again, because the wait has ended.
 
         Raises:
             RequeueError: no place is free now.
@@ -31,7 +31,7 @@ class Held(Protocol):
 
 
 class RequeueError(RejectedError):
-    """Makes a call that has not been sent wait again at the layer or place `by`, which catches this error."""
+    """Sends an unsent call back to wait at the layer or place `by`, which catches this error."""
 
     def __init__(self, by: object) -> None:
         super().__init__("the call has to wait again before it is sent")

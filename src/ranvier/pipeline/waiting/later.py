@@ -1,4 +1,4 @@
-"""Whether another target would admit a call now, so that it need not wait at the current one, or go there."""
+"""Checks whether another target would admit a call now, so that it need not wait at the current one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _admits(call: Call, deployment: Deployment) -> bool:
         for asked in with_known_keys(call, deployment):
             if all(layer.admits_now(asked) for layer in call.pipeline.layers):
                 return True
-    except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait
+    except PLAIN_FAILURES:  # this check must not fail a call that only has to wait
         pass
     return False
 
 
 def accepted_at(call: Call, deployment: Deployment) -> bool | None:
-    """Whether the stack would accept `call` at `deployment` now, or probe; `None` if no key is known."""
+    """True if the stack would accept `call` at `deployment` now, also as a probe; `None` without a key."""
     pipeline, accepted = call.pipeline, None
     try:
         if pipeline.credentials.resolver is None:
@@ -46,7 +46,7 @@ def accepted_at(call: Call, deployment: Deployment) -> bool | None:
                 return True
     except CredentialMissingError:
         return False
-    except PLAIN_FAILURES:  # the call learns of it when it is sent there
+    except PLAIN_FAILURES:  # raised again when the call is sent there
         return None
     return accepted
 
@@ -59,6 +59,6 @@ def _accept(layers: Iterable[Stacked], call: Call) -> bool:
 
 
 def judges_of(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Those of `layers` that may reject a call."""
+    """The layers that may reject a call."""
     own = (Layer.accepts, Layer.admits_now)
     return tuple([each for each in layers if (type(each).accepts, type(each).admits_now) != own])

@@ -1,4 +1,4 @@
-"""Whether a call may wait in front of its target, for how long, and whether that helps."""
+"""Decides whether a call may wait in front of its target, and whether waiting helps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ IN_QUEUES: Final = ("bulkhead", "limit", "pacing", "gate")
 
 
 def may_queue(call: Call) -> bool:
-    """False for a hedge, a rescued call, a probe, and the last attempt at a target that was passed over.
-
-    They are sent if they are admitted now, and not at all otherwise.
-    """
+    """False for a hedge, a rescued call, a probe, and a last-resort attempt: they are sent now or never."""
     watch = call.watch
     if not watch.queues or watch.hedged or watch.rescued or watch.last_target:
         return False
@@ -28,7 +25,7 @@ def may_queue(call: Call) -> bool:
 
 
 def waited(call: Call, *kinds: str) -> float:
-    """The seconds that `call` has waited at its target before: its waits of these kinds, for all attempts."""
+    """The seconds that `call` has already waited at its target, in all attempts: its waits of these kinds."""
     target, waits = call.deployment.target, call.record.waits
     if not waits:
         return 0.0

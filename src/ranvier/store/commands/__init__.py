@@ -1,4 +1,4 @@
-"""The commands of workers, the replies of a store, and what it pushes. Frozen records, without behaviour."""
+"""The commands of workers, and the replies and pushed changes of a store: frozen records without logic."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Reply: TypeAlias = (
     | workers.Looked
     | workers.Fleet
 )
-"""Any reply; the modules of the commands say which one belongs to which."""
+"""Any reply; the module of a command names its type of reply."""
 
 Change: TypeAlias = circuits.CircuitView | tenants.TenantView | gates.GateView | workers.Missed
-"""What is pushed to every worker."""
+"""A change that is pushed to every worker."""

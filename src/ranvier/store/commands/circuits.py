@@ -1,11 +1,11 @@
-"""The commands about shared circuits. All times are whole milliseconds from now.
+"""The commands about shared circuits. All times are relative to now, in whole milliseconds.
 
     closed --- Alarm, then Counts with enough votes ---> open --- Probe granted ---> half_open
     half_open --- Release of the last probe ---> open        open, half_open --- Prove ---> closed
     any --- Isolate ---> isolated --- Reset ---> closed
 
 Opening, isolating and closing start a new generation. A command carries the generation in which its call
-was admitted; one of another generation changes nothing. The reply always shows the circuit as it is now.
+was admitted; with another generation it changes nothing. The reply always has the circuit's current state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ranvier.facts.circuit import CircuitState
 
 
 class CircuitKey(NamedTuple):
-    """Which shared circuit: of a model (`None`: of the whole endpoint), for our keys or for tenants' own."""
+    """Identifies a shared circuit: a model (`None`: the whole endpoint), with our keys or with tenants'."""
 
     provider: str
     model: str | None
@@ -25,11 +25,11 @@ class CircuitKey(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Those of `SharedCircuits`, with times in milliseconds. They come with the commands that need them.
+    """The settings of `SharedCircuits`, with times in milliseconds; part of the commands that need them.
 
     Attributes:
-        observed: The circuit rejects nothing, so that it has no probes: the first outcome after each
-            cooldown stands for one.
+        observed: True if the circuit rejects no calls. It has no probes then: the first outcome after each
+            cooldown counts as one.
     """
 
     votes: int = 5
@@ -41,7 +41,7 @@ class Rules(NamedTuple):
 
 
 class TenantCount(NamedTuple):
-    """What one worker saw of a tenant (its digest) in one half: absolute numbers, silences as failures."""
+    """One worker's counts for a tenant (its digest) in one half, as totals; silences count as failures."""
 
     tenant: str
     contents: int
@@ -53,18 +53,19 @@ class CircuitView:
     """A shared circuit at one moment, as a reply or as a change.
 
     Attributes:
-        generation: 0 if the store does not know the circuit: then it is closed.
-        step: Counts the changes within a generation. Of two views the one with the larger
-            (generation, step) is the later one; equal ones differ in numbers only, and in whether an open
-            circuit is half-open, which it is while a probe holds a valid lease.
+        generation: The current generation; 0 if the store does not know the circuit, which is closed then.
+        step: Counts the changes within a generation. The view with the larger (generation, step) is the
+            later one. Views with the same step may differ in their counts, and in open or half-open: an open
+            circuit is half-open while a probe holds a valid lease.
         retry_after: Milliseconds until the next probe may start; `None` if closed or isolated.
-        alarmed: Workers report their counts, while it is closed.
-        half: The number of the current half; counts of it and of the one before are taken.
-        sample: Only tenants whose digests, as hexadecimal numbers, are multiples of it vote: a power of 2.
-        failing, active: Tenants that vote against the target, of how many; when it opened, unless closed.
-        probes: Leases that are valid.
-        opens: How often it has opened.
-        by: The id of the worker that changed it last.
+        alarmed: True if the circuit is closed and workers report their counts.
+        half: The number of the current half; counts for it and for the half before are accepted.
+        sample: A power of 2: only tenants whose digest, as a hexadecimal number, is a multiple of it vote.
+        failing, active: The tenants that vote against the target, and all that vote; unless the circuit is
+            closed, as of its opening.
+        probes: The number of valid leases.
+        opens: The number of times it has opened.
+        by: The id of the worker that last changed it.
     """
 
     circuit: CircuitKey
@@ -87,9 +88,9 @@ class CircuitReply:
     """The reply to every command of this module.
 
     Attributes:
-        accepted: The command had its effect: a probe is granted, a proof closed the circuit, counts were
-            taken. False if it came too late or under another generation.
-        circuit: How the circuit is now. If a probe was refused, `retry_after` is when to ask again.
+        accepted: True if the command took effect: the probe is granted, the circuit closed, or the counts are
+            stored. False if it came too late or had another generation.
+        circuit: The current state. If a probe was rejected, `retry_after` says when to ask again.
     """
 
     accepted: bool
@@ -101,12 +102,12 @@ class CircuitReply:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The first failure that a worker sees while the circuit is closed: all workers have to report.
+    """A worker's first failure while the circuit is closed: asks all workers to report their counts.
 
     Attributes:
-        generation: 0 if the worker knows none; that is accepted, too.
-        voters: How many there may be at all workers, at most. If that is too many, a sample of them votes
-            from the beginning; it is widened if there were fewer.
+        generation: The generation that the worker knows; 0, also accepted, if it knows none.
+        voters: The maximum number of voters at all workers. If that is too many, a sample of them votes from
+            the beginning; the sample is widened if it turns out too small.
     """
 
     circuit: CircuitKey
@@ -117,10 +118,10 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Counts of one worker in one half, at most 256 tenants. They replace its earlier ones of that half.
+    """Counts of one worker in one half, for at most 256 tenants; they replace its earlier ones of that half.
 
-    They may open the circuit. `jitter` adds so many thousandths to the cooldown, 0 to 200. If they are not
-    accepted under the right generation, that half is over: count anew under the one in the reply, after
+    They may open the circuit. `jitter`, from 0 to 200, adds thousandths to the cooldown. If they are not
+    accepted under the current generation, their half has ended: report for the half in the reply, after
     another `Alarm` if the circuit is not `alarmed` any more.
     """
 
@@ -140,8 +141,8 @@ class Count:
 class Probe:
     """Ask to start a probe: one per cooldown, and at most `max_probes` in flight over all workers.
 
-    It is leased for `lease`, which ends early 3 s after the last `Beat`. The same worker and number again
-    get the same lease. The probe is of the generation in the reply.
+    The lease lasts `lease` milliseconds, or until 3 s after the last `Beat`. Repeating the command with the
+    same worker and number returns the same lease. The probe has the generation in the reply.
     """
 
     circuit: CircuitKey
@@ -154,7 +155,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The worker still waits for its probe: once a second for each. Not accepted once the lease is over."""
+    """Extends the lease of a probe in flight; sent once a second. Not accepted after the lease has ended."""
 
     circuit: CircuitKey
     worker: str
@@ -164,7 +165,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A probe has ended without content. If it was never `sent`, another may start at once."""
+    """Ends the lease of a probe without content. If the probe was never `sent`, another may start at once."""
 
     circuit: CircuitKey
     worker: str
@@ -175,10 +176,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Content proves that the target answers: the circuit closes.
+    """Closes the circuit, because content proves that the target answers.
 
-    `number` is that of the probe, which closes nothing once its lease is over; 0 for content of a call
-    that was asked as the last target, or in mode `observed`.
+    `number` is the number of the probe, which closes nothing after its lease has ended; 0 if the content is
+    from a last-resort call, or the mode is `observed`.
     """
 
     circuit: CircuitKey
@@ -190,7 +191,7 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class Disprove:
-    """A failure in mode `observed`, which stands for a failed probe if the cooldown is over."""
+    """A failure in mode `observed`; it counts as a failed probe if the cooldown has ended."""
 
     circuit: CircuitKey
     worker: str
@@ -212,7 +213,7 @@ class Isolate:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Close the circuit, also an isolated one, and forget its votes."""
+    """Close the circuit, even an isolated one, and drop its votes."""
 
     circuit: CircuitKey
     worker: str

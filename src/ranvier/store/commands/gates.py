@@ -10,12 +10,12 @@ class GateView:
     """A gate at one moment, as a reply or as a change.
 
     Attributes:
-        gate: Its name in the store: make it of a digest of the key.
-        closed_for: Milliseconds until it is over; 0 if it is open.
-        generation: Of its closing or opening; 0 if the store does not know it. Of two views the one with
-            the larger (generation, closed_for) counts.
-        reason: Why, in the words of the worker that closed it; empty if open.
-        by: The id of the worker that changed it last.
+        gate: Its name in the store, which has to hold a digest of the key instead of the key.
+        closed_for: Milliseconds until it opens; 0 if it is open.
+        generation: The generation of its closing or opening; 0 if the store does not know it. The view with
+            the larger (generation, closed_for) is the later one.
+        reason: The reason given by the worker that closed it; empty if open.
+        by: The id of the worker that last changed it.
     """
 
     gate: str
@@ -27,10 +27,10 @@ class GateView:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
-    """The provider limits or rejects the key for `closed_for` milliseconds, at most a day.
+    """Close the gate for `closed_for` milliseconds, at most a day: the provider limits or rejects the key.
 
-    Of several times the longest counts; so does the reason that came with it. If `final`, the reason does
-    not pass by waiting, and replaces any other.
+    Of several closings, the longest applies, with its reason. With `final`, waiting does not help, and the
+    reason replaces any other.
     """
 
     gate: str
@@ -42,7 +42,7 @@ class CloseGate:
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """A call was accepted: the gate closed under `generation` is open again."""
+    """Open the gate that was closed under `generation`, because the provider accepted a call."""
 
     gate: str
     worker: str

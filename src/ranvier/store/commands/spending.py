@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SliceView:
-    """What a worker holds of a limit: the reply to `TakeSlice`.
+    """The reply to `TakeSlice`: the part of a limit that the worker holds.
 
     Attributes:
-        window: The number of the window that the store is in: its time divided by the length.
+        window: The number of the store's current window: its time divided by the length of a window.
         ends_in: Milliseconds until that window ends.
-        held: What the worker may spend in it, what it has spent included.
-        left: What no worker holds.
+        held: The amount that the worker may spend in the window, including what it has spent.
+        left: The amount that no worker holds.
     """
 
     window: int
@@ -24,18 +24,18 @@ class SliceView:
 
 @dataclass(frozen=True, slots=True)
 class TakeSlice:
-    """Hold what the worker has spent in a window, and `wanted` more; all workers hold at most `cap`.
+    """Lease `wanted` in addition to the amount `spent` in a window; all workers hold at most `cap`.
 
-    If so much is not there twice, it gets `least` more, or what is there. With 0 wanted it gives back what it
-    has not spent. The same worker and number again change nothing and get the same; so does a number below
-    that of its last command.
+    If less than twice `wanted` is left, the worker gets only `least`, or whatever is left. `wanted=0` gives
+    the unspent part back. A repeated command (the same worker and number, or a lower number) changes nothing
+    and returns the current state.
 
     Attributes:
-        limit, tenant: Which limit, and of which tenant (its digest).
-        length: Of a window, in milliseconds.
-        window: The one that `spent` is of; in any other the worker begins anew.
-        spent: What it has spent, and what its attempts in flight may cost. It counts even if it is too much.
-        anew: The worker knows of nothing before: what it holds, it has spent, and `spent` in addition.
+        limit, tenant: The limit, and the tenant (its digest).
+        length: The length of a window, in milliseconds.
+        window: The window of `spent`; in any other window the worker starts from 0.
+        spent: The amount spent, plus reservations of attempts in flight. It counts even beyond the limit.
+        anew: The worker has lost its state: everything it holds counts as spent, and `spent` is added.
     """
 
     limit: str

@@ -1,4 +1,4 @@
-"""The commands about the circuits of single tenants. Each worker keeps its own; the store hints."""
+"""The commands about the circuits of single tenants. Workers decide alone; the store passes on hints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ranvier.facts.circuit import CircuitState
 
 
 class TenantKey(NamedTuple):
-    """Which circuit: the tenant's digest, and the rest of the circuit's key, as text."""
+    """Identifies a tenant's circuit: the tenant's digest, and the rest of the circuit's key as text."""
 
     tenant: str
     circuit: str
@@ -17,13 +17,13 @@ class TenantKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TenantView:
-    """What the store knows of a tenant's circuit: the reply to each command here.
+    """The state of a tenant's circuit in the store: the reply to each command of this module.
 
-    It is pushed as well if an operator isolated or reset the circuit.
+    It is also pushed when an operator isolates or resets the circuit.
 
     Attributes:
-        state: closed (nothing is known), open (elsewhere) or isolated.
-        generation: Of its opening or isolation; 0 if closed.
+        state: closed (also if unknown), open (at another worker) or isolated.
+        generation: The generation of its opening or isolation; 0 if closed.
         retry_after: Milliseconds until the worker that opened it probes; `None` unless open.
         by: The id of the worker that opened or isolated it, or that reset it.
     """
@@ -37,7 +37,7 @@ class TenantView:
 
 @dataclass(frozen=True, slots=True)
 class TenantFailed:
-    """The first failure that a worker sees of a tenant there: ask whether it is open elsewhere."""
+    """A worker's first failure of a tenant at a target: asks whether the circuit is open elsewhere."""
 
     tenant: TenantKey
     worker: str
@@ -54,7 +54,7 @@ class TenantOpened:
 
 @dataclass(frozen=True, slots=True)
 class TenantClosed:
-    """A worker's own circuit has closed. It ends the opening of that worker, or that of `generation`."""
+    """A worker's own circuit has closed: ends the opening by that worker, or the one of `generation`."""
 
     tenant: TenantKey
     worker: str

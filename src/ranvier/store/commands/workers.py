@@ -1,4 +1,4 @@
-"""The commands of workers about themselves, and what operators see of all of them."""
+"""Heartbeats of workers, reads of the changes in a store, and the view of all workers for operators."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Trouble: TypeAlias = CircuitKey | TenantKey | str
 """A circuit, the circuit of a tenant, or the name of a gate."""
 
 RECENT = "recent"
-"""What a worker has counted lately, by this name in its `about`; the store does not read it."""
+"""The name of a worker's recent counts in its `about`; the store does not parse them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Once a second: the worker lives. Without one for 3 s it counts as gone.
+    """Sent once a second; a worker without a heartbeat for 3 s counts as gone.
 
     Attributes:
-        about: What operators see of it, as text: host, pid, version, and its recent numbers.
-        sums: Counters, as absolute sums since the worker began: those that changed since the last beat that
-            was answered, and all of them in a new epoch. Whole numbers: scale seconds to microseconds.
-        gauges: All of them, each time; they disappear with the worker.
+        about: Text for operators: host, pid, version, and the recent counts.
+        sums: Counters as totals since the worker started: those that changed since the last answered
+            heartbeat, and all of them in a new epoch. They are whole numbers: send seconds as microseconds.
+        gauges: All gauges; the store drops them when the worker is gone.
     """
 
     worker: str
@@ -36,7 +36,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The worker ends: its gauges disappear now, and its sums stay in the total."""
+    """The worker ends: the store drops its gauges, and keeps its counters in the total."""
 
     worker: str
 
@@ -46,9 +46,9 @@ class Alive:
     """The reply to `Heartbeat` and `Leave`.
 
     Attributes:
-        workers: How many live, the asking one included.
-        epoch: The key of the epoch. If it is not that of the session, the data were lost: connect again.
-        ignored: Counters that were not kept, because there are too many.
+        workers: The number of live workers, including this one.
+        epoch: The key of the epoch. If it differs from the session's, data were lost: connect again.
+        ignored: The number of counters that were not stored, because there are too many.
     """
 
     workers: int
@@ -58,12 +58,12 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is not as it should be: every second, and after `Missed`.
+    """Reads the changes of circuits, gates and tenants: sent every second, and after `Missed`.
 
     Attributes:
-        seen: The version of the last answer; 0 the first time. Only what changed since then is answered.
-        known: What the worker holds for a trouble. If anything changed, each is shown, so that one which is
-            over is seen as well. At most 1,000.
+        seen: The version in the last reply; 0 the first time. The reply has only later changes.
+        known: Circuits and gates, at most 1,000, that the worker believes open, isolated, alarmed or closed.
+            If anything has changed, the reply includes all of them, so that the worker learns which are well.
     """
 
     seen: int = 0
@@ -76,10 +76,10 @@ class Looked:
 
     Attributes:
         epoch: As in `Alive`.
-        version: To be passed as `seen` the next time.
-        more: There is more: look again at once.
-        changes: Circuits that are alarmed or not closed, gates that are closed, isolated circuits of tenants;
-            and all that the worker knows.
+        version: The value of `seen` for the next `Look`.
+        more: True if changes were left out: send another `Look` at once.
+        changes: Circuits that are alarmed or not closed, closed gates, isolated circuits of tenants; and
+            everything in `known`.
     """
 
     epoch: str
@@ -90,12 +90,12 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class ReadFleet:
-    """What operators see of all workers."""
+    """Reads all live workers and the sums of their counters, for operators."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """A worker that lives.
+    """A live worker.
 
     Attributes:
         silent_for: Milliseconds since its last heartbeat.
@@ -112,8 +112,8 @@ class Fleet:
     """The reply to `ReadFleet`.
 
     Attributes:
-        workers: Those that live, at most 1,000; `live` is how many there are.
-        sums: The counters of all workers, those that are gone included. They never fall within an epoch.
+        workers: The live workers, at most 1,000; `live` is their number.
+        sums: The counters of all workers, also of those that are gone. They never fall within an epoch.
     """
 
     workers: tuple[WorkerView, ...]
@@ -123,4 +123,4 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Changes may not have arrived: the pushes were interrupted, and go on now. Look."""
+    """Pushes were interrupted and have resumed: changes may be missing, so send a `Look`."""

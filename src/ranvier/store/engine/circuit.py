@@ -1,7 +1,7 @@
 """One shared circuit in a store: its state, its probes and its votes.
 
-It is half-open as long as it is open and a probe holds a valid lease, so that nothing has to happen when a
-lease ends.
+"Half-open" is not stored: an open circuit is half-open while a probe holds a valid lease, so that no timer is
+needed when a lease ends.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Lease(NamedTuple):
     """The lease of a probe.
 
     Attributes:
-        until: When the attempt's limits end.
-        alive: When it ends unless its holder lives.
-        number: How many probes had started with it, since the circuit opened.
+        until: The end of the lease, by the limits of the attempt.
+        alive: The earlier end of the lease if its holder sends no more heartbeats.
+        number: The number of probes started since the circuit opened, including this one.
     """
 
     until: int
@@ -32,7 +32,7 @@ class Lease(NamedTuple):
     number: int
 
     def valid(self, ms: int) -> bool:
-        """True until one of both times; one in the far future is from before the clock was set back."""
+        """True until the first of both times; a time in the far future means that the clock was set back."""
         return ms < self.until and ms < self.alive <= ms + LEASE_LIVES
 
 
@@ -44,8 +44,8 @@ class Circuit:
         self.generation = generation
         self.step = 0
         self.next_probe = 0  # when the next probe may start
-        self.waits = 0  # for so long, from when that was decided
-        self.started = 0  # probes, since it opened
+        self.waits = 0  # the length of the current cooldown, in milliseconds
+        self.started = 0  # probes started since it opened
         self.leases: dict[Holder, Lease] = {}
         self.votes = Votes()
         self.alarmed = False
@@ -53,7 +53,7 @@ class Circuit:
         self.by = ""
 
     def enter(self, state: CircuitState, now: Moment) -> None:
-        """Begin a new generation in `state`, without probes and counts."""
+        """Start a new generation in `state`, without probes and counts."""
         self.state = state
         self.generation = now.generation(self.generation)
         self.step = 0
@@ -66,13 +66,13 @@ class Circuit:
             self.votes.start(now.ms)
 
     def raise_alarm(self, voters: int, now: Moment) -> None:
-        """From now on counts are taken; there may be so many voters."""
+        """Accept counts from now on, of up to `voters` voters."""
         self.alarmed = True
         self.votes.begin(voters, now.ms)
-        self.votes.past_failures = 1  # the one that raised it, so that a whole window has to be clean
+        self.votes.past_failures = 1  # the failure that raised the alarm: a whole clean window must follow
 
     def calm(self, now: Moment) -> None:
-        """The window is clean: no counts are needed any more."""
+        """End the alarm after a window without failures."""
         self.alarmed = False
         self.votes.start(now.ms)
 
@@ -84,7 +84,7 @@ class Circuit:
         return failing >= rules.votes and failing >= rules.share * self.votes.active
 
     def open(self, rules: Rules, jitter: int, now: Moment) -> None:
-        """Open. The numbers of the votes stay, for operators."""
+        """Open the circuit; the numbers of votes are kept for operators."""
         self.enter(OPEN, now)
         self.opens += 1
         self._wait(cooldown(rules, 0, jitter), now.ms)
@@ -92,11 +92,11 @@ class Circuit:
     # --- probes ----------------------------------------------------------------------------------
 
     def leases_at(self, ms: int) -> dict[Holder, Lease]:
-        """Those that are valid."""
+        """The leases that are valid at `ms`."""
         return {holder: lease for holder, lease in self.leases.items() if lease.valid(ms)}
 
     def tidy(self, ms: int) -> None:
-        """Drop leases that are over."""
+        """Drop expired leases."""
         self.leases = self.leases_at(ms)
 
     def next_in(self, rules: Rules, ms: int) -> int:
@@ -114,7 +114,7 @@ class Circuit:
         self.leases[command.worker, command.number] = Lease(ms + lease, ms + LEASE_LIVES, self.started)
 
     def cool_down(self, rules: Rules, jitter: int, ms: int) -> None:
-        """A probe starts, or stands for one: the next may start after a longer time."""
+        """Count a probe, and start the next, longer cooldown."""
         self.started += 1
         self._wait(cooldown(rules, self.started, jitter), ms)
 
@@ -122,12 +122,12 @@ class Circuit:
         self.waits, self.next_probe = milliseconds, ms + milliseconds
 
     def set_right(self, ms: int) -> None:
-        """The clock may have been set back: nobody waits for longer because of that."""
+        """Cut a cooldown that is too long because the clock was set back."""
         if self.state is OPEN:
             self.next_probe = min(self.next_probe, ms + self.waits)
 
     def give_back(self, lease: Lease, ms: int) -> None:
-        """A probe that was never sent did not start, unless another one has started since."""
+        """Undo the start of a probe that was never sent, unless another one has started since."""
         if lease.number == self.started:
             self.started -= 1
             self.next_probe = ms
@@ -140,12 +140,12 @@ class Circuit:
 
     @property
     def troubled(self) -> bool:
-        """True if workers have to know of it."""
+        """True if workers must be informed: it is alarmed or not closed."""
         return self.state is not CLOSED or self.alarmed
 
 
 def view(key: CircuitKey, circuit: Circuit | None, ms: int, retry_after: int | None = None) -> CircuitView:
-    """How a circuit is now; `None`: unknown, and closed."""
+    """The view of a circuit at `ms`; `None` is an unknown circuit, which is closed."""
     circuit = circuit or Circuit(0)
     probes = len(circuit.leases_at(ms))
     return CircuitView(

@@ -1,4 +1,4 @@
-"""Carries out the commands about shared circuits."""
+"""Executes the commands about shared circuits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ranvier.store.engine.troubles import Troubles
 C = TypeVar("C", bound=CircuitCommand)
 
 REFUSED, ACCEPTED, CHANGED = range(3)
-"""What came of a command: nothing, what it wanted, or a change that all workers have to know."""
+"""The result of a command: no effect, accepted, or accepted with a change that is pushed to all workers."""
 
 
 class Circuits:
@@ -42,14 +42,14 @@ class Circuits:
         self._troubles = troubles
 
     def at(self, key: CircuitKey, ms: int) -> Circuit | None:
-        """The circuit, if it is known."""
+        """The circuit at `ms`; `None` if there is no record of it."""
         circuit = self.records.get(key, ms)
         if circuit is not None:
             circuit.set_right(ms)
         return circuit
 
     def execute(self, command: CircuitCommand, now: Moment) -> tuple[CircuitReply, list[CircuitView]]:
-        """Carry out one command; returns what is pushed, too."""
+        """Execute one command: the reply, and the changes to push."""
         circuit = self.at(command.circuit, now.ms)
         if circuit is None and isinstance(command, (Alarm, Isolate, Reset)):
             circuit = Circuit(now.generation())

@@ -1,4 +1,4 @@
-"""A whole store: it carries out any command, at the time that the caller passes."""
+"""The complete state of a store: executes any command, at the time that the caller passes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from ranvier.store.engine.workers import Workers
 
 
 class Engine:
-    """The state of a store, and what commands do to it.
+    """Holds the state of a store, and executes commands on it.
 
     Args:
-        epoch: Which data these are.
+        epoch: The key that identifies these data; see `Epoch`.
     """
 
     def __init__(self, epoch: str) -> None:
@@ -44,7 +44,7 @@ class Engine:
         self.workers = Workers(epoch)
 
     def execute(self, command: Command, us: int) -> tuple[Reply, Sequence[Change]]:
-        """Carry out one command at the microsecond `us`: the reply, and what is pushed to all workers."""
+        """Execute one command at the microsecond `us`: the reply, and the changes to push to all workers."""
         now = Moment(us, self.troubles.version)
         if isinstance(command, CircuitCommand):
             return self.circuits.execute(command, now)
@@ -83,7 +83,7 @@ class Engine:
         return Looked(self.workers.epoch, last, more, tuple(found.values()))
 
     def _view(self, which: Trouble, now: Moment) -> tuple[CircuitView | GateView | TenantView, bool]:
-        """How it is now, and whether there is a record of it."""
+        """The current view of `which`, and whether there is a record of it."""
         if isinstance(which, CircuitKey):
             record = self.circuits.at(which, now.ms)
             return circuit.view(which, record, now.ms), record is not None

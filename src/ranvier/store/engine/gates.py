@@ -1,4 +1,4 @@
-"""Carries out the commands about gates of shared keys."""
+"""Executes the commands about gates of shared keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.store.engine.troubles import Troubles
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Why and until when a gate is closed."""
+    """The reason and the end of a gate's closing."""
 
     generation: int
     until: int
@@ -30,7 +30,7 @@ class Gates:
         self._troubles = troubles
 
     def execute(self, command: GateCommand, now: Moment) -> tuple[GateView, list[GateView]]:
-        """Carry out one command; returns what is pushed, too."""
+        """Execute one command: the reply, and the changes to push."""
         closing = self.at(command.gate, now.ms)
         after = (
             _close(command, closing, now) if isinstance(command, CloseGate) else _open(command, closing, now)
@@ -46,7 +46,7 @@ class Gates:
         return seen, [seen]
 
     def at(self, gate: str, ms: int) -> Closing | None:
-        """Its closing, unless that is over, or from before the clock was set back."""
+        """The closing of `gate`; `None` if it has ended, or dates from before the clock was set back."""
         closing = self.records.get(gate, ms)
         return closing if closing is not None and ms < closing.until <= ms + DAY else None
 
@@ -71,7 +71,7 @@ def _open(command: OpenGate, closing: Closing | None, now: Moment) -> Closing | 
 
 
 def view(gate: str, closing: Closing | None, ms: int) -> GateView:
-    """How a gate is now; `None`: open."""
+    """The view of a gate at `ms`; without a closing it is open."""
     if closing is None:
         return GateView(gate, 0, 0, "", "")
     return GateView(gate, max(closing.until - ms, 0), closing.generation, closing.reason, closing.by)

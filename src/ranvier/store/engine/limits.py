@@ -1,70 +1,70 @@
-"""The limits of a store, in milliseconds and in numbers. The scripts on a server get the same ones."""
+"""The limits of a store: times in milliseconds, and maximum numbers. The Lua scripts use the same ones."""
 
 DAY = 86_400_000
-"""Nothing that a worker reports lasts longer, except isolations."""
+"""The longest duration that a worker can report; only isolations last longer."""
 
 LEASE_LIVES = 3_000
-"""A lease is over so long after the last heartbeat of its holder, and a worker counts as gone."""
+"""Without a heartbeat for this time, a lease ends and a worker counts as gone."""
 
 HALF = 5_000
-"""After so long a half may end, if as many tenants voted in it as could open the circuit."""
+"""The minimum length of a half; it ends then if enough tenants voted to open the circuit."""
 
 LONGEST_HALF = 150_000
-"""After so long it ends with any number of them."""
+"""The maximum length of a half; it ends then with any number of votes."""
 
 MAX_VOTERS = 1_024
-"""Tenants to count in a half. Where there are more, a sample of them votes, chosen by their digests."""
+"""Maximum number of tenants counted in a half; of more tenants, a sample votes, chosen by digest."""
 
 ENOUGH_VOTERS = 256
-"""Towards so many voters a sample is widened, if they are too few."""
+"""A sample that is too small is widened towards this number of voters."""
 
 WIDENS_AFTER = 500
-"""So long after an alarm, or after the last time: then the workers have reported."""
+"""The time from an alarm, or from the last widening, to the next widening: workers need it to report."""
 
 MAX_COUNTS = 32_768
-"""Counts to keep in a half, of all workers and tenants; above that the sample is halved, too."""
+"""Maximum number of counts in a half, over all workers and tenants; beyond that the sample is halved."""
 
 MAX_SAMPLE = 2_147_483_648
-"""The sample is never smaller than one tenant of so many."""
+"""The smallest sample: one tenant of this many."""
 
 MAX_COUNTED = 2_147_483_647
-"""Contents or failures of one tenant, as one worker reports them."""
+"""The largest count of contents or failures that one worker can report for a tenant."""
 
 MAX_NUMBER = 9_007_199_254_740_991
 """The largest whole number that a script counts exactly."""
 
 KEEP_CIRCUIT = DAY
-"""A circuit that nobody asks for is forgotten after this: then it is closed."""
+"""A circuit is dropped after this time without a command; it is closed then."""
 
 KEEP_ISOLATED = 365 * DAY
-"""An isolation lasts until it is reset, and at most so long."""
+"""The longest isolation; usually an operator resets it earlier."""
 
 KEEP_COUNTS = 600_000
-"""Counts of a half are dropped after this without any report."""
+"""Counts of a half are dropped after this time without a report."""
 
 KEEP_WORKER = DAY
-"""The sums of a worker that is gone are remembered for so long, in case it was only stopped."""
+"""The counters of a worker that is gone are kept for this time, in case it was only suspended."""
 
 KEEP_SPENT = 60_000
-"""What workers hold of a spend limit is remembered so long after the end of its window."""
+"""The slices of a spend limit are kept for this time after the end of their window."""
 
 KEEP_FLEET = 365 * DAY
-"""What belongs to no worker alone, such as the counters, is dropped so long after the last heartbeat."""
+"""Data of all workers together, such as the counters, are dropped this long after the last heartbeat."""
 
 LEAST_EXTENSION = 250
-"""A gate is not closed again for less than so much longer, so that many workers do not all push that."""
+"""A closing must extend the previous one by at least this time, so that not every worker pushes one."""
 
 MAX_TROUBLES = 100_000
-"""Circuits and gates that a `Look` may show; above that those that changed first are left out."""
+"""Maximum number of circuits, gates and tenants tracked for `Look`; beyond that, the oldest are dropped."""
 
 MAX_LOOKED = 1_000
-"""What one `Look` shows, and one `ReadFleet` of the workers."""
+"""Maximum number of changes in one reply to `Look`, and of workers in one reply to `ReadFleet`."""
 
 MAX_SPENDERS = 1_000_000
-"""Tenants that spend, of all limits and windows together, that a store in memory remembers."""
+"""Maximum number of (limit, tenant, window) records in a store in memory."""
 
 MAX_SUMS = 10_000
-"""Counters of all workers together, by name."""
+"""Maximum number of counter names, over all workers."""
 
 MAX_GAUGES = 1_000
-"""Gauges of one worker."""
+"""Maximum number of gauges of one worker."""

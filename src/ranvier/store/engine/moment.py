@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class Moment(NamedTuple):
-    """One moment, in microseconds for generations and in milliseconds for everything else.
+    """A time in microseconds; generations use those, everything else milliseconds.
 
     Attributes:
-        version: That of the last change in the store, which no generation exceeds.
+        version: The version of the last change in the store; no generation exceeds it.
     """
 
     us: int
@@ -21,5 +21,5 @@ class Moment(NamedTuple):
         return self.us // 1000
 
     def generation(self, stored: int = 0) -> int:
-        """The generation after `stored`: it grows even if that was lost, or the clock was set back."""
+        """The generation after `stored`; it grows even if `stored` was lost or the clock was set back."""
         return max(stored + 1, self.version + 1, self.us)

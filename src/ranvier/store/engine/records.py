@@ -1,4 +1,4 @@
-"""Records that are dropped some time after they were written last, and that are never too many."""
+"""A bounded map whose records expire a given time after they were last written."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ V = TypeVar("V")
 
 
 class Records(Generic[K, V]):
-    """Like the keys of a server with a time to live and a limit: an unknown one is `None`, never an error."""
+    """At most `most` records, each with a time to live; beyond that, the oldest is dropped."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: dict[K, tuple[int, V]] = {}  # in the order in which they were written
+        self._kept: dict[K, tuple[int, V]] = {}  # (expiry, record), in the order of writing
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def get(self, key: K, ms: int) -> V | None:
-        """The record, unless its time is over."""
+        """The record at `key`; `None` if there is none or it has expired."""
         ends, record = self._kept.get(key, (0, None))
         if record is not None and ends <= ms:
             del self._kept[key]
@@ -27,7 +27,7 @@ class Records(Generic[K, V]):
         return record
 
     def put(self, key: K, record: V, ms: int, lives: int) -> None:
-        """Write it, for so many milliseconds from now."""
+        """Write `record`; it expires `lives` milliseconds from now."""
         self._kept.pop(key, None)
         self._kept[key] = (ms + lives, record)
         oldest = next(iter(self._kept))
@@ -35,5 +35,5 @@ class Records(Generic[K, V]):
             del self._kept[oldest]
 
     def drop(self, key: K) -> None:
-        """Forget it, if it is there."""
+        """Remove the record at `key`, if there is one."""
         self._kept.pop(key, None)

@@ -1,4 +1,4 @@
-"""Carries out the commands about limits on what tenants spend."""
+"""Executes the commands about spend limits of tenants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ranvier.store.engine.records import Records
 
 
 class Holding(NamedTuple):
-    """What one worker holds; `granted` is without what it has forgotten. `number`: of its last command."""
+    """The amounts of one worker; `granted` excludes what it has forgotten. `number` is its last command's."""
 
     number: int
     held: int
@@ -25,13 +25,13 @@ Which = tuple[str, str, int]
 
 
 class Spending:
-    """What workers hold of the limits of tenants, in windows that have not ended."""
+    """The slices that workers hold of tenants' limits, in windows that have not ended."""
 
     def __init__(self) -> None:
         self.records: Records[Which, dict[str, Holding]] = Records(MAX_SPENDERS)
 
     def take(self, command: TakeSlice, now: Moment) -> SliceView:
-        """Carry out a command."""
+        """Execute one command."""
         window, passed = divmod(now.ms, command.length)
         which = command.limit, command.tenant, window
         holdings = self.records.get(which, now.ms) or {}
@@ -46,12 +46,12 @@ class Spending:
 
 
 def _hold(command: TakeSlice, before: Holding, others: int, *, same: bool) -> Holding:
-    """What the worker holds from now on; `same`: it speaks of the window that the store is in."""
+    """The worker's new holding; `same` is true if the command is about the store's current window."""
     forgotten = before.held if command.anew or not same else before.held - before.granted
     spent = min(forgotten + (command.spent if same else 0), MAX_NUMBER)
     room = max(command.cap - others - spent, 0)
     granted = command.wanted if room >= 2 * command.wanted else min(command.least, room)
     held = spent + granted
-    if command.wanted:  # it may spend meanwhile what it holds already
+    if command.wanted:  # until the reply arrives, the worker may spend what it already holds
         held = max(held, before.held)
     return Holding(command.number, held, held - forgotten)

@@ -1,4 +1,4 @@
-"""Carries out the commands about circuits of single tenants."""
+"""Executes the commands about circuits of single tenants."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ranvier.store.engine.troubles import Troubles
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a tenant's circuit that is not closed; `until` is 0 if it is isolated."""
+    """A tenant's circuit that is open or isolated; `until` is 0 if it is isolated."""
 
     state: CircuitState
     generation: int
@@ -38,15 +38,15 @@ class Tenants:
 
     def __init__(self, troubles: Troubles) -> None:
         self.open: Records[TenantKey, Known] = Records(MAX_TROUBLES)
-        self.isolated: Records[TenantKey, Known] = Records(MAX_TROUBLES)  # apart: no opening displaces these
+        self.isolated: Records[TenantKey, Known] = Records(MAX_TROUBLES)  # separate: openings evict none
         self._troubles = troubles
 
     def execute(self, command: TenantCommand, now: Moment) -> tuple[TenantView, list[TenantView]]:
-        """Carry out one command; returns what is pushed, too."""
+        """Execute one command: the reply, and the changes to push."""
         return HOW[type(command)](self, command, self.at(command.tenant, now.ms), now)
 
     def at(self, tenant: TenantKey, ms: int) -> Known | None:
-        """What is known of it; a time in the far future is from before the clock was set back."""
+        """The record of `tenant`; one from before the clock was set back is ignored."""
         known = self.isolated.get(tenant, ms) or self.open.get(tenant, ms)
         if known is not None and known.state is OPEN and not ms < known.until <= ms + DAY:
             return None
@@ -105,7 +105,7 @@ HOW: dict[type, Callable[[Tenants, Any, Known | None, Moment], Answer]] = {
 
 
 def view(key: TenantKey, known: Known | None, ms: int) -> TenantView:
-    """How a tenant's circuit is now; `None`: nothing is known."""
+    """The view of a tenant's circuit at `ms`; without a record it is closed."""
     if known is None:
         return TenantView(key, CLOSED, 0, None, "")
     retry_after = known.until - ms if known.state is OPEN else None

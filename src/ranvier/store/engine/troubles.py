@@ -1,4 +1,4 @@
-"""What is not as it should be, in the order in which it changed: a worker reads on from what it has seen."""
+"""The log of open, isolated and alarmed items in the order of change; a worker reads it from a version on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ranvier.store.engine.limits import MAX_LOOKED, MAX_TROUBLES
 
 
 class Troubles:
-    """The circuits, gates and tenants that a worker has to know of.
+    """The circuits, gates and tenants that workers must be informed of.
 
     Attributes:
-        version: Goes up with every change, and is at least the generation of whatever changed. So generations
-            grow even if the record of the last one was lost.
+        version: Grows with every change, and is at least as high as each generation: so generations grow even
+            if the record of the last one was lost.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Troubles:
         self._changed: dict[Trouble, int] = {}  # the version of the last change, in ascending order
 
     def changed(self, which: Trouble, generation: int, *, troubled: bool) -> None:
-        """Something of this generation changed; from now on it is a trouble, or no longer."""
+        """Note a change of `which`; `troubled` says if workers must be informed of it from now on."""
         self.version = max(self.version + 1, generation)
         self._changed.pop(which, None)
         if troubled:
@@ -30,7 +30,7 @@ class Troubles:
                 del self._changed[next(iter(self._changed))]
 
     def since(self, seen: int) -> tuple[list[tuple[Trouble, int]], bool]:
-        """What changed after the version `seen`, with its version; and whether there is more of it."""
+        """The changes after the version `seen`, each with its version; and true if some were left out."""
         if self.version == seen:
             return [], False
         later = (each for each in self._changed.items() if each[1] > seen)
@@ -38,5 +38,5 @@ class Troubles:
         return found[:MAX_LOOKED], len(found) > MAX_LOOKED
 
     def over(self, which: Trouble) -> None:
-        """It ended by itself, which is no change that anyone has to learn."""
+        """Remove `which`, which has expired; workers need no notice of that."""
         self._changed.pop(which, None)

@@ -1,8 +1,8 @@
-"""Counts one vote per tenant, from what many workers saw of it, in a window of two halves.
+"""Counts one vote per tenant, from the reports of many workers, in a window of two halves.
 
-A worker reports absolute counts per tenant and half, which replace its earlier ones, so that a report may
-come twice. Each takes O(1): a tenant's total is kept beside the counts of each worker. When a half ends, the
-numbers of the current one become those of both.
+A worker reports totals per tenant and half, which replace its earlier ones, so that a repeated report is
+harmless. A report takes O(1): each tenant's total is kept beside the counts of each worker. When a half ends,
+the current half becomes the past one.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from ranvier.store.engine.limits import (
 
 
 class Tally(NamedTuple):
-    """Contents and failures, of one worker or of all."""
+    """The numbers of contents and failures of a tenant, at one worker or at all."""
 
     contents: int
     failures: int
 
     @property
     def vote(self) -> bool | None:
-        """True against the target, false for it, `None` for no vote."""
+        """True votes against the target, false for it; `None` means no vote."""
         return None if self == NONE else self.failures > self.contents
 
 
 NONE = Tally(0, 0)
 
 Counts = dict[tuple[str, str], Tally]
-"""By tenant and worker; under the worker "" the total of the tenant. Without those that are `NONE`."""
+"""Tallies by tenant and worker; the worker `""` has the tenant's total. `NONE` tallies are left out."""
 
 
 class Votes:
     """The votes on one target.
 
     Attributes:
-        half: Which half is the current one.
+        half: The number of the current half.
         sample: Only tenants whose digests are multiples of it vote.
-        active, failing: Tenants that vote, and those that vote against the target, by the latest half in
-            which they appear.
+        active, failing: The tenants that vote, and those that vote against the target; the latest half in
+            which a tenant appears counts.
     """
 
     def __init__(self) -> None:
@@ -55,13 +55,13 @@ class Votes:
         self.started_at = 0  # when the current half began
         self.widens_at = 0  # when the sample may be widened
         self.active = self.failing = 0
-        self.now_active = self.now_failing = 0  # the same, of the current half alone
+        self.now_active = self.now_failing = 0  # `active` and `failing` of the current half alone
         self.now_failures = self.past_failures = 0  # the failures in each half, of all tenants
         self.now: Counts = {}
         self.past: Counts = {}
 
     def start(self, ms: int) -> None:
-        """Begin with an empty window. Counts of the halves before are not taken any more."""
+        """Start an empty window; counts of earlier halves are not accepted any more."""
         self.drop()
         self.half += 2
         self.sample = 1
@@ -70,7 +70,7 @@ class Votes:
         self.now_active = self.now_failing = self.now_failures = self.past_failures = 0
 
     def begin(self, voters: int, ms: int) -> None:
-        """Begin with an empty window, and a sample that leaves no more than may vote of so many."""
+        """Start an empty window, with a sample small enough for `voters` tenants."""
         self.start(ms)
         self.sample = _power_of_2(min(max(voters, 0) // MAX_VOTERS, MAX_SAMPLE))
 
@@ -81,7 +81,7 @@ class Votes:
     # --- counting --------------------------------------------------------------------------------
 
     def count(self, worker: str, half: int, report: TenantCount) -> None:
-        """Replace what `worker` reported of a tenant in the current half or in the one before."""
+        """Replace the counts that `worker` reported for a tenant in the current or the past half."""
         counts = self.now if half == self.half else self.past
         mine = counts.get((report.tenant, worker), NONE)
         tally = Tally(report.contents, report.failures)
@@ -96,7 +96,7 @@ class Votes:
         self._changed(report.tenant, counts is self.now, total, after)
 
     def _changed(self, tenant: str, current: bool, before: Tally, after: Tally) -> None:
-        """The total of a tenant in one of the halves has changed."""
+        """Update the numbers of voters after a tenant's total in one half has changed."""
         hidden = (self.past if current else self.now).get((tenant, ""), NONE).vote
         if current:
             self.now_failures += after.failures - before.failures
@@ -113,7 +113,7 @@ class Votes:
     # --- the sample ------------------------------------------------------------------------------
 
     def _takes(self, tenant: str, counts: Counts, *, isnew: bool) -> bool:
-        """True if the tenant votes, and there is room for it."""
+        """True if the tenant is in the sample and its counts fit."""
         voter = (tenant, "") not in counts and counts is self.now
         full = isnew and (len(counts) >= MAX_COUNTS or (voter and self.now_active >= MAX_VOTERS))
         if full and not _number(tenant) % self.sample and self.sample < MAX_SAMPLE:
@@ -121,7 +121,7 @@ class Votes:
         return not _number(tenant) % self.sample and not (isnew and len(counts) >= MAX_COUNTS)
 
     def _narrow(self) -> None:
-        """Leave half of the tenants out of the sample."""
+        """Halve the sample."""
         self.sample *= 2
         for counts in (self.now, self.past):
             for key in [each for each in counts if _number(each[0]) % self.sample]:
@@ -133,7 +133,7 @@ class Votes:
         self.past_failures = sum(each.failures for each in past.values())
 
     def widen(self, ms: int) -> bool:
-        """Let more tenants vote, if there are too few and room for their counts. True if all shall report."""
+        """Widen a sample that is too small, if more counts fit. True if all workers must report again."""
         room = MAX_COUNTS // max(len(self.now), len(self.past), 1)
         factor = min(self.sample, ENOUGH_VOTERS // max(self.active, 1), room)
         if factor < 2 or ms < self.widens_at:
@@ -145,7 +145,7 @@ class Votes:
     # --- the window ------------------------------------------------------------------------------
 
     def begin_anew(self, ms: int) -> None:
-        """Forget both halves if an empty one has passed since the current one, or if counts were lost."""
+        """Clear both halves if the current one is older than two halves, or if counts were lost."""
         self.started_at = min(self.started_at, ms)  # the clock was set back
         self.widens_at = min(self.widens_at, ms + WIDENS_AFTER)
         lost = (self.now_active and not self.now) or (self.active > self.now_active and not self.past)
@@ -155,7 +155,7 @@ class Votes:
             self.sample = sample
 
     def turn(self, ms: int, quorum: int) -> bool:
-        """End the current half, if it may end. True if neither it nor the one before had a failure."""
+        """End the current half if it is due. True if neither it nor the past half had a failure."""
         age = ms - self.started_at
         if age < HALF or (age < LONGEST_HALF and self.now_active < quorum):
             return False
@@ -181,17 +181,17 @@ def _totals(counts: Counts) -> dict[str, Tally]:
 
 
 def _voters(totals: dict[str, Tally]) -> tuple[int, int]:
-    """How many vote, and how many against the target."""
+    """The number of tenants that vote, and of those that vote against the target."""
     return len(totals), sum(each.vote is True for each in totals.values())
 
 
 def _power_of_2(number: int) -> int:
-    """The largest one that is at most `number`, and at least 1."""
+    """The largest power of 2 that is at most `number`, but at least 1."""
     return 1 << max(number.bit_length() - 1, 0)
 
 
 def _number(tenant: str) -> int:
-    """The digest as a number, as far as a sample needs it."""
+    """The lowest bits of the digest as a number, enough for any sample."""
     try:
         return int(tenant[-8:], 16)
     except ValueError:

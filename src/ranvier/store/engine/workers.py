@@ -1,4 +1,4 @@
-"""Carries out the commands of workers about themselves: who lives, and the sums of all counters."""
+"""Executes heartbeats: tracks which workers are live, and sums their counters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ranvier.store.engine.records import Records
 
 @dataclass(slots=True)
 class Beating:
-    """The last heartbeat of a worker that lives."""
+    """The last heartbeat of a live worker."""
 
     at: int
     about: Mapping[str, str]
@@ -30,10 +30,10 @@ class Beating:
 
 
 class Workers:
-    """The workers, and the total of their counters.
+    """The live workers, and the sums of their counters.
 
-    A heartbeat adds to the total what a counter has grown since the one before, so that nothing has to be
-    done for a worker that is gone, and nothing is counted twice if it returns.
+    A heartbeat adds the growth of each counter since the previous one to the sum. So nothing has to be done
+    for a worker that is gone, and nothing is counted twice if it returns.
     """
 
     def __init__(self, epoch: str) -> None:
@@ -43,7 +43,7 @@ class Workers:
         self._total: dict[str, int] = {}
 
     def beat(self, command: Heartbeat, now: Moment) -> Alive:
-        """A worker lives."""
+        """Note a heartbeat."""
         gauges = dict(islice(command.gauges.items(), MAX_GAUGES))
         self._living[command.worker] = Beating(now.ms, dict(command.about), gauges)
         last = self._last.get(command.worker, now.ms) or {}
@@ -54,21 +54,21 @@ class Workers:
         return self._alive(now.ms, ignored)
 
     def _add(self, name: str, total: int, last: dict[str, int]) -> bool:
-        """Count what `name` has grown since `last`; false if there are too many counters."""
+        """Add the growth of `name` since `last` to its sum; false if there are too many counters."""
         if name not in self._total and len(self._total) >= MAX_SUMS:
             return False
-        grown = max(total - last.get(name, 0), 0)  # an older heartbeat may come late
+        grown = max(total - last.get(name, 0), 0)  # not negative if an older heartbeat comes late
         last[name] = last.get(name, 0) + grown
         self._total[name] = self._total.get(name, 0) + grown
         return True
 
     def leave(self, command: Leave, now: Moment) -> Alive:
-        """A worker ends."""
+        """Note the end of a worker."""
         self._living.pop(command.worker, None)
         return self._alive(now.ms, 0)
 
     def fleet(self, now: Moment) -> Fleet:
-        """What operators see."""
+        """The live workers and the sums, for operators."""
         self._bury(now.ms)
         living = sorted(self._living.items(), key=_age, reverse=True)
         shown = (

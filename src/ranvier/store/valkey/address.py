@@ -1,4 +1,4 @@
-"""Where a server is, and connections to it."""
+"""The address of a server, and connections to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
 
 CONNECT_SECONDS = 2.0
-"""To connect, with TLS. No call waits for it."""
+"""The timeout of connecting, including TLS. No call waits for it."""
 
 OURS = {"protocol": 2, "decode_responses": False, "socket_timeout": None, "health_check_interval": 0}
-"""What a URL cannot change."""
+"""Settings of a connection that a URL cannot change."""
 
 PARTS = re.compile(r"[a-z]+://[^/?#]*(/\d*)?([?#][^@]*)?")
-"""Of a URL. A password with other characters than it may have would look like one of the later parts."""
+"""The valid form of a URL: an unescaped password could otherwise be taken for a path or a query."""
 
 ESCAPES = "in a user or a password write / as %2F, ? as %3F, # as %23, @ as %40"
 
@@ -32,25 +32,25 @@ class Address:
     """The address of one server.
 
     Attributes:
-        public: What may be shown of it: neither user nor password nor query.
+        public: The address without user, password and query, for messages.
 
     Raises:
-        ConfigurationError: it is not one of a single server, or an option in it is wrong.
+        ConfigurationError: the URL is not one of a single server, or an option in it is wrong.
     """
 
     def __init__(self, url: str) -> None:
         self.public = _public(url)
-        pool = _pool(url, self.public)  # used only for what it makes of the URL
+        pool = _pool(url, self.public)  # used only to parse the URL
         self._kind, self._settings = pool.connection_class, pool.connection_kwargs
         self._tls = self._checked()
         host = str(self._settings.get("host", ""))
         self._lookup = Lookup(host) if host and not _is_number(host) else None
 
     def _checked(self) -> Any:
-        """The context of TLS, or `None`; it is made once, as it reads files."""
+        """The TLS context, or `None` without TLS; created once, because that reads files."""
         required = self._settings.get("ssl_cert_reqs", "required") == "required"
         if required and self._kind.__name__ == "SSLConnection":
-            self._settings.setdefault("ssl_check_hostname", True)  # valkey-py would take any name
+            self._settings.setdefault("ssl_check_hostname", True)  # valkey-py would accept any name
         try:
             tls = getattr(self._kind(**self._settings), "ssl_context", None)
             if tls is not None:
@@ -62,10 +62,10 @@ class Address:
         return tls
 
     async def connect(self, client_name: str) -> AbstractConnection:
-        """A connection, which the server shows under this name.
+        """A new connection, which the server lists as `client_name`.
 
         Raises:
-            ValkeyError, OSError: it cannot be had within `CONNECT_SECONDS`.
+            ValkeyError, OSError: connecting failed or took longer than `CONNECT_SECONDS`.
         """
         from ranvier.store.valkey.connection import disconnect
 
@@ -101,7 +101,7 @@ def _pool(url: str, public: str) -> ConnectionPool:
     try:
         pool = ConnectionPool.from_url(re.sub("^redis", "valkey", url))
     except ValueError as error:
-        said = str(error)  # other words than these may quote the password
+        said = str(error)  # only known messages are shown: others may quote the password
         wrong = said if said.startswith("Invalid value for") else f"Port or host cannot be read; {ESCAPES}"
         raise ConfigurationError(f"ValkeyStore({public!r}): {wrong}") from None
     pool.connection_kwargs.update(OURS, socket_connect_timeout=CONNECT_SECONDS)

@@ -1,4 +1,4 @@
-"""Which script carries out a command, and with which arguments."""
+"""Encodes a command as the name of a script and its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session and a subscriber do with a connection of valkey-py."""
+"""Sends commands over a valkey-py connection, limits their time, and closes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from valkey.exceptions import ResponseError, ValkeyError
 
 
 async def ask(connection: AbstractConnection, commands: Sequence[Sequence[bytes]]) -> list[Any]:
-    """The answers to commands that are sent together; an error of a single one stands in its place.
+    """The answers to commands that are sent together; the error of a single command is its answer.
 
-    After any error that it raises, `disconnect`: nothing else does.
+    If this function raises, the caller must `disconnect`.
     """
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     answers: list[Any] = []
@@ -27,15 +27,15 @@ async def ask(connection: AbstractConnection, commands: Sequence[Sequence[bytes]
 
 
 TICKS = 4
-"""Into so many parts a limit is divided."""
+"""The number of parts of a time limit."""
 
 
 @asynccontextmanager
 async def limited(seconds: float) -> AsyncIterator[None]:
-    """Raise `TimeoutError` after so many seconds, of which the event loop was free for most.
+    """Raise `TimeoutError` after `seconds` in which the event loop ran.
 
-    If the loop stood still that long, the reply may have been there for as long: that counts as one part of
-    the limit, or every busy worker would believe that the store is down.
+    While the loop is blocked, a reply may arrive without being read. So a blocked loop uses up only one part
+    of the limit; otherwise every busy worker would consider the store down.
     """
     loop = asyncio.get_running_loop()
     left = TICKS + 1
@@ -61,7 +61,7 @@ async def limited(seconds: float) -> AsyncIterator[None]:
 async def disconnect(connection: AbstractConnection) -> None:
     """Close a connection at once, whatever state it is in."""
     writer = connection._writer
-    if writer is not None:  # TLS would say good-bye, and wait for that of the server after its loop is closed
+    if writer is not None:  # a TLS shutdown would wait for the server, even after its loop is closed
         writer.transport.abort()
     with suppress(ValkeyError, OSError):
         await connection.disconnect(nowait=True)

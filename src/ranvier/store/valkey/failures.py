@@ -1,4 +1,4 @@
-"""What a failed round trip means, in words that name the server and never a password."""
+"""Turns the errors of a round trip into a `StoreError` that names the server, but no password."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEANINGS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def store_error(where: str, error: BaseException) -> StoreError:
-    """The error to raise for one of the client's, or of a reply."""
+    """The `StoreError` for an error of the client or of a reply."""
     means = next((words for kind, words in MEANINGS if isinstance(error, kind)), "cannot be reached")
     detail = f": {error}" if str(error) else ""
     return StoreError(f"the store {where} {means}{detail}"[:500])

@@ -1,8 +1,8 @@
-"""Finds the address of a server by its name, with one thread at most.
+"""Resolves the host name of a server, with at most one thread.
 
-The event loop has few threads for that, and everybody's. A name server that does not answer keeps a thread
-for a minute, also when nobody waits any more: with one for each attempt to connect, calls to providers could
-not look anything up.
+The event loop has few threads for name lookups, shared by everything. A name server that does not answer
+blocks a thread for a minute, even if the wait was cancelled: with one thread per attempt to connect, calls to
+providers could not resolve any name.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from threading import Thread
 
 
 class Lookup:
-    """Looks one name up, as often as it is asked, but not while it still waits for an answer."""
+    """Resolves one name; concurrent callers share the lookup in flight."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._answer: Future[None] | None = None
-        self._pid = 0  # the process in which the thread is: not in one that was forked
+        self._pid = 0  # the process of the thread; a forked process does not have it
 
     async def found(self) -> None:
-        """Return when the name has an address, which the system or a name server remembers for a while.
+        """Wait until the name is resolved; the resolver's cache makes the client's own lookup fast.
 
         Raises:
-            OSError: it has none.
+            OSError: the name has no address.
         """
         loop, answer = asyncio.get_running_loop(), self._asked()
         waiter: asyncio.Future[None] = loop.create_future()

@@ -5,10 +5,10 @@
     ranvier:1:gate:...                             the gate of a shared key, if it is closed
     ranvier:1:spent:money-60000:29000000:3f...e1   what workers hold of a tenant's spend limit, in a window
     ranvier:1:worker:..., ranvier:1:sums:...       a worker, and its counters
-    ranvier:1:workers, :sums, :troubles, :epoch    which workers live, all counters, what changed, these data
+    ranvier:1:workers, :sums, :troubles, :epoch    live workers, all counters, changes, the epoch of the data
     ranvier:1:changes                              the channel of the pushes
 
-All keys of one circuit have the same hash tag, in braces. The scripts make the keys from the root.
+All keys of one circuit have the same hash tag, in braces. The scripts build the keys from the root.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ranvier.store.commands.tenants import TenantKey
 from ranvier.store.commands.workers import Trouble
 
 PROTOCOL = 1
-"""Goes up when the scripts of two versions of ranvier cannot work on the same keys."""
+"""The version of the keys' format; versions of ranvier with different protocols share nothing."""
 
 SAFE = " !$&'()*+,-.:;=@_~"
-"""What is written as it is within the names of providers and models, beside letters and digits."""
+"""Characters that are not escaped in the names of providers and models, beside letters and digits."""
 
 
 def root_of(prefix: str) -> str:
-    """What all keys begin with, and the channel."""
+    """The beginning of all keys, and of the channel's name."""
     return f"{prefix}:{PROTOCOL}"
 
 
@@ -39,10 +39,10 @@ def name_of_circuit(key: CircuitKey) -> str:
 
 
 def circuit_of_name(name: str) -> CircuitKey:
-    """The circuit of such a name.
+    """The inverse of `name_of_circuit`.
 
     Raises:
-        ValueError: it is no such name.
+        ValueError: `name` has another format.
     """
     whose, provider, *model = (unquote(each, errors="surrogatepass") for each in name.split("/"))
     if whose not in ("ours", "theirs") or len(model) > 1:
@@ -63,6 +63,6 @@ def name_of_tenant(key: TenantKey) -> str:
 
 
 def tenant_of_name(name: str) -> TenantKey:
-    """The tenant's circuit of such a name."""
+    """The inverse of `name_of_tenant`."""
     tenant, _, circuit = name.partition(":")
     return TenantKey(tenant, circuit)

@@ -1,4 +1,4 @@
-"""Reads what the scripts reply and push: JSON objects, of which fields that are not known are ignored."""
+"""Decodes the replies and pushes of the scripts: JSON objects, whose unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def reply_to(command: Command, raw: bytes) -> Reply:
     """The reply to a command.
 
     Raises:
-        ValueError: it is not readable.
+        ValueError: the reply is not valid.
     """
     try:
         return _reply(command, _loaded(raw))
@@ -58,7 +58,7 @@ def _reply(command: Command, fields: Fields) -> Reply:
 
 
 def pushed(raw: bytes) -> Change | None:
-    """A change that was pushed; `None` if it is not one that this version knows."""
+    """The change in a push; `None` if this version does not know its type."""
     try:
         return _change(_loaded(raw))
     except (ValueError, LookupError, TypeError, AttributeError):

@@ -24,10 +24,10 @@ class ValkeySession:
     """The session of one worker with a server.
 
     Args:
-        where: The server, for errors.
-        root: What all keys begin with.
-        scripts: By name.
-        timeout: Seconds for one round trip.
+        where: The server's address for error messages.
+        root: The beginning of all keys.
+        scripts: The scripts by name.
+        timeout: The timeout of one round trip, in seconds.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class ValkeySession:
         self._root = root.encode()
         self._scripts = scripts
         self._timeout = timeout
-        self._turn = asyncio.Lock()  # replies come in the order of commands
+        self._turn = asyncio.Lock()  # one batch at a time: replies come in the order of commands
         self._ended = False
 
     async def execute(self, commands: Sequence[Command]) -> list[Reply]:
-        """Carry out a batch in one round trip, or in two if the server has lost the scripts.
+        """Execute a batch of commands in one round trip, or in two if the server has lost the scripts.
 
         Raises:
-            StoreError: it failed, or an earlier one did.
+            StoreError: this batch failed, or an earlier one.
         """
         if not commands:
             return []
@@ -67,7 +67,7 @@ class ValkeySession:
             except Exception as error:  # a server may answer anything
                 await self._end()
                 raise store_error(self._where, error) from None
-            except BaseException:  # cancelled, with replies still to come
+            except BaseException:  # cancelled, while replies are outstanding
                 await self._end()
                 raise
 
@@ -87,7 +87,7 @@ class ValkeySession:
         return [reply_to(command, answer) for command, answer in zip(commands, answers, strict=True)]
 
     async def _asked(self, calls: list[tuple[bytes, ...]]) -> list[Any]:
-        """The answers to calls of scripts: what to call, by what, and the arguments after the root."""
+        """The replies to calls of scripts: command, script, and the arguments after the root."""
         async with limited(self._timeout):
             return await ask(
                 self._connection, [(how, what, b"0", self._root, *rest) for how, what, *rest in calls]

@@ -1,4 +1,4 @@
-"""The store of many processes, as users make it."""
+"""A store for many processes, on a Valkey or Redis server."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
     from ranvier.store.valkey.session import ValkeySession
 
 OLDEST_REDIS = 7
-"""Before that a server does not understand the first line of a script."""
+"""The oldest supported major version of Redis: earlier ones reject the first line of a script."""
 
 
 class ValkeyStore:
     """Shares the state of all workers of a service on a Valkey or Redis server: `Pipeline(store=...)`.
 
-    Needs `pip install 'ranvier[valkey]'`. No call waits for the server, but for 250 ms a probe, or one whose
-    spend limit is not leased to its worker yet. One object serves any number of pipelines.
+    Needs `pip install 'ranvier[valkey]'`. Calls do not wait for the server, with two exceptions, each for at
+    most 250 ms: a probe, and a call whose spend limit is not leased to its worker yet. One object serves any
+    number of pipelines.
 
     Args:
         url: `valkey://user:password@host:6379/0`, `valkeys://` for TLS, or `unix://`; `redis://` and
             `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`. The
             name in the certificate is checked.
-        prefix: What all keys begin with. Services with different prefixes share nothing.
-        secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
-            one. Without a secret, those who can read the server can guess names.
-        timeout: Seconds that a round trip may take until the store counts as down; a pipeline waits for one
-            at most.
+        prefix: The beginning of all keys. Services with different prefixes share nothing.
+        secret: The key of the digests that stand for tenants and keys; all workers need the same
+            one. Without a secret, anyone who can read the server can guess names.
+        timeout: Seconds for one round trip, after which the store counts as down; a pipeline waits at most
+            1 second.
 
     Raises:
         ConfigurationError: the URL is not one of a single server, an option in it is wrong, or valkey-py is
@@ -114,7 +115,7 @@ class ValkeyStore:
         )
 
     async def _greet(self, connection: AbstractConnection) -> Epoch:
-        """Which data these are, and on which server."""
+        """The epoch of the server's data."""
         from ranvier.store.valkey.connection import ask
 
         hello = self._scripts["hello"].text
@@ -131,7 +132,7 @@ class ValkeyStore:
         mode = server.get("server_mode", server.get("redis_mode", "standalone"))
         if mode != "standalone":
             raise StoreError(f"the store {self._where} runs as {mode}: name a single server")
-        version = server.get("redis_version", "")  # Valkey says which Redis it can stand for
+        version = server.get("redis_version", "")  # Valkey names the Redis version it is compatible with
         if re.match(r"\d\.", version) and int(version[0]) < OLDEST_REDIS:
             raise StoreError(f"the store {self._where} is Redis {version}: run Valkey, or Redis 7 or later")
         if isinstance(reply, Exception):

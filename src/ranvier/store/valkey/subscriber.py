@@ -1,4 +1,4 @@
-"""The pushes to one worker, over a connection of their own."""
+"""Receives the pushes to one worker, over a separate connection."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ranvier.store.valkey.connection import disconnect
 from ranvier.store.valkey.replies import pushed
 
 QUIET = 5.0
-"""After so many seconds without a push the server is asked whether it is there; it has as many to answer."""
+"""Seconds without a push after which the server is pinged; it has the same time to answer."""
 
 BACKOFF = 0.2
-"""Seconds before the first attempt to subscribe again; they double up to `MAX_BACKOFF`, and vary by half."""
+"""Seconds before the first attempt to resubscribe; they double up to `MAX_BACKOFF`, with a jitter of half."""
 
 MAX_BACKOFF = 5.0
 
@@ -27,11 +27,11 @@ Connect = Callable[[], Awaitable[AbstractConnection]]
 
 
 class Subscriber:
-    """Receives the changes, and subscribes again after an interruption. It has no timeout but `QUIET`.
+    """Receives changes, and resubscribes after an interruption. Its only timeout is `QUIET`.
 
     Args:
-        connect: Makes a connection.
-        channel: What to subscribe to.
+        connect: Opens a connection.
+        channel: The channel to subscribe to.
         receive: Called with each change, and with `Missed` after an interruption.
     """
 
@@ -42,17 +42,17 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Subscribe, and receive from now on. Raises what the client raises if that fails."""
+        """Subscribe, and start receiving; raises the client's error if that fails."""
         connection = await self._subscribe()
         self._task = asyncio.create_task(self._run(connection), name="ranvier store pushes")
 
     def stop(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         if self._task is not None:
             self._task.cancel()
 
     async def aclose(self) -> None:
-        """Receive no more, and wait until the connection is closed."""
+        """Stop receiving, and wait until the connection is closed."""
         self.stop()
         if self._task is not None:
             await asyncio.wait([self._task])

@@ -1,1 +1,1 @@
-"""The metrics for Prometheus: of one worker, and of all that share a store."""
+"""The metrics for Prometheus: of one worker, and of all workers that share a store."""

@@ -1,4 +1,4 @@
-"""Metrics as Prometheus knows them, and their text in format 0.0.4."""
+"""Prometheus metrics, and their text exposition format 0.0.4."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
 
 
 class Sample(NamedTuple):
-    """One number.
+    """The value of one time series.
 
     Attributes:
-        series: What is counted: a name with its labels, as Prometheus writes it.
+        series: The metric name with its labels, as Prometheus writes it.
         value: The number.
     """
 
@@ -31,7 +31,7 @@ class Family:
         name: Its name.
         kind: `counter`, `histogram` or `gauge`.
         meaning: The help text.
-        samples: Its samples; those of a histogram have the suffixes of one.
+        samples: Its samples; those of a histogram have the suffixes `_bucket`, `_sum` and `_count`.
     """
 
     name: str

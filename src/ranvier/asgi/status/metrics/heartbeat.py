@@ -1,4 +1,4 @@
-"""What a worker reports with each heartbeat, so that any worker can answer for all."""
+"""The numbers that a worker sends with each heartbeat, so that any worker can report on all of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ranvier.asgi.status.report import Report
 
 
 class HeartbeatCounters:
-    """The counters and gauges of one worker: those of its metrics, and its recent numbers; never a tenant."""
+    """The counters, gauges and recent numbers of one worker; they never name a tenant."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
     def __call__(self) -> tuple[Mapping[str, int], Mapping[str, int], str]:
-        """The sums since the worker began, the gauges, and what it has counted lately."""
+        """The counters since the worker started, its gauges, and its recent numbers as text."""
         viewer = self._report.viewer
         overview = Overview() if viewer is None else viewer.latest()
         families = of_worker.families(self._report, overview)

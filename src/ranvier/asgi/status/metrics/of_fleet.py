@@ -1,7 +1,7 @@
-"""The metrics of all workers that share a store: counters together, gauges worker by worker.
+"""The metrics of all workers that share a store: counters summed, gauges by worker.
 
-A worker tells the store its own counters as whole numbers, seconds as microseconds; the store adds them up.
-So any worker answers with the same counters, and they go on rising when one of them ends.
+Each worker sends its counters to the store as whole numbers (seconds as microseconds), and the store adds
+them up. So every worker returns the same counters, and they do not fall when a worker ends.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from ranvier.asgi.status.metrics.families import COUNTER, GAUGE, HISTOGRAM, Fami
 from ranvier.store.commands.workers import Fleet
 
 MICRO = 1_000_000
-"""Numbers that need not be whole are told in millionths."""
+"""The store holds whole numbers: fractional values are sent in millionths."""
 
 SUM = "_seconds_sum{"
-"""What the series of a sum of seconds contain."""
+"""Marks the series of a histogram's sum, whose value is in seconds."""
 
 WORKERS = Family("ranvier_workers", GAUGE, "Workers that share the store and live.")
 REACHABLE = Family("ranvier_store_reachable", GAUGE, "1 if the worker that answers can reach the store.")
 
 
 def heartbeat_sums(families: Iterable[Family]) -> dict[str, int]:
-    """What a worker tells the store of its counters and histograms."""
+    """The values of counters and histograms for the heartbeat, by series; seconds in millionths."""
     return {
         series: round(value * MICRO) if SUM in series else int(value)
         for family in families
@@ -32,7 +32,7 @@ def heartbeat_sums(families: Iterable[Family]) -> dict[str, int]:
 
 
 def heartbeat_gauges(families: Iterable[Family]) -> dict[str, int]:
-    """What a worker tells the store of its gauges, in millionths."""
+    """The values of gauges for the heartbeat, by series, in millionths."""
     return {
         series: round(value * MICRO)
         for family in families
@@ -42,10 +42,10 @@ def heartbeat_gauges(families: Iterable[Family]) -> dict[str, int]:
 
 
 def of_fleet(own: Iterable[Family], fleet: Fleet | None) -> list[Family]:
-    """The metrics of all workers, as families like our `own`.
+    """The metrics of all workers, in the same families as this worker's `own`.
 
-    Without an answer from the store there are no counters: those of this worker alone would fall from one
-    scrape to the next. Its gauges are its own anyway.
+    If the store does not answer (`fleet` is `None`), only this worker's gauges are returned. Its counters
+    alone would be lower than the sums of the previous scrape.
     """
     known = {family.name: Family(family.name, family.kind, family.meaning) for family in own}
     reachable = Family(REACHABLE.name, GAUGE, REACHABLE.meaning)
@@ -78,7 +78,7 @@ def _add_gauges(known: Mapping[str, Family], gauges: Mapping[str, int], worker: 
 
 
 def _order(sample: tuple[str, int]) -> tuple[str, float, str]:
-    """Sorts the buckets of a histogram by their bounds, and what has none by its name."""
+    """The sort key of a series: histogram buckets by their bounds, other series by name."""
     series = sample[0]
     before, _, bound = series.partition('le="')
     return before, float(bound.partition('"')[0]) if bound else 0.0, series

@@ -1,6 +1,6 @@
-"""The report of this process as metrics for Prometheus.
+"""The metrics of this process for Prometheus.
 
-Labels are providers, outcomes and kinds of errors; never a tenant, but for those of `troubled`.
+Labels are providers, outcomes and kinds of errors. Only `troubled` has a tenant as a label.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ OUTCOMES = {
     "calls": ("ranvier_calls_total", "Calls that have ended, by the provider of the last attempt."),
     "attempts": ("ranvier_attempts_total", "Attempts that have ended."),
 }
-"""The counters by outcome, by the name of their count in `Stats`: name and help text. The others are
-`ranvier.events.COUNTERS`."""
+"""Counters by outcome: metric name and help text, by the name of the count in `Stats`. The counters of
+events are in `ranvier.events.COUNTERS`."""
 
 
 def families(report: Report, overview: Overview) -> list[Family]:
-    """All metrics; those that only rise come first."""
+    """All metrics: counters and histograms, then gauges."""
     return [
         *_counters(report.stats.providers),
         *_histograms(report),
@@ -39,17 +39,17 @@ def families(report: Report, overview: Overview) -> list[Family]:
 
 
 def _counters(providers: Mapping[str, TargetStats]) -> Iterator[Family]:
-    for what, (name, meaning) in OUTCOMES.items():
-        yield _counter(Family(name, COUNTER, meaning), "outcome", what, providers)
+    for count, (name, meaning) in OUTCOMES.items():
+        yield _counter(Family(name, COUNTER, meaning), "outcome", count, providers)
     for event, counter in COUNTERS.items():
         family = Family(counter.prometheus_name, COUNTER, counter.description)
         yield _counter(family, counter.label, event, providers)
 
 
-def _counter(family: Family, label: str, what: str, providers: Mapping[str, TargetStats]) -> Family:
+def _counter(family: Family, label: str, name: str, providers: Mapping[str, TargetStats]) -> Family:
     for provider, numbers in providers.items():
-        for (each, kind), counts in numbers.counts.items():
-            if each == what:
+        for (counted, kind), counts in numbers.counts.items():
+            if counted == name:
                 family.add({"provider": provider, label: kind}, counts.total)
     return family
 
@@ -92,10 +92,10 @@ def _places(report: Report) -> Iterator[Family]:
         "limit": "Places, of an adaptive limit as many as were found.",
     }
     places = report.places()
-    for what, meaning in meanings.items():
-        family = Family(f"ranvier_bulkhead_{what}", GAUGE, meaning)
-        for each in places:
-            family.add({"places": each["name"]}, each[what])
+    for field, meaning in meanings.items():
+        family = Family(f"ranvier_bulkhead_{field}", GAUGE, meaning)
+        for bulkhead in places:
+            family.add({"places": bulkhead["name"]}, bulkhead[field])
         yield family
 
 
@@ -105,10 +105,10 @@ def _spending(report: Report) -> Iterator[Family]:
         "reserved": "What attempts in flight may cost at most.",
     }
     limits = report.spending(clock.now())
-    for what, meaning in meanings.items():
-        family = Family(f"ranvier_spend_limit_{what}", GAUGE, meaning)
-        for each in limits:
-            family.add({"unit": each["unit"], "window": f"{each['window']:g}"}, each[what])
+    for field, meaning in meanings.items():
+        family = Family(f"ranvier_spend_limit_{field}", GAUGE, meaning)
+        for limit in limits:
+            family.add({"unit": limit["unit"], "window": f"{limit['window']:g}"}, limit[field])
         yield family
 
 
@@ -119,12 +119,12 @@ def _balances(report: Report) -> Iterator[Family]:
         "share": "The share of its usual calls that it may have: 0 while it is down, 1 after its slow start.",
     }
     targets = report.balances()
-    for what, meaning in meanings.items():
-        unit = "_seconds" if what == "first_token" else ""
-        family = Family(f"ranvier_balance_{what}{unit}", GAUGE, meaning)
-        for each in targets:
-            if each[what] is not None:
-                family.add({"target": each["target"]}, each[what])
+    for field, meaning in meanings.items():
+        unit = "_seconds" if field == "first_token" else ""
+        family = Family(f"ranvier_balance_{field}{unit}", GAUGE, meaning)
+        for target in targets:
+            if target[field] is not None:
+                family.add({"target": target["target"]}, target[field])
         yield family
 
 
@@ -134,11 +134,11 @@ def _limits(report: Report) -> Iterator[Family]:
         "waiting": "Calls that wait for it.",
     }
     limits = report.limits()
-    for what, meaning in meanings.items():
-        family = Family(f"ranvier_limit_{what}", GAUGE, meaning)
-        for each in limits:
-            labels = {name: each[name] for name in ("provider", "model", "key", "limit")}
-            family.add(labels, each[what])
+    for field, meaning in meanings.items():
+        family = Family(f"ranvier_limit_{field}", GAUGE, meaning)
+        for limit in limits:
+            labels = {name: limit[name] for name in ("provider", "model", "key", "limit")}
+            family.add(labels, limit[field])
         yield family
 
 

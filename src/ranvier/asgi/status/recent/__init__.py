@@ -1,1 +1,1 @@
-"""What was counted lately: by one worker, and by all that share a store."""
+"""The counts of the last minutes: of one worker, and of all workers that share a store."""

@@ -1,4 +1,4 @@
-"""Recent numbers as parts of `status.json`, with what they say about each provider."""
+"""Recent numbers as parts of `status.json`, with the findings about each provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.errors.rejected import CredentialMissingError
 
 
 def of_calls(recent: Recent) -> dict[str, Any]:
-    """The calls."""
+    """The `calls` of `status.json`."""
     return {
         **_outcomes(recent),
         **_percentiles("seconds", recent.seconds),
@@ -27,7 +27,7 @@ def of_calls(recent: Recent) -> dict[str, Any]:
 
 
 def of_provider(name: str, recent: Recent) -> dict[str, Any]:
-    """The attempts at one provider, and the findings about it."""
+    """One of the `providers` of `status.json`: the attempts there, and the findings about it."""
     facts = {
         "name": name,
         **_outcomes(recent),
@@ -44,7 +44,7 @@ def of_provider(name: str, recent: Recent) -> dict[str, Any]:
 
 
 def _outcomes(recent: Recent) -> dict[str, Any]:
-    """How many ended in each way, and how many per second."""
+    """The number of each outcome, and the rate per second."""
     kinds = recent.outcomes
     failures = {kind: number for kind, number in kinds.items() if kind not in ("succeeded", *NEITHER)}
     return {

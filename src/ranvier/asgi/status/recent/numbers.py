@@ -1,4 +1,4 @@
-"""What was counted lately, of calls or of attempts at one provider; it adds up over workers. Pure."""
+"""The recent counts of calls, or of attempts at one provider; workers' counts can be added up. Pure."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ WINDOW = 60
 """Seconds over which events are counted and rates are computed."""
 
 SERIES = 120
-"""Seconds that the series cover, with one value per second."""
+"""The length of the series in seconds; they have one value per second."""
 
 ALL = ""
-"""In the place of a provider's name: calls, at all of them together."""
+"""Stands for a provider's name where calls at all providers are counted together."""
 
 COUNTERS = ("outcomes", "happened", "circuits")
 LISTS = {"succeeded": SERIES, "failed": SERIES, "seconds": len(STEPS) + 1, "first_token": len(STEPS) + 1}
-"""The fields of `Recent` with numbers by name, and those with a list of numbers, with its length.
+"""The fields of `Recent` that hold numbers by name, and those that hold a list, with its length.
 
-Workers of other versions read them: give one with another meaning or length another name.
+Workers of other versions read these fields: if a meaning or length changes, rename the field.
 """
 
 
 @dataclass(slots=True)
 class Recent:
-    """What was counted lately.
+    """Recent counts of calls, or of the attempts at one provider.
 
     Attributes:
-        rate: How many per second.
-        outcomes: How many ended in each way.
-        happened: How often anything else happened, or how many there are now, by the field of `status.json`.
-        circuits: How many circuits are in each state.
-        succeeded, failed: How many did so in each of the last seconds; empty if none.
-        seconds, first_token: How many took how long, by the step of `STEPS`; empty if none.
+        rate: Calls or attempts per second.
+        outcomes: The number of each outcome in the window.
+        happened: Counts of other events, and numbers in flight, by their field in `status.json`.
+        circuits: The number of circuits in each state.
+        succeeded, failed: The successes and failures in each of the last `SERIES` seconds; empty if none.
+        seconds, first_token: Latency histograms with the buckets of `STEPS`; empty if none.
     """
 
     rate: float = 0.0
@@ -51,7 +51,7 @@ class Recent:
     first_token: Sequence[int] = ()
 
     def add(self, other: Recent) -> None:
-        """Count what `other` has counted, too."""
+        """Add the counts of `other` to these."""
         self.rate += other.rate
         for name in COUNTERS:
             getattr(self, name).update(getattr(other, name))
@@ -60,14 +60,14 @@ class Recent:
 
 
 Recents: TypeAlias = dict[str, Recent]
-"""By provider; and `ALL`."""
+"""Recent counts by provider, and those of all calls by `ALL`."""
 
 
 def add_all(total: Recents, more: Mapping[str, Recent], most: int) -> None:
-    """Count `more`, too; what there is no room for, with `most` names, is counted as `OTHERS`."""
-    for name, each in more.items():
+    """Add `more` to `total`; once it has `most` names, further names are counted as `OTHERS`."""
+    for name, recent in more.items():
         known = name if name in total or len(total) < most else OTHERS
-        total.setdefault(known, Recent()).add(each)
+        total.setdefault(known, Recent()).add(recent)
 
 
 def _sum(first: Sequence[int], second: Sequence[int]) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""What all workers of a service have counted lately, added up from what each tells the store."""
+"""The recent counts of all workers of a service, added up from their heartbeats."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ranvier.asgi.status.stats import MAX_PROVIDERS
 from ranvier.store.commands.workers import RECENT, WorkerView
 
 PORTION = 5
-"""Workers that are added up in one go: a millisecond."""
+"""Workers that are added up without yielding to the event loop: about a millisecond."""
 
 
 async def of_service(workers: Sequence[WorkerView]) -> tuple[Recents, int]:
-    """The sums, and how many workers have sent their numbers. All workers find the same sums."""
+    """The sums, and how many workers have sent numbers. The order is fixed: all workers get the same sums."""
     total: Recents = {}
     summed = 0
-    for index, each in enumerate(sorted(workers, key=lambda each: each.worker)):
+    for index, view in enumerate(sorted(workers, key=lambda view: view.worker)):
         if index % PORTION == PORTION - 1:
             await asyncio.sleep(0)
-        numbers = read(each.about.get(RECENT, ""))
+        numbers = read(view.about.get(RECENT, ""))
         if numbers is not None:
-            add_all(total, numbers, MAX_PROVIDERS + 1)  # and all together
+            add_all(total, numbers, MAX_PROVIDERS + 1)  # one more for `ALL`
             summed += 1
     return total, summed

@@ -1,4 +1,4 @@
-"""What this worker has counted lately."""
+"""The recent counts of this worker."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ SHOWN_EVENTS: dict[str, type[Event]] = {
     "refused": CredentialRejected,
     "interrupted": StreamInterrupted,
 }
-"""The events that are shown for each provider, by the field of `status.json`."""
+"""The events that are counted for each provider, by their field in `status.json`."""
 
 
 def of_worker(
-    stats: Stats, providers: Iterable[str], overview: Overview, under_way: tuple[int, int], now: float
+    stats: Stats, providers: Iterable[str], overview: Overview, in_flight: tuple[int, int], now: float
 ) -> Recents:
-    """The numbers of calls, of which so many and so many streams are in flight, and of each provider."""
+    """The recent counts of all calls and of each provider; `in_flight` counts calls and streams."""
     calls = _counted(stats.calls, "calls", stats.started_at, now)
     rescued = sum(stats.calls.kinds("rescued", now, WINDOW).values())
-    calls.happened.update(running=under_way[0], streams=under_way[1], rescued=rescued)
-    found = {ALL: calls}
+    calls.happened.update(running=in_flight[0], streams=in_flight[1], rescued=rescued)
+    recents = {ALL: calls}
     for name in providers:
         numbers = stats.provider(name)
-        found[name] = each = _counted(numbers, "attempts", stats.started_at, now)
+        recents[name] = each = _counted(numbers, "attempts", stats.started_at, now)
         each.circuits.update(overview.states.get(name, {}))
         each.happened.update(running=numbers.running, probes_due=overview.probes_due[name])
-        for what, event in SHOWN_EVENTS.items():
-            each.happened[what] = sum(numbers.kinds(event.name, now, WINDOW).values())
-    return found
+        for field, event in SHOWN_EVENTS.items():
+            each.happened[field] = sum(numbers.kinds(event.name, now, WINDOW).values())
+    return recents
 
 
-def _counted(numbers: TargetStats, what: str, since: float, now: float) -> Recent:
-    """What ended in the last minute, of those that were counted `since` then."""
-    kinds = numbers.kinds(what, now, WINDOW)
-    series = numbers.series(what, now, SERIES)
+def _counted(numbers: TargetStats, name: str, since: float, now: float) -> Recent:
+    """The recent counts in `numbers` named `name`, which began `since` then."""
+    kinds = numbers.kinds(name, now, WINDOW)
+    series = numbers.series(name, now, SERIES)
     return Recent(
         rate=sum(kinds.values()) / min(max(now - since, 1.0), WINDOW),
         outcomes=Counter(kinds),

@@ -1,6 +1,7 @@
-"""The recent numbers of a worker as a short text, which the others read; it names no tenant.
+"""Encodes a worker's recent numbers as a short JSON text without tenants, and decodes it.
 
-The store only keeps it: reading it is the work of the worker that answers an operator.
+Each worker writes its text to the store, which does not parse it. The worker that serves the status page
+reads the texts of all.
 """
 
 from __future__ import annotations
@@ -13,28 +14,28 @@ from typing import Any
 
 from ranvier.asgi.status.recent.numbers import COUNTERS, LISTS, Recent, Recents, add_all
 
-MAX_TOLD = 20
-"""Providers, and the calls at all of them, that a worker tells of apart; it tells of the others as one."""
+MAX_PROVIDERS = 20
+"""Maximum number of names (providers and `ALL`) in a text; further providers are summed as `others`."""
 
 MAX_NAMES = 100
-"""Outcomes, and the like, that are read of one provider."""
+"""Maximum number of outcomes, events or states that are read for one provider."""
 
 MAX_NAME = 256
-"""Characters of a name that are read."""
+"""Maximum length of a name; the rest is cut off."""
 
 MAX_NUMBER = 9_007_199_254_740_991
-"""A larger number is nonsense."""
+"""The largest number that is accepted: the largest integer that JSON readers represent exactly."""
 
 
 def written(recents: Mapping[str, Recent]) -> str:
-    """The text for `recents`."""
+    """Encode `recents` as text."""
     shown: Recents = {}
-    add_all(shown, recents, MAX_TOLD)
+    add_all(shown, recents, MAX_PROVIDERS)
     return json.dumps({name: _fields(each) for name, each in shown.items()}, separators=(",", ":"))
 
 
 def _fields(recent: Recent) -> dict[str, Any]:
-    """Those that say anything."""
+    """The fields of `recent` that are not zero or empty."""
     fields: dict[str, Any] = {"rate": round(recent.rate, 3)} if recent.rate else {}
     for name in COUNTERS:
         if numbers := {kind: number for kind, number in getattr(recent, name).items() if number}:
@@ -46,16 +47,16 @@ def _fields(recent: Recent) -> dict[str, Any]:
 
 
 def _packed(numbers: Sequence[int]) -> list[int]:
-    """How many zeros come first, and the numbers without these, and without the zeros at the end."""
-    used = [place for place, number in enumerate(numbers) if number]
+    """The number of leading zeros, then the numbers without leading and trailing zeros."""
+    used = [index for index, number in enumerate(numbers) if number]
     return [used[0], *numbers[used[0] : used[-1] + 1]]
 
 
 def read(text: str) -> Recents | None:
-    """What a worker tells; `None` if it is nonsense. Another version may tell more, or less."""
+    """Decode a text; `None` if it is invalid. Unknown fields are ignored, and missing ones are zero."""
     try:
         found = json.loads(text)
-        return {name[:MAX_NAME]: _read(fields) for name, fields in islice(found.items(), MAX_TOLD + 1)}
+        return {name[:MAX_NAME]: _read(fields) for name, fields in islice(found.items(), MAX_PROVIDERS + 1)}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -69,30 +70,30 @@ def _read(fields: Mapping[str, Any]) -> Recent:
     return recent
 
 
-def _rate(given: Any) -> float:
-    if not (isinstance(given, int | float) and 0 <= given <= MAX_NUMBER):
+def _rate(value: Any) -> float:
+    if not (isinstance(value, int | float) and 0 <= value <= MAX_NUMBER):
         raise ValueError
-    return float(given)
+    return float(value)
 
 
-def _counter(given: Mapping[str, Any]) -> Counter[str]:
-    shown = dict(islice(given.items(), MAX_NAMES))
+def _counter(numbers: Mapping[str, Any]) -> Counter[str]:
+    shown = dict(islice(numbers.items(), MAX_NAMES))
     return Counter(dict(zip((kind[:MAX_NAME] for kind in shown), _numbers([*shown.values()]), strict=True)))
 
 
-def _unpacked(given: Sequence[Any], length: int) -> Sequence[int]:
-    """So many numbers, or none."""
-    if not given:
+def _unpacked(packed: Sequence[Any], length: int) -> Sequence[int]:
+    """The inverse of `_packed`: a list of `length` numbers, or an empty one."""
+    if not packed:
         return ()
-    zeros, *numbers = _numbers(given)
+    zeros, *numbers = _numbers(packed)
     rest = length - zeros - len(numbers)
     if rest < 0:
         raise ValueError
     return [*[0] * zeros, *numbers, *[0] * rest]
 
 
-def _numbers(given: Sequence[Any]) -> Sequence[int]:
-    """They are many: a busy worker sends a thousand."""
-    if given and not (set(map(type, given)) == {int} and min(given) >= 0 and max(given) <= MAX_NUMBER):
+def _numbers(values: Sequence[Any]) -> Sequence[int]:
+    """Check all `values` at once, without a loop: a busy worker sends a thousand."""
+    if values and not (set(map(type, values)) == {int} and min(values) >= 0 and max(values) <= MAX_NUMBER):
         raise ValueError
-    return given
+    return values

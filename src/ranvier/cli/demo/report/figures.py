@@ -1,4 +1,4 @@
-"""What both sections of the page have: tiles with numbers, figures, and one call in detail."""
+"""The elements of both sections of the page: tiles with numbers, figures, and one call in detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of the second act: what the silent provider did to the callers, and the shared circuit."""
+"""The section of the second act: the effect of the silent provider on callers, and the shared circuit."""
 
 from __future__ import annotations
 

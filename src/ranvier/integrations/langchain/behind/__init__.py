@@ -1,1 +1,1 @@
-"""A chat model of LangChain behind our layers."""
+"""A chat model of LangChain as a provider."""

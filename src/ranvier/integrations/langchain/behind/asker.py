@@ -1,4 +1,4 @@
-"""What writes a request for a chat model needs to know of the provider that asks it."""
+"""The interface of the LangChain provider for the code that writes its requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Asker(Protocol):
     Attributes:
         name: Its name.
         chat_model: The chat model.
-        vendor: What the chat model calls its vendor in traces.
+        vendor: The chat model's name for its vendor in traces.
         wire: The `provider` of the opaque parts of its answers, which only this provider gets back.
     """
 
@@ -25,4 +25,4 @@ class Asker(Protocol):
     wire: str
 
     def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for what the chat model cannot be asked; the next target may."""
+        """The error for something that the chat model does not support; the call falls back."""

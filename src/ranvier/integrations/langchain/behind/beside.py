@@ -1,4 +1,4 @@
-"""Reads what a chat model of LangChain says beside the content of an answer."""
+"""Reads the details of an answer of LangChain beside its content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.providers._reading.details import logprobs_in, objects, place, word
 
 
 def details_of(message: AIMessage) -> Details:
-    """Citations, probabilities, a refusal, the class of service and the id of the request, where they are."""
+    """The citations, log probabilities, refusal, service tier and request id, as far as they are present."""
     metadata = message.response_metadata
     logprobs = metadata.get("logprobs")
     return Details(
@@ -26,7 +26,7 @@ def details_of(message: AIMessage) -> Details:
 
 
 def _citations(message: AIMessage) -> Iterator[Citation]:
-    """Those of texts, in the form that LangChain gives to those of every API."""
+    """The citations of text blocks, in LangChain's common format."""
     if isinstance(message.content, str):
         return
     for block in message.content_blocks:
@@ -50,7 +50,7 @@ def _refusal(message: AIMessage) -> str | None:
 
 
 def _request_id(headers: Any) -> str | None:
-    """The id in the headers, which some chat models give if they are asked to."""
+    """The request id in the headers, which some chat models return if configured to."""
     if not isinstance(headers, Mapping):
         return None
     given = {str(name).lower(): value for name, value in headers.items()}

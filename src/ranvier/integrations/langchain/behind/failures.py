@@ -1,4 +1,4 @@
-"""Maps what chat models of LangChain raise to errors of ours."""
+"""Maps the exceptions of LangChain's chat models to our errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.providers._failures.shown import LEAST_SECRET, text_of
 from ranvier.providers._failures.words import DECISIVE, GENERAL
 
 MAX_CAUSES: Final = 5
-"""Chat models wrap the errors of their SDK: how far down the causes are followed."""
+"""Maximum number of causes that are followed: chat models wrap the errors of their SDK."""
 
 BY_NAME: Final[Mapping[str, Any]] = {
     "ContextOverflowError": errors.ContextLengthError,
@@ -37,9 +37,9 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "OutputParserException": errors.InvalidResponseError,
     "JSONDecodeError": errors.InvalidResponseError,
 }
-"""By the name of a class, or of one it derives from: LangChain's own, and those of the SDKs and their HTTP.
+"""Our errors by the name of an exception class or base class, of LangChain, SDKs and HTTP clients.
 
-The first one counts, so that a timeout is no failed connection.
+The first match counts, so that a timeout is not taken for a failed connection.
 """
 
 MALFORMED: Final = (ValueError, KeyError, TypeError)
@@ -49,21 +49,21 @@ OF_MALFORMED: Final = (
     "Response missing 'choices'",
     "Received response with null value",
 )
-"""How messages begin with which chat models reject an answer without content."""
+"""The beginnings of messages with which chat models reject an answer without content."""
 
 WITH_A_CODE: Final = re.compile(r"(code=')?(?P<code>[a-z]+(_[a-z]+)+)(?(1)' message=|: )")
-"""How OpenAI's chat model writes an error in a stream of the Responses API."""
+"""The format of an error in a stream of the Responses API, as OpenAI's chat model raises it."""
 
 
 class Failures:
-    """Maps the errors of one chat model; what it cannot map stays as it is."""
+    """Maps the exceptions of one chat model; unknown ones are left unchanged."""
 
     def __init__(self, name: str, chat_model: Any) -> None:
         self._name = name
         self._secrets = tuple(_secrets(chat_model))
 
     def mapped(self, error: Exception) -> RanvierError | None:
-        """The error of ours; `None` for one that is unknown."""
+        """Our error for `error`; `None` if it is unknown."""
         causes = list(_causes(error))
         for each in causes:
             if (status := _status(each)) is not None:
@@ -103,7 +103,7 @@ class Failures:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it was raised from."""
+    """The error and its causes."""
     cause: BaseException | None = error
     for _ in range(MAX_CAUSES):
         if cause is None:
@@ -134,7 +134,7 @@ def _of_aws(response: object) -> object:
 
 
 def _body_of_an_answer(error: BaseException) -> object:
-    """The error that stood in an answer with status 200, or in a stream; `None` for another failure."""
+    """The error in the body of an answer with status 200, or in a stream; `None` for other failures."""
     if type(error) is ValueError and error.args:
         return _in_a_value_error(error.args[0])
     body = getattr(error, "body", None)
@@ -144,7 +144,7 @@ def _body_of_an_answer(error: BaseException) -> object:
 
 
 def _in_a_value_error(given: Any) -> object:
-    """The error of OpenAI's APIs that their chat model raises as a ValueError: as it came, or as a text."""
+    """The error of OpenAI's APIs that their chat model raises as a ValueError: as a dict, or as a text."""
     if isinstance(given, Mapping):
         return {"error": given}
     if hasattr(given, "model_dump"):
@@ -156,7 +156,7 @@ def _in_a_value_error(given: Any) -> object:
 
 
 def _secrets(chat_model: Any) -> Iterator[str]:
-    """The keys that the chat model was given, to be masked in what its server says."""
+    """The keys of the chat model, which are masked in messages of its server."""
     values = [getattr(chat_model, name, None) for name in type(chat_model).model_fields]
     headers = getattr(chat_model, "default_headers", None)
     if isinstance(headers, Mapping):

@@ -34,7 +34,7 @@ class LangChainProvider(FunctionProvider):
 
     Attributes:
         chat_model: The chat model.
-        vendor: What it calls its vendor in traces.
+        vendor: The chat model's name for its vendor in traces.
         wire: The `provider` of the opaque parts of its answers, which only this provider gets back.
     """
 
@@ -54,18 +54,18 @@ class LangChainProvider(FunctionProvider):
         return f"from_langchain({type(self.chat_model).__name__}(...), name={self.name!r})"
 
     async def _whole(self, call: Call) -> Response:
-        asked, messages, arguments = self._prepared(call)
+        model, messages, arguments = self._prepared(call)
         schema = call.request.schema
         with self._rejecting(call):
             if schema is None:
-                return self._response(await asked.ainvoke(messages, **arguments), call)
-            chain = self._structured(asked, schema, call)
+                return self._response(await model.ainvoke(messages, **arguments), call)
+            chain = self._structured(model, schema, call)
             return _as_text(self._response((await chain.ainvoke(messages, **arguments))["raw"], call))
 
-    def _structured(self, asked: Any, schema: Schema, call: Call) -> Any:
+    def _structured(self, model: Any, schema: Schema, call: Call) -> Any:
         definition = {"title": schema.name, **schema.definition}
         try:
-            return asked.with_structured_output(definition, method="json_schema", include_raw=True)
+            return model.with_structured_output(definition, method="json_schema", include_raw=True)
         except (NotImplementedError, TypeError, ValueError) as error:
             raise self.unsupported(call, "cannot be asked for a schema") from error
 
@@ -74,10 +74,10 @@ class LangChainProvider(FunctionProvider):
             for event in steps_of(await self._whole(call)):
                 yield event
             return
-        asked, messages, arguments = self._prepared(call)
+        model, messages, arguments = self._prepared(call)
         chunks = Chunks()
         with self._rejecting(call):
-            stream = asked.astream(messages, **arguments)
+            stream = model.astream(messages, **arguments)
             async with aclosing(stream):
                 async for chunk in stream:
                     if not isinstance(chunk, AIMessageChunk):  # the chat model does not stream
@@ -99,12 +99,12 @@ class LangChainProvider(FunctionProvider):
                 call, f"asks {self.default_model!r:.80} only: make another chat model for the other model"
             )
         blocks = Blocks(self, call)
-        asked, arguments = prepared(self, call, blocks)
-        return asked, History(self, call, blocks).messages(), arguments
+        model, arguments = prepared(self, call, blocks)
+        return model, History(self, call, blocks).messages(), arguments
 
     @contextmanager
     def _rejecting(self, call: Call) -> Iterator[None]:
-        """A chat model that raises a ValueError for a block does not take such blocks: the next one may."""
+        """Turn a ValueError of the chat model for an unsupported block into an error that falls back."""
         try:
             yield
         except (NotImplementedError, ValueError) as error:
@@ -123,16 +123,16 @@ class LangChainProvider(FunctionProvider):
         )
 
     def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for what the chat model cannot be asked; the next target may."""
+        """The error for something that the chat model does not support; the call falls back."""
         return UnsupportedRequestError(
             f"{call.deployment} {reason}", provider=self.name, model=call.deployment.model
         )
 
     def _check_answered(self, response: Response, model: str) -> None:
-        """Check that a model which did not go on has given an answer.
+        """Check that the answer is not only a refusal.
 
         Raises:
-            ContentFilterError: it has not.
+            ContentFilterError: the model refused, or a content filter left nothing of the answer.
         """
         refused = response.refusal or response.finish_reason is FinishReason.CONTENT_FILTER
         if refused and not response.text.strip() and not response.tool_calls:
@@ -160,7 +160,7 @@ def _holds_media(request: Request) -> bool:
 
 
 def _as_text(response: Response) -> Response:
-    """The answer to a request with a schema, which LangChain may have got by a call of a tool."""
+    """The structured answer as text; LangChain may have requested it as a tool call."""
     if response.tool_calls and not response.text:
         (call, *_) = response.tool_calls
         response.text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid

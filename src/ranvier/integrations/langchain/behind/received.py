@@ -28,26 +28,26 @@ REASONS: Final[Mapping[str, FinishReason]] = {
 """The finish reasons of the APIs, in lower case; LangChain passes them on as they are."""
 
 REASON_FIELDS: Final = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
-"""Where chat models put them in `response_metadata`."""
+"""The keys of finish reasons in `response_metadata`."""
 
 OF_REPLAY: Final = ("model_provider", "output_version")
-"""What of `response_metadata` a chat model needs to read its own content again."""
+"""The keys of `response_metadata` that a chat model needs to read its own content again."""
 
 WRITTEN: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-"""How Claude's chat model tells tokens written to a cache for a certain time."""
+"""Claude's names for tokens written to a cache, by lifetime."""
 
 OF_A_RUN: Final = ("lc_", "run-")
-"""How ids of LangChain itself begin."""
+"""The prefixes of LangChain's own ids."""
 
 NO_CONTENT: Final = frozenset(("thinking", "redacted_thinking", "reasoning", "refusal", "text"))
-"""Types of blocks that hold nothing, if the answer has no text."""
+"""Types of blocks that do not count as content, if the answer has no text."""
 
 MADE: Final = frozenset(("audio", "tool_outputs"))
-"""What chat models put beside the content though it is content."""
+"""Keys outside the content that chat models use for content."""
 
 
 def response_of(message: AIMessage, wire: str, model: str) -> Response:
-    """The answer in a whole message; what only its chat model understands becomes an opaque part.
+    """The answer in a whole message; parts that only its chat model understands become an opaque part.
 
     Args:
         message: The message.
@@ -75,7 +75,7 @@ def response_of(message: AIMessage, wire: str, model: str) -> Response:
 
 
 def _id(message: AIMessage) -> str | None:
-    """The provider's id of the answer; that of a message is often LangChain's own."""
+    """The provider's id of the answer; the id of a message is often LangChain's own."""
     found = message.response_metadata.get("id") or message.id
     return None if found is None or found.startswith(OF_A_RUN) else str(found)
 
@@ -88,7 +88,7 @@ def _calls(message: AIMessage) -> Iterator[ToolCall]:
 
 
 def _native(message: AIMessage, wire: str, model: str) -> list[Native]:
-    """What the chat model wants back and we have no words for: blocks, and its own fields."""
+    """The blocks and fields that only the chat model understands, and that must be sent back to it."""
     own: dict[str, Any] = {}
     if not isinstance(message.content, str):
         own["content"] = message.content
@@ -105,7 +105,7 @@ def _native(message: AIMessage, wire: str, model: str) -> list[Native]:
 
 
 def _says_nothing(message: AIMessage) -> bool:
-    """True if there are only thoughts and blank texts among the blocks."""
+    """True if all blocks are thoughts or blank texts."""
     if str(message.text).strip() or message.tool_calls or message.invalid_tool_calls:
         return False
     blocks = () if isinstance(message.content, str) else message.content
@@ -152,12 +152,12 @@ def _usage(message: AIMessage) -> Usage:
 
 
 def _sum(details: Mapping[str, Any] | None, *names: str) -> int:
-    """The tokens of these kinds; a class of service stands before a name, as in `priority_cache_read`."""
+    """The sum of these kinds of tokens; names may have a service tier as prefix: `priority_cache_read`."""
     return sum(count for name, count in (details or {}).items() if count and name.endswith(names))
 
 
 class Chunks:
-    """The chunks of one answer, which `whole` adds up: usage comes in pieces, and opaque blocks as well."""
+    """Collects the chunks of one answer; `whole` merges them: usage and opaque blocks come in pieces."""
 
     def __init__(self) -> None:
         self._chunks: list[AIMessageChunk] = []
@@ -189,7 +189,7 @@ class Chunks:
 
 
 def last_event(whole: Response) -> StreamEvent:
-    """The last event of a stream: why it ended, the usage, and what only the chat model understands."""
+    """The last event of a stream: finish reason, usage, and opaque parts."""
     return StreamEvent(
         finish_reason=whole.finish_reason,
         raw_finish_reason=whole.raw_finish_reason,

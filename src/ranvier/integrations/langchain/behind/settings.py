@@ -1,4 +1,4 @@
-"""The options of a call as those of a chat model of LangChain."""
+"""Translates the options of a call to those of a chat model of LangChain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 FIELDS: Final = ("temperature", "top_p", "max_tokens", "seed")
-"""Options for which chat models have fields of these names, or by these aliases."""
+"""Options for which chat models have fields with these names or aliases."""
 
 NOWHERE: Final = ("reasoning", "reasoning_summary", "cache", "cache_key")
 """Options for which LangChain has no common name."""
@@ -29,17 +29,17 @@ def prepared(provider: Asker, call: Call, blocks: Blocks) -> tuple[Any, dict[str
     for name in NOWHERE:
         if getattr(request, name) not in (None, False):
             raise provider.unsupported(call, f"cannot be asked for {name}=...: {_remedy(call)}")
-    asked: Any = provider.chat_model.model_copy(update=dict(_fields(provider, call)))
+    model: Any = provider.chat_model.model_copy(update=dict(_fields(provider, call)))
     if request.tools:
         if request.schema is not None:
             raise provider.unsupported(call, "takes either tools or a schema")
         chosen = {} if request.tool_choice is None else {"tool_choice": blocks.choice(request.tool_choice)}
-        asked = _with_tools(provider, call, asked, [blocks.tool(tool) for tool in request.tools], chosen)
+        model = _with_tools(provider, call, model, [blocks.tool(tool) for tool in request.tools], chosen)
     arguments: dict[str, Any] = {"stop": list(request.stop)} if request.stop else {}
     extras = Extras(call, provider.name)
     for fields in (extras.settings, *extras.fields):
         arguments |= fields
-    return asked, arguments
+    return model, arguments
 
 
 def _remedy(call: Call) -> str:
@@ -64,9 +64,9 @@ def _field(kind: Any, name: str) -> str | None:
 
 
 def _with_tools(
-    provider: Asker, call: Call, asked: Any, tools: list[dict[str, Any]], chosen: dict[str, Any]
+    provider: Asker, call: Call, model: Any, tools: list[dict[str, Any]], chosen: dict[str, Any]
 ) -> Any:
     try:
-        return asked.bind_tools(tools, **chosen)
+        return model.bind_tools(tools, **chosen)
     except NotImplementedError as error:
         raise provider.unsupported(call, "takes no tools") from error

@@ -22,9 +22,9 @@ class History:
     """Writes the conversation of one request.
 
     Args:
-        provider: The provider, whose own opaque parts go back to it; those of others are left out.
+        provider: The provider; its own opaque parts are sent back, those of others are left out.
         call: The call.
-        blocks: Writes what the messages hold.
+        blocks: Writes the parts of messages.
     """
 
     def __init__(self, provider: Asker, call: Call, blocks: Blocks) -> None:
@@ -36,7 +36,7 @@ class History:
         """The messages, oldest first.
 
         Raises:
-            UnsupportedRequestError: one holds what LangChain or the chat model has no place for.
+            UnsupportedRequestError: a part has no equivalent in LangChain or the chat model.
         """
         request = self._call.request
         system = [] if request.system is None else [SystemMessage(request.system)]
@@ -99,7 +99,7 @@ class History:
 
 
 def _is_same(own: Native, message: Message) -> bool:
-    """True unless the text or calls of an answer were changed, of which its blocks repeat the old ones."""
+    """True unless the text or calls of an answer were edited; its opaque blocks still have the old ones."""
     content = own.data.get("content")
     if content is None:
         return True

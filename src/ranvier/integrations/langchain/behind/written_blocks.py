@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 Block = dict[str, Any]
 
 ROWS: Final[Mapping[str, str]] = {"openai": "openai", "azure": "openai", "anthropic": "anthropic"}
-"""The row of `KNOWN` for a chat model, by what it calls its vendor in traces; others get every field."""
+"""The row of `KNOWN` for a chat model, by its vendor's name in traces; other chat models get every field."""
 
 WIRES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("openai", "azure"), (CHAT_COMPLETIONS, RESPONSES)),
     "anthropic": ("anthropic",),
     **dict.fromkeys(("google_genai", "google_vertexai", "amazon_bedrock", "ollama"), ()),
 }
-"""The wires whose parts and tools a chat model passes on; one that is not listed gets those of all wires."""
+"""The wires whose parts and tools a chat model passes on; unlisted chat models get those of all wires."""
 
 
 class Blocks:
@@ -45,7 +45,7 @@ class Blocks:
         self._no_fields = _Fields(provider, call, {})
 
     def no_fields(self, kind: str, extra: Mapping[str, Any] | None) -> None:
-        """Leave out the fields of something for whose fields LangChain has no place, each with an event.
+        """Leave out fields that LangChain cannot represent, each with an event.
 
         Raises:
             UnsupportedRequestError: one of them carries meaning.
@@ -53,10 +53,10 @@ class Blocks:
         self._no_fields.accepted(kind, extra)
 
     def of_wire(self, part: WirePart | WireTool) -> Block:
-        """A part or tool in the words of an API.
+        """A part or tool in the format of one API.
 
         Raises:
-            UnsupportedRequestError: the chat model is of another API.
+            UnsupportedRequestError: the chat model uses another API.
         """
         return self._fields.of_wire(part, *WIRES.get(self._vendor, (part.wire,)))
 
@@ -64,24 +64,24 @@ class Blocks:
         """A tool, with those of its further fields that the chat model passes on.
 
         Raises:
-            UnsupportedRequestError: it is one of another API, or a field carries meaning.
+            UnsupportedRequestError: the tool belongs to another API, or an unsupported field carries meaning.
         """
         if isinstance(tool, WireTool):
             return self.of_wire(tool)
-        told = {"name": tool.name, "description": tool.description}
+        description = {"name": tool.name, "description": tool.description}
         more = self._fields.accepted("tool", tool.extra)
         if self._vendor == "anthropic":  # whose chat model finds the further fields only there
-            return {**told, "input_schema": dict(tool.parameters), **more}
-        return {"type": "function", "function": {**told, "parameters": dict(tool.parameters), **more}}
+            return {**description, "input_schema": dict(tool.parameters), **more}
+        return {"type": "function", "function": {**description, "parameters": dict(tool.parameters), **more}}
 
     def choice(self, choice: str) -> Any:
         """The choice of a tool."""
         if choice == "none" and self._vendor == "anthropic":
-            return {"type": "none"}  # its chat model takes the word for the name of a tool
+            return {"type": "none"}  # this chat model would take "none" for the name of a tool
         return "any" if choice == "required" else choice
 
     def content(self, parts: Iterable[Part]) -> Any:
-        """A text, or blocks where there is more than text."""
+        """A text, or blocks if there is more than text."""
         shown = [part for part in parts if not isinstance(part, (ToolCall, ToolResult, Native))]
         if all(isinstance(part, Text) and not part.extra for part in shown):
             return "".join(part.text for part in shown if isinstance(part, Text))

@@ -1,4 +1,4 @@
-"""A response of pydantic-ai as ours, whole or at the end of a stream."""
+"""Translates a response of pydantic-ai to ours, whole or at the end of a stream."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def answer_of(response: ModelResponse, call: Call) -> Response:
     """The whole answer.
 
     Raises:
-        InvalidResponseError: the response is not a whole one.
-        ContentFilterError: it has nothing but a refusal.
+        InvalidResponseError: the response is not complete.
+        ContentFilterError: the response is only a refusal.
     """
     details = _checked(response, call)
     natives = native_of(response, call)
@@ -55,13 +55,13 @@ def answer_of(response: ModelResponse, call: Call) -> Response:
 
 
 def end_of(response: ModelResponse, call: Call, tells_end: bool) -> StreamEvent:
-    """What is known once the stream of `response` has ended, for a model that may tell why.
+    """The last event of the stream of `response`; `tells_end`: the model reports finish reasons.
 
     Raises:
         InvalidResponseError, ContentFilterError: as in `answer_of`.
     """
     details = _checked(response, call)
-    if tells_end and response.finish_reason in (None, "stop") and not _told_reason(response):
+    if tells_end and response.finish_reason in (None, "stop") and not _provider_reason(response):
         raise InvalidResponseError(f"{call.deployment}: the stream ended before the answer", **facts(call))
     return StreamEvent(
         finish_reason=_reason(response),
@@ -75,7 +75,7 @@ def end_of(response: ModelResponse, call: Call, tells_end: bool) -> StreamEvent:
 
 
 def usage_of(usage: RequestUsage) -> Usage:
-    """The tokens; not complete if the provider reported none."""
+    """The token counts; `complete` is false if the provider reported none."""
     return Usage(
         input=usage.input_tokens,
         output=usage.output_tokens,
@@ -102,17 +102,17 @@ def _reason(response: ModelResponse) -> FinishReason:
 
 
 def _raw_reason(response: ModelResponse) -> str | None:
-    raw = _told_reason(response)
+    raw = _provider_reason(response)
     return raw if isinstance(raw, str) else response.finish_reason
 
 
-def _told_reason(response: ModelResponse) -> object:
-    """The finish reason in the words of the provider; some models assume `stop` where it sent none."""
+def _provider_reason(response: ModelResponse) -> object:
+    """The provider's own finish reason; some models report `stop` even if it sent none."""
     return (response.provider_details or {}).get("finish_reason")
 
 
 def _checked(response: ModelResponse, call: Call) -> Details:
-    """What the response has beside its content, if it is a whole one with any."""
+    """The details of the response beside its content, after a check that it is complete."""
     if response.state != "complete":
         raise InvalidResponseError(f"{call.deployment}: the response is {response.state}", **facts(call))
     details = details_in(response)

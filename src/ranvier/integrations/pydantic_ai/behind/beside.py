@@ -1,4 +1,4 @@
-"""What a response of pydantic-ai has beside its content, as our `Details`."""
+"""Translates the details of a response of pydantic-ai to our `Details`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.providers._reading.details import logprobs_in, words
 
 
 def details_in(response: ModelResponse) -> Details:
-    """The citations of its texts, and what its model has put into `provider_details`."""
+    """The citations of its texts, and the details in `provider_details`."""
     details = Details()
     offset = 0
     for part in response.parts:
@@ -22,15 +22,15 @@ def details_in(response: ModelResponse) -> Details:
             details.citations += _citations(part, offset)
             details.logprobs += logprobs_in((part.provider_details or {}).get("logprobs"))
             offset += len(part.content)
-    told = response.provider_details or {}
-    details.logprobs += logprobs_in(told.get("logprobs"))
-    details.refusal = words(told.get("refusal"))
-    details.service_tier = words(told.get("service_tier"))
+    provider_details = response.provider_details or {}
+    details.logprobs += logprobs_in(provider_details.get("logprobs"))
+    details.refusal = words(provider_details.get("refusal"))
+    details.service_tier = words(provider_details.get("service_tier"))
     return details
 
 
 def _citations(part: TextPart, offset: int) -> Iterator[Citation]:
-    """One for each source, placed in the text of the whole answer."""
+    """One citation per source, with its position in the text of the whole answer."""
     for citation in part.citations or ():
         for source in citation.sources:
             yield Citation(

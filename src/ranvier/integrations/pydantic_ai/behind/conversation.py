@@ -1,4 +1,4 @@
-"""Our messages as those of pydantic-ai."""
+"""Translates our messages to pydantic-ai's."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def history_of(call: Call) -> list[ModelMessage]:
-    """The conversation; what lies between two answers is one request.
+    """The conversation; the messages between two answers form one request.
 
     Raises:
-        UnsupportedRequestError: it holds what pydantic-ai has no words for.
+        UnsupportedRequestError: a part has no equivalent in pydantic-ai.
     """
     history: list[ModelMessage] = []
     names: dict[str, str] = {}  # of tools, by the id of their call
@@ -53,7 +53,7 @@ def _answer(message: Message, call: Call) -> ModelResponse:
 
 
 def _shown(message: Message, call: Call) -> Iterator[Any]:
-    """What other providers have issued for themselves is left out, as every adapter does."""
+    """The parts to send, without the opaque parts of other providers, as in every adapter."""
     for part in message.parts:
         check_fields(part, call)
         if isinstance(part, Text):

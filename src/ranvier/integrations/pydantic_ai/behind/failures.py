@@ -26,20 +26,20 @@ CLASSES: Final[tuple[tuple[type[Exception], type[ours.ProviderError]], ...]] = (
     (theirs.UserError, ours.UnsupportedRequestError),
     (NotImplementedError, ours.UnsupportedRequestError),  # by a part that a model cannot be sent
 )
-"""Our class for each of theirs; the first that fits counts."""
+"""Our class for each exception class of pydantic-ai; the first match counts."""
 
 TIMEOUTS: Final = (theirs.ModelTimeoutError, theirs.ModelRequestTimeout)
 
 
 def error_of(provider: str, model: str, error: Exception) -> RanvierError | None:
-    """Our error for `error`, without the provider's words, which may quote the prompt; they are in its cause.
+    """Our error for `error`; `None` if that comes from neither pydantic-ai nor its HTTP library.
 
-    `None` for an error of neither pydantic-ai nor the HTTP library beneath.
+    Its message omits the provider's, which may quote the prompt; the cause has it.
     """
     facts: dict[str, Any] = {"provider": provider, "model": model}
     if isinstance(error, TIMEOUTS):
         phase = "connect" if getattr(error, "phase", None) in ("connect", "pool") else "attempt"
-        return ours.AttemptTimeoutError(_told(provider, error), phase=phase, **facts)
+        return ours.AttemptTimeoutError(_message(provider, error), phase=phase, **facts)
     if isinstance(error, theirs.ModelAPIError):
         facts |= {
             "status": getattr(error, "status_code", None),
@@ -52,13 +52,13 @@ def error_of(provider: str, model: str, error: Exception) -> RanvierError | None
         found = ours.ConnectionFailedError
     if found is None:
         return None
-    failure = found(_told(provider, error), **facts)
+    failure = found(_message(provider, error), **facts)
     if isinstance(error, theirs.ConcurrencyLimitExceeded):  # by a limit of the user's, before it was asked
         failure.counts_against_provider = failure.billable = False
     return failure
 
 
-def _told(provider: str, error: Exception) -> str:
+def _message(provider: str, error: Exception) -> str:
     status, code = getattr(error, "status_code", None), getattr(error, "provider_error_code", None)
     details = [f"status {status}"] if status is not None else []
     details += [f"{code!r:.80}"] if code else []

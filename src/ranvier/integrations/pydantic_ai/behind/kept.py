@@ -39,7 +39,7 @@ def _says_more(part: Any) -> bool:
 
 
 def kept_response(message: Message, call: Call) -> ModelResponse | None:
-    """The response that `native_of` has kept for this target, unless the message was edited since."""
+    """The response that `native_of` has saved for this target; `None` if the message was edited since."""
     for part in message.parts:
         if not isinstance(part, Native) or not _is_for(part, call):
             continue

@@ -1,4 +1,4 @@
-"""What a prompt or the result of a tool holds, as pydantic-ai's content."""
+"""Translates the parts of prompts and tool results to pydantic-ai's content."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def check_media(call: Call, refused: frozenset[type]) -> None:
-    """Check that the model takes the files in the conversation.
+    """Check that the model supports the files in the conversation.
 
     Raises:
-        UnsupportedRequestError: it does not.
+        UnsupportedRequestError: it does not support one of them.
     """
     if not refused:
         return
@@ -35,7 +35,7 @@ def content_of(part: object, call: Call) -> UserContent:
     """The content for one part.
 
     Raises:
-        UnsupportedRequestError: pydantic-ai has no words for it.
+        UnsupportedRequestError: the part has no equivalent in pydantic-ai.
     """
     check_fields(part, call)
     if isinstance(part, Text):

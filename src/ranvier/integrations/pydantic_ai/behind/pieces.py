@@ -1,4 +1,4 @@
-"""The events of a stream of pydantic-ai as ours."""
+"""Translates the events of a stream of pydantic-ai to ours."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 class Pieces:
     """Translates one stream.
 
-    A part may begin again with more, and replaces what there was of it: only what is new is handed out.
+    A part may be sent again with more content, which replaces the earlier content: only the new rest is
+        passed
+    on.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._shown: dict[int, list[str]] = {}  # what has been handed out of each part
+        self._shown: dict[int, list[str]] = {}  # the content of each part that was passed on
 
     def event_of(self, event: Any) -> StreamEvent:
-        """The event, or a sign of life for one that has no content of ours.
+        """Our event; an empty one (a ping) for an event without content.
 
         Raises:
-            InvalidResponseError: it takes back what has been handed out.
+            InvalidResponseError: the event takes back content that was passed on.
         """
         if isinstance(event, PartStartEvent):
             return self._start(event.index, event.part)
@@ -82,7 +84,7 @@ class Pieces:
         self._shown[index] = [content]
         if content.startswith(shown):
             return content[len(shown) :]
-        if _are_equal(content, shown):  # arguments, which may come as a dict in the end
+        if _are_equal(content, shown):  # arguments, which may come as a dict at the end
             return ""
         raise self._taken_back()
 

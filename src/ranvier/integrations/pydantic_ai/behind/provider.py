@@ -57,17 +57,17 @@ class ModelBehind:
 
     async def complete(self, call: Call) -> Response:
         """The whole answer."""
-        return answer_of(await model_request(self.model, **self._asked(call)), call)
+        return answer_of(await model_request(self.model, **self._request_for(call)), call)
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer piece by piece."""
         pieces = Pieces(call)
-        async with model_request_stream(self.model, **self._asked(call)) as stream:
+        async with model_request_stream(self.model, **self._request_for(call)) as stream:
             async for event in stream:
                 yield pieces.event_of(event)
             yield end_of(stream.get(), call, self.traits.tells_end)
 
-    def _asked(self, call: Call) -> dict[str, Any]:
+    def _request_for(self, call: Call) -> dict[str, Any]:
         """The request.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The options of a call as the settings and parameters of pydantic-ai."""
+"""Translates the options of a call to settings and parameters of pydantic-ai."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NAMES: Final = {
     "seed": "seed",
     "cache": "cache",
 }
-"""Their setting for each option that is passed on as it is."""
+"""pydantic-ai's setting for each option that is passed on unchanged."""
 
 UNSENT: Final = ("reasoning_summary", "cache_key")
 """Options for which pydantic-ai has no setting that all models know."""
 
 OPTIONAL: Final = {"thinking": "reasoning", "cache": "cache"}
-"""Settings that a model without them does well to leave out, and our options for them."""
+"""Settings that a model without support may ignore, and our options for them."""
 
 
 def check_sendable(call: Call, model: str) -> None:
@@ -94,7 +94,7 @@ def _given(call: Call) -> Iterator[tuple[str, Any]]:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    """The fields for this provider and for all; `extra` also has those for others, under their names."""
+    """The extra fields for this provider and for all providers; those for other providers are left out."""
     extra, own = call.request.extra, call.deployment.provider.name
     names = call.pipeline.provider_names | {own}
     for_others = {name for name in names & extra.keys() if isinstance(extra[name], Mapping)}
@@ -144,7 +144,7 @@ def facts(call: Call) -> dict[str, Any]:
 
 
 def unsent(call: Call, what: str) -> UnsupportedRequestError:
-    """The error for something that pydantic-ai has no words for."""
+    """The error for something without an equivalent in pydantic-ai."""
     return UnsupportedRequestError(
         f"{call.deployment}: a model of pydantic-ai is not sent {what}", **facts(call)
     )

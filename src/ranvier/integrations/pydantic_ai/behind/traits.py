@@ -1,4 +1,4 @@
-"""What a model of pydantic-ai takes, and what it would leave out of a request."""
+"""The capabilities of a model of pydantic-ai, and the settings that it would ignore."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FLAGS: Final = {
 
 
 class Traits(NamedTuple):
-    """What is known of a model; of a wrapper or a `FallbackModel`, what one of its models lacks.
+    """The capabilities of a model; for a wrapper or a `FallbackModel`, those that all its models have.
 
     Attributes:
         ignored: The settings that it does not send.
-        may_retry: True if the retries of an SDK beneath cannot be switched off by a setting.
-        obeys: True if they can, for one of its models at least.
+        may_retry: True if a setting cannot switch off the retries of an SDK below.
+        obeys: True if a setting can switch them off for at least one of its models.
         refused: The kinds of files that it cannot send.
         streams: True if it can stream.
         tells_end: True if the end of a stream has a finish reason, so that one without any was cut off.
@@ -73,7 +73,7 @@ def _streams(model: Model) -> bool:
 
 
 def _tells_end(model: Model) -> bool:
-    """True for pydantic-ai's own models of a server; those of users need not have finish reasons."""
+    """True for pydantic-ai's own models of a server; users' models need not report finish reasons."""
     return model.provider is not None and any(
         kind.__module__.startswith("pydantic_ai.models.") for kind in type(model).__mro__
     )

@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 def changed(
-    tenant: str, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState
+    tenant: str, snapshot: SharedCircuitSnapshot, before: CircuitState, after: CircuitState
 ) -> SharedCircuitChanged:
     """The event of a change, with the numbers of `seen`."""
     return SharedCircuitChanged(
         tenant=tenant,
-        provider=seen.provider,
-        model=seen.model,
-        target=seen.target,
+        provider=snapshot.provider,
+        model=snapshot.model,
+        target=snapshot.target,
         before=before,
         after=after,
-        mode=seen.mode,
-        tenants_keys=seen.tenants_keys,
-        failing=seen.failing,
-        active=seen.active,
-        rejected=seen.rejected,
+        mode=snapshot.mode,
+        tenants_keys=snapshot.tenants_keys,
+        failing=snapshot.failing,
+        active=snapshot.active,
+        rejected=snapshot.rejected,
     )
 
 
 def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> SharedCircuitOpenError:
-    """The error of `call`, which these circuits reject; emits that too."""
+    """Emit that these circuits reject `call`, and return the error."""
     for each in rejecting:
         each.rejected += 1
     circuit = rejecting[-1]
@@ -54,15 +54,15 @@ def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> Sha
 
 
 def status_lines(circuits: Iterable[SharedCircuitSnapshot], shown: int) -> Iterator[str]:
-    """How many shared circuits there are, and the first of those that are not closed."""
-    seen = list(circuits)
-    troubled = [each for each in seen if each.state is not CLOSED]
-    yield f"{counted(len(seen), 'shared circuit')}, {len(troubled)} not closed"
+    """The number of shared circuits, and the first `shown` that are not closed."""
+    snapshots = list(circuits)
+    troubled = [each for each in snapshots if each.state is not CLOSED]
+    yield f"{counted(len(snapshots), 'shared circuit')}, {len(troubled)} not closed"
     for each in troubled[:shown]:
-        whose = " with tenants' keys" if each.tenants_keys else ""
+        keys = " with tenants' keys" if each.tenants_keys else ""
         mode = "" if each.mode == "enforced" else f" ({each.mode})"
         wait = "" if each.retry_after is None else f", a probe may pass in {each.retry_after:.1f} s"
         yield (
-            f"  shared {each.target}{whose}: {each.state}{mode}, {each.failing} of {each.active} tenants "
+            f"  shared {each.target}{keys}: {each.state}{mode}, {each.failing} of {each.active} tenants "
             f"failing{wait}"
         )

@@ -5,10 +5,10 @@
     open, half_open --- the first content of a probe that started since it opened ---> closed
     any --- isolate ---> isolated --- reset ---> closed
 
-Opening, isolating and closing start a new generation: a probe of an earlier one closes nothing.
+Opening, isolating and closing start a new generation: a probe of an earlier generation closes nothing.
 
-Where several workers share a store, it has the votes of all of them, and opens the circuit; while it cannot
-be reached, each worker decides by its own.
+If workers share a store, the store counts the votes of all of them and opens the circuit; while it cannot be
+reached, each worker decides by its own votes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SharedCircuit:
     # --- admission -------------------------------------------------------------------------------
 
     def verdict(self, now: float, *, exempt: bool, may_probe: bool, last_target: bool) -> Verdict:
-        """Decide about a call. `exempt`: its tenant had content there within the last 10 seconds."""
+        """Decide about a call. `exempt` is true if its tenant had content there in the last 10 seconds."""
         if self.state is CLOSED:
             return PASSES
         if self.state is ISOLATED:
@@ -81,28 +81,28 @@ class SharedCircuit:
             return PROBES
         return LAST_RESORT if last_target else REJECTED
 
-    def take(self, verdict: Verdict, who: object, now: float, lease: float) -> int:
-        """Admit `who` by `verdict`; returns the generation that its content may close, or 0."""
+    def take(self, verdict: Verdict, permit: object, now: float, lease: float) -> int:
+        """Admit `permit` by `verdict`; returns the generation that its content may close, or 0."""
         if verdict is PASSES:
             return 0
         if verdict is PROBES:
-            self._probes[who] = now + lease
+            self._probes[permit] = now + lease
             self._cool_down(now)
-            if not self.link.governs:  # otherwise it is the store that lets it start
+            if not self.link.governs:  # otherwise the store decides whether it starts
                 self.state = HALF_OPEN
         elif self.rules.mode == OBSERVED and now < self._next_probe:
             self.rejected += 1
         return self.generation
 
-    def leave(self, who: object, now: float) -> None:
-        """The attempt of the probe `who` has ended."""
-        ended = self._probes.pop(who, None) is not None
+    def leave(self, permit: object, now: float) -> None:
+        """The attempt of the probe `permit` has ended."""
+        ended = self._probes.pop(permit, None) is not None
         if ended and self.state is HALF_OPEN and not self.link.governs and not self._probing(now):
             self.state = OPEN
 
     def _probing(self, now: float) -> int:
-        for who in [each for each, until in self._probes.items() if until <= now]:
-            del self._probes[who]  # its content still closes the circuit, but another may start
+        for permit in [each for each, until in self._probes.items() if until <= now]:
+            del self._probes[permit]  # its content still closes the circuit, but another may start
         return len(self._probes)
 
     def _cool_down(self, now: float) -> None:
@@ -112,7 +112,7 @@ class SharedCircuit:
     # --- outcomes --------------------------------------------------------------------------------
 
     def proved(self, generation: int, now: float) -> bool:
-        """The content of a call of `generation` proves that the target answers. True if that closes it."""
+        """Content of a call of `generation` proves that the target answers. True if it closes the circuit."""
         if generation != self.generation or self.state is CLOSED or self.state is ISOLATED:
             return False
         if self.rules.mode == OBSERVED and now < self._next_probe:
@@ -143,7 +143,7 @@ class SharedCircuit:
         return True
 
     def counts(self, sent: float) -> bool:
-        """True unless a failure of a request sent at `sent` says something about an earlier generation."""
+        """True if a failure of a request sent at `sent` belongs to the current generation."""
         return sent >= self.since or not self.link.governs
 
     # --- changes of state ------------------------------------------------------------------------
@@ -176,11 +176,11 @@ class SharedCircuit:
 
     @property
     def link(self) -> CircuitLink:
-        """What this worker says about the circuit; without a store, nothing."""
+        """Reports this worker's votes to the store; without a store, it does nothing."""
         return self.votes.link
 
     def start_anew(self, shift: float) -> None:
-        """Move to an event loop whose clock is `shift` seconds ahead; keep the state, forget the votes."""
+        """Move to an event loop whose clock is `shift` seconds ahead; keep the state, drop the votes."""
         self.generation += 1
         self.votes.clear()
         self.votes = ReportedVotes(self.rules.votes)
@@ -201,12 +201,12 @@ class SharedCircuit:
 
     @property
     def electorate(self) -> tuple[int, int]:
-        """How many tenants vote against the target, of how many: of all workers, if it has opened for all."""
+        """The tenants that vote against the target, and all that vote; in all workers if it opened in all."""
         return self._of_all or (self.votes.failing, self.votes.active)
 
     @property
     def key(self) -> tuple[str, str | None, bool]:
-        """The provider, the model, and whether it is of tenants' own keys."""
+        """The provider, the model, and true if it is for tenants' own keys."""
         return self.provider, self.model, self.tenants_keys
 
     @property
@@ -215,7 +215,7 @@ class SharedCircuit:
         return target_name(self.provider, self.model)
 
     def seen_at(self, now: float) -> SharedCircuitSnapshot:
-        """The circuit as it is now."""
+        """A snapshot of the circuit."""
         return SharedCircuitSnapshot(
             provider=self.provider,
             model=self.model,

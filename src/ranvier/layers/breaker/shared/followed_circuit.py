@@ -1,4 +1,4 @@
-"""A shared circuit that follows a store, as long as that can be reached. Pure."""
+"""A shared circuit that follows the store while the store can be reached. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,12 @@ class UpdateHandler(Protocol):
 
 
 class FollowedCircuit(SharedCircuit):
-    """A shared circuit of a registry."""
+    """A shared circuit that takes over the state in the store."""
 
     __slots__ = ("_handler",)
 
     def join(self, fleet: Fleet, handler: UpdateHandler) -> None:
-        """Share the circuit with `fleet` from now on; earlier votes are dropped.
-
-        Updates go to `handler`, which lets the circuit follow them.
-        """
+        """Share the circuit with `fleet` from now on, and drop its votes. `handler` receives the updates."""
         self._handler = handler
         link, votes = self.link, ReportedVotes(self.rules.votes)
         votes.link = fleet.link(self, votes)
@@ -41,7 +38,7 @@ class FollowedCircuit(SharedCircuit):
         self._handler.apply(self, update)
 
     def follow(self, update: CircuitUpdate, now: float) -> None:
-        """Be as the store says."""
+        """Take over the state in `update`."""
         if update.state is CLOSED:
             if self.state is not CLOSED or update.renewed:
                 self._close(now)
@@ -58,7 +55,7 @@ class FollowedCircuit(SharedCircuit):
             self._of_all = update.failing, update.active
 
     def store_lost(self) -> None:
-        """The store cannot be reached: go on alone from the last state that it had."""
+        """Decide alone, from the last known state: the store cannot be reached."""
         self._of_all = None
         if self.state is HALF_OPEN and not self._probes:
             self.state = OPEN
@@ -70,16 +67,16 @@ class FollowedCircuit(SharedCircuit):
 
     # --- probes that the store lets start --------------------------------------------------------
 
-    def lease_of(self, who: object) -> float | None:
-        """When the lease of the probe `who` expires; `None` if it is no probe."""
-        return self._probes.get(who)
+    def lease_of(self, permit: object) -> float | None:
+        """When the lease of the probe `permit` expires; `None` if it is not a probe."""
+        return self._probes.get(permit)
 
-    def allow(self, who: object, until: float) -> int:
-        """The store lets the probe `who` start; returns the generation that its content closes."""
-        self._probes[who] = until
+    def allow(self, permit: object, until: float) -> int:
+        """Start the probe `permit`, as the store allows; returns the generation that its content closes."""
+        self._probes[permit] = until
         return self.generation
 
-    def withdraw(self, who: object) -> None:
-        """The store lets no probe start now: `who` is none. The circuit knows when one may."""
-        if self._probes.pop(who, None) is not None:
+    def withdraw(self, permit: object) -> None:
+        """Remove the probe `permit`, because the store rejects it; the time of the next probe is known."""
+        if self._probes.pop(permit, None) is not None:
             self._started -= 1

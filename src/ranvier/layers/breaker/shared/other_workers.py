@@ -1,4 +1,4 @@
-"""The shared circuits of a breaker, where other workers have them too."""
+"""Applies the updates of other workers to the shared circuits of a breaker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 MAX_CIRCUITS = 25_000
-"""With so many circuits, none is made only because it is open for others."""
+"""With this many circuits, none is created only because it is open at other workers."""
 
 
 class OtherWorkers(CircuitsListener):
@@ -32,7 +32,7 @@ class OtherWorkers(CircuitsListener):
         self._fleets = Fleets(self._join_all)
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: the circuits are those of its fleet, unless they are of another one still."""
+        """A pipeline opens: share the circuits with its fleet, unless they are still in another one."""
         self._fleets.opened(pipeline)
 
     def _join_all(self, pipeline: Runtime) -> None:
@@ -45,29 +45,29 @@ class OtherWorkers(CircuitsListener):
         circuit.join(self._fleets.current, self)
 
     def know(self, key: SharedKey) -> None:
-        """Make the circuit at `key`, if there is none: it is not closed for the service."""
+        """Create the circuit at `key` if there is none, because it is not closed in the store."""
         if len(self._registry) < MAX_CIRCUITS:
             self._registry.circuit(*key)
 
     def apply(self, circuit: FollowedCircuit, update: CircuitUpdate) -> None:
         """Let `circuit` follow `update`."""
         before, now = circuit.state, clock.now()
-        seen = circuit.seen_at(now)  # it forgets its votes when it closes
+        snapshot = circuit.seen_at(now)  # it forgets its votes when it closes
         circuit.follow(update, now)
         if before is CLOSED and circuit.state not in (CLOSED, ISOLATED) and circuit.rules.mode != OBSERVED:
             self._registry.rescue(circuit)
         if circuit.state is not CLOSED:
-            seen = circuit.seen_at(now)
-        self._registry.emit_to_all(seen, before, circuit.state)
+            snapshot = circuit.seen_at(now)
+        self._registry.emit_to_all(snapshot, before, circuit.state)
 
     def store_lost(self) -> None:
-        """The store cannot be reached."""
+        """Let all circuits decide alone: the store cannot be reached."""
         for circuit in self._registry.circuits():
             circuit.store_lost()
 
 
 async def ask_all(permit: VotingPermit, target: SharedTarget, call: Call) -> tuple[int, int]:
-    """Ask the store whether the probe `permit` may start at the circuits that it probes.
+    """Ask the store whether the probe `permit` may start, at each circuit that it probes.
 
     Returns the generations of the circuits that its content may close.
 
@@ -96,7 +96,7 @@ def _fence(
     permit: VotingPermit, circuit: FollowedCircuit, allowed: bool | None, expires: float, *, last: bool
 ) -> int:
     """The generation of `circuit` that content of `permit` may close; 0 if it closes nothing."""
-    if allowed is None:  # as without a store
+    if allowed is None:  # no answer: decide as without a store
         return circuit.generation if circuit.lease_of(permit) is not None else 0
     if allowed and not circuit.closed:
         return circuit.allow(permit, expires)

@@ -25,10 +25,11 @@ NO_FENCES = (0, 0)
 
 
 class VotingPermit(Permit):
-    """The permit of the tenant's own circuit, and the vote of its attempt at the target.
+    """The permit of the tenant's own circuit, and the vote of its attempt on the target.
 
     Attributes:
-        fences: The generations of the model's and the endpoint's circuit its success may close; 0: none.
+        fences: The generations of the model's and of the endpoint's circuit that its success may close; 0
+            means none.
     """
 
     __slots__ = (
@@ -78,7 +79,7 @@ class VotingPermit(Permit):
 
     @property
     def asks(self) -> bool:
-        """True for a probe that other workers might start as well."""
+        """True for a probe that other workers might also start."""
         circuits = self._target.circuits
         return any(each.link.governs and each.lease_of(self) is not None for each in circuits)
 
@@ -95,7 +96,7 @@ class VotingPermit(Permit):
             self.content()
 
     def injected(self, *, counted: bool) -> None:
-        """The attempt gets a fault on purpose: it has no vote."""
+        """A fault is injected: the attempt has no vote."""
         try:
             self._own.injected(counted=counted)
         finally:
@@ -125,7 +126,7 @@ class VotingPermit(Permit):
             self._prove(target.endpoint, now)
 
     def failed(self, error: BaseException) -> None:
-        """Settle with `error`: its scope says whether it is a vote on the model, the endpoint or neither."""
+        """Settle with `error`; its scope decides whether it votes on the model, the endpoint or neither."""
         outcome = Outcome.of(error)
         try:
             self._own.settle(outcome)
@@ -208,7 +209,7 @@ class VotingPermit(Permit):
         return self._call.tenant
 
     def _sent_at(self) -> float:
-        """When the request was sent: that of the latest attempt at the target, hedges included."""
+        """When the request was sent: the start of the latest attempt at the target, including hedges."""
         last = self._call.record.last_at(self._call.deployment.target)
         return -math.inf if last is None else last.started
 

@@ -1,14 +1,14 @@
-"""The tenants whose last outcome at a target was content, a short time ago."""
+"""Tracks the tenants whose last outcome at a target was content, a short time ago."""
 
 from __future__ import annotations
 
 import math
 
 SECONDS = 10.0
-"""For so long after its content a tenant is not rejected by the shared circuit."""
+"""Seconds after its content for which a tenant is not rejected by the shared circuit."""
 
 MAX_TENANTS = 16_384
-"""Tenants to keep; above that, the older half is dropped early."""
+"""Maximum number of tenants; beyond that, the older half is dropped early."""
 
 
 class RecentSuccesses:
@@ -31,7 +31,7 @@ class RecentSuccesses:
         self.now, self.turns_at = {voter: now}, now + SECONDS
 
     def failed(self, voter: int) -> None:
-        """A failure or a silence of `voter`."""
+        """Note a failure or a silence of `voter`."""
         self.now.pop(voter, None)
         self._past.pop(voter, None)
 

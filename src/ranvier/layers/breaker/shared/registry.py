@@ -1,4 +1,4 @@
-"""The shared circuits of a breaker: one per model and endpoint, and apart for tenants' own keys."""
+"""The shared circuits of a breaker: one per model and per endpoint, separately for tenants' own keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 RESCUE_SECONDS = 1.0
-"""When a circuit opens, the calls that wait there go on to their next targets, spread over this time."""
+"""When a circuit opens, waiting calls move to their next targets, spread over this many seconds."""
 
 
 class SharedCircuitRegistry(SharedTargets):
@@ -71,10 +71,10 @@ class SharedCircuitRegistry(SharedTargets):
         circuit = self._circuits.get((provider, model, tenants_keys))
         if circuit is None:
             return False
-        seen = circuit.seen_at(clock.now())
+        snapshot = circuit.seen_at(clock.now())
         circuit.close(clock.now())
         circuit.link.reset()
-        self.emit_to_all(seen, seen.state, circuit.state)
+        self.emit_to_all(snapshot, snapshot.state, circuit.state)
         return True
 
     def isolate(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> None:
@@ -113,7 +113,7 @@ class SharedCircuitRegistry(SharedTargets):
         self._others.opened(pipeline)
 
     def verdicts(self, target: SharedTarget, call: Call, now: float) -> tuple[Verdict, Verdict]:
-        """What the circuits of the model and of the endpoint do with `call`."""
+        """The verdicts of the model's and of the endpoint's circuit on `call`."""
         exempt = target.well.exempts(hash(call.tenant), now)
         last = call.watch.last_target
         may_probe = call.hedge is not False
@@ -123,7 +123,7 @@ class SharedCircuitRegistry(SharedTargets):
         )
 
     def check(self, target: SharedTarget, call: Call, now: float) -> tuple[Verdict, Verdict]:
-        """What the circuits do with `call`.
+        """The verdicts of the circuits on `call`.
 
         Raises:
             SharedCircuitOpenError: one of them rejects it.
@@ -162,7 +162,7 @@ class SharedCircuitRegistry(SharedTargets):
         return not target.closed and REJECTED in self.verdicts(target, call, call.pipeline.clock())
 
     def probes_next(self, call: Call) -> bool:
-        """True if one of the circuits would take `call` as its probe now."""
+        """True if one of the circuits would admit `call` as its probe now."""
         target = self.at(call)
         if target is None or target.closed:
             return False
@@ -170,7 +170,7 @@ class SharedCircuitRegistry(SharedTargets):
         return PROBES in verdicts and REJECTED not in verdicts
 
     def recovered_at(self, call: Call) -> float:
-        """When a shared circuit of the target of `call` closed last."""
+        """When a shared circuit of the target of `call` last closed."""
         target = self.at(call)
         return -math.inf if target is None else max(target.model.closed_at, target.endpoint.closed_at)
 
@@ -188,10 +188,10 @@ class SharedCircuitRegistry(SharedTargets):
         self, permit: VotingPermit, call: Call, circuit: FollowedCircuit, fence: int, now: float
     ) -> None:
         """Close `circuit` if the success of `call`, admitted in its generation `fence`, allows that."""
-        before, seen = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
+        before, snapshot = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
         if circuit.proved(fence, now):
             circuit.link.proved(permit)
-            self._emit(call, circuit, before, now, seen)
+            self._emit(call, circuit, before, now, snapshot)
 
     def left(self, permit: VotingPermit, target: SharedTarget, call: Call, *, disproved: bool) -> None:
         """The attempt of a probe has ended."""
@@ -221,14 +221,14 @@ class SharedCircuitRegistry(SharedTargets):
         circuit: FollowedCircuit,
         before: CircuitState,
         now: float,
-        seen: SharedCircuitSnapshot | None = None,
+        snapshot: SharedCircuitSnapshot | None = None,
     ) -> None:
         if circuit.state is not before and call.pipeline.events.listeners:
-            event = changed(call.tenant, seen or circuit.seen_at(now), before, circuit.state)
+            event = changed(call.tenant, snapshot or circuit.seen_at(now), before, circuit.state)
             call.pipeline.events.emit(event, call.record)
 
-    def emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
-        """Emit a change that no call of this worker has made."""
+    def emit_to_all(self, snapshot: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
+        """Emit a change that no call of this worker has caused."""
         if before is not after:
             for events in self._listening:
-                events.emit(changed("", seen, before, after))
+                events.emit(changed("", snapshot, before, after))

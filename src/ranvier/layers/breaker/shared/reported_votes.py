@@ -1,4 +1,4 @@
-"""The votes of one worker on one target, as it reports them to the others."""
+"""The votes of one worker on one target, which it reports to the store."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class ReportedVotes(Votes):
     __slots__ = ()
 
     def watch(self, *, on: bool) -> None:
-        """Report every change of a count, and end a half only by `turn`; or do neither any more."""
+        """While on, report every change of a count, and end a half only by `turn`."""
         self._watched = on
 
     def turn(self, now: float) -> None:
-        """End the current half. Silences that wait count in the new one as well."""
+        """End the current half. Silences of attempts in flight count in the new half as well."""
         self._begin_half(now)
         for voter in list(self._waiting):
             self.link.counted(voter, urgent=True)
@@ -27,7 +27,7 @@ class ReportedVotes(Votes):
         return {**self._past, **self._now, **self._waiting}
 
     def tally(self, voter: Hashable) -> tuple[int, int, int]:
-        """How many halves ago `voter` appeared last (0 or 1), and its contents and failures there."""
+        """The age in halves (0 or 1) of the last counts of `voter`, and its contents and failures there."""
         waiting, now = self._waiting.get(voter, 0), self._now.get(voter)
         past = None if now is not None or waiting else self._past.get(voter)
         counted = (now if past is None else past) or 0

@@ -1,4 +1,4 @@
-"""When a shared circuit opens, and how it probes."""
+"""The settings of shared circuits: when they open, and how they probe."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class SharedCircuits:
     calls there failed or are silent.
 
     Args:
-        votes: How many tenants must vote against a target to open its circuit. With fewer active tenants
-            it never opens.
-        share: The share of the active tenants that they must be, above 0 and up to 1.
+        votes: The number of tenants that must vote against a target to open its circuit. With fewer active
+            tenants it never opens.
+        share: The minimum share of the active tenants that must vote against it, above 0 and up to 1.
         cooldown: Seconds from the opening to the first probe, plus 10 to 20 % at random.
-        max_cooldown: The time between two probes doubles up to this.
+        max_cooldown: The time between two probes doubles up to this many seconds.
         max_probes: Probes in flight at a time.
         mode: `enforced`; `observed` counts, opens and closes, but never rejects a call; or `off`.
     """
@@ -44,7 +44,7 @@ class SharedCircuits:
         self.max_probes = validation.count("SharedCircuits(max_probes)", max_probes, least=1)
         self.mode = validation.choice("SharedCircuits(mode)", mode, MODES)
         self.rng: Callable[[], float] = _from_half_to_one
-        self.spread: Callable[[], float] = random.random  # of the calls that are rescued
+        self.spread: Callable[[], float] = random.random  # spreads the calls that are rescued
 
     def cooldown_after(self, probes: int) -> float:
         """Seconds until the next probe, when `probes` have started since the circuit opened."""
@@ -59,5 +59,5 @@ class SharedCircuits:
 
 
 def _from_half_to_one() -> float:
-    """Enough to spread the processes of a service, and fewer probes than from 0 to 1."""
+    """A random factor from 0.5 to 1: it spreads the processes of a service, with fewer probes than 0 to 1."""
     return 0.5 + random.random() / 2

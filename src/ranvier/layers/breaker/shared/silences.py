@@ -1,7 +1,7 @@
 """Attempts that passed their hang threshold without content, and which of them were overtaken.
 
-A silence is overtaken when an attempt of another tenant, begun later, had content: then the target
-answers, and that one attempt says nothing about it. Pure, and O(log n) per silence over its whole life.
+A silence is overtaken when an attempt of another tenant, started later, had content: the target answers, so
+the silent attempt is no evidence against it. Pure; each silence costs O(log n) in total.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from heapq import heapify, heappop, heappush
 MAX_SILENCES = 4096
 """Maximum number of silences that one circuit keeps.
 
-When it is reached, those whose attempts have ended may be dropped: they still count as failures, but can no
-longer be overtaken. If that frees no room, a new silence is not counted.
+When it is reached, silences whose attempts have ended may be dropped: they still count as failures, but can
+no longer be overtaken. If that frees no room, a new silence is not counted.
 """
 
 WAITING, GONE = -1, -2
@@ -38,7 +38,7 @@ class Silence:
 class Silences:
     """The silences of one circuit, in the order in which their attempts began.
 
-    Also keeps when the latest attempts that had content began: a silence that began earlier is overtaken.
+    Also keeps when the latest attempts with content began: silences that began earlier are overtaken.
     """
 
     __slots__ = ("heap", "latest", "leader", "leaders", "second", "settled")
@@ -49,7 +49,7 @@ class Silences:
         self.leader: Hashable | None = None  # the voter whose attempt with content began last
         self.latest = -math.inf  # when that attempt began
         self.second = -math.inf  # when the latest attempt with content of any other voter began
-        self.settled = 0  # silences that do not wait any more, since the last `keep`
+        self.settled = 0  # silences that have stopped waiting since the last `keep`
 
     def __len__(self) -> int:
         return len(self.heap) + len(self.leaders)
@@ -82,7 +82,7 @@ class Silences:
         return taken
 
     def keep(self, counts: Callable[[Silence], bool]) -> None:
-        """Drop the silences that do not count any more."""
+        """Drop the silences for which `counts` is false."""
         self.settled = 0
         for silences in (self.heap, self.leaders):
             silences[:] = filter(counts, silences)

@@ -18,7 +18,7 @@ class Waiting(Protocol):
     """An attempt that waits for its first content."""
 
     def rescue(self, after: float) -> None:
-        """Go on to the next target, after so many seconds."""
+        """Move to the next target, in `after` seconds."""
 
 
 class SharedTarget:
@@ -28,7 +28,7 @@ class SharedTarget:
 
     Attributes:
         model, endpoint: The circuits; targets at one endpoint share the second.
-        well: The tenants whose last outcome here was content.
+        well: Tracks the tenants whose last outcome here was content.
         waiting: The attempts here that wait for their first content, to be rescued if a circuit opens.
     """
 
@@ -38,11 +38,11 @@ class SharedTarget:
         self.model = model
         self.endpoint = endpoint
         self.well = RecentSuccesses()
-        self.waiting: dict[Waiting, None] = {}  # in order, so that runs can be repeated
+        self.waiting: dict[Waiting, None] = {}  # a dict, because its order makes runs repeatable
 
     @property
     def circuits(self) -> tuple[FollowedCircuit, FollowedCircuit]:
-        """That of the model, and that of the endpoint."""
+        """The circuit of the model, and the circuit of the endpoint."""
         return self.model, self.endpoint
 
     @property
@@ -52,16 +52,16 @@ class SharedTarget:
 
     def content(self, voter: Hashable, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
-        well, who = self.well, hash(voter)
+        well, number = self.well, hash(voter)
         if now < well.turns_at and len(well.now) < MAX_TENANTS:
-            well.now[who] = now
+            well.now[number] = now
         else:
-            well.turn(who, now)
+            well.turn(number, now)
         self.model.votes.content(voter, began, now)
         self.endpoint.votes.content(voter, began, now)
 
     def answered(self, voter: Hashable, began: float, now: float) -> None:
-        """The endpoint answered `voter`, which says nothing about the model."""
+        """The endpoint answered `voter`; this is no evidence about the model."""
         self.endpoint.votes.content(voter, began, now)
 
     def failed(self, circuit: FollowedCircuit, voter: Hashable, now: float) -> FollowedCircuit | None:
@@ -77,7 +77,7 @@ class SharedTarget:
         return self.model if self.model.opens(now) else None
 
     def silent(self, voter: Hashable, began: float, now: float) -> Silence | None:
-        """An attempt passed its hang threshold; `None` if that counts nothing. It may open the circuit."""
+        """An attempt passed its hang threshold, which may open the circuit; `None` if it does not count."""
         silence = self.model.votes.silent(voter, began, now)
         if silence is not None:
             self.well.failed(hash(voter))

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 MAX_TARGETS = 10_000
-"""Targets with shared circuits. A further one replaces one that the stack does not list and that works, if
-there is any; otherwise its calls pass without."""
+"""Maximum number of targets with shared circuits. A further target replaces a healthy one that the stack does
+not list, if there is any; otherwise its calls have no shared circuit."""
 
 
 class SharedTargets:
     """The targets by name, and the circuits of their models and endpoints.
 
     Attributes:
-        ours, theirs: The circuits by target, of calls with our keys and of those with tenants' own keys.
+        ours, theirs: The circuits by target: for calls with our keys, and for calls with tenants' own keys.
     """
 
     def __init__(self, rules: SharedCircuits) -> None:
@@ -29,7 +29,7 @@ class SharedTargets:
         self._circuits: dict[tuple[str, str | None, bool], FollowedCircuit] = {}
         self.ours: dict[str, SharedTarget] = {}
         self.theirs: dict[str, SharedTarget] = {}
-        self._listed: set[str] = set()  # targets of the stacks, whose votes are kept
+        self._listed: set[str] = set()  # the targets of the stacks, which are never replaced
 
     def _made(self, circuit: FollowedCircuit) -> None:
         """Called with each new circuit."""
@@ -46,7 +46,7 @@ class SharedTargets:
         return target
 
     def _forgets_one_of(self, targets: dict[str, SharedTarget]) -> bool:
-        """Drop the oldest target without a listed name, with closed circuits, where no call waits."""
+        """Drop the oldest unlisted target with closed circuits and without waiting calls; false if none."""
         for name, target in targets.items():
             if name not in self._listed and target.closed and not target.waiting:
                 del targets[name], self._circuits[target.model.key]
@@ -65,5 +65,5 @@ class SharedTargets:
         return circuit
 
     def circuits(self) -> list[FollowedCircuit]:
-        """All of them."""
+        """All shared circuits."""
         return list(self._circuits.values())

@@ -1,10 +1,10 @@
 """Counts one vote per tenant on one target, in a window of two halves.
 
-A voter is a tenant. Python keys the hashes of strings with a secret of the process, so nobody can choose a
-name that is in the sample. Each operation takes amortized O(1): when a half ends, each voter in it is
+A voter is a tenant. Python keys the hashes of strings with a secret of the process, so tenants cannot choose
+a name that is in the sample. Each operation takes amortized O(1): when a half ends, each voter in it is
 recounted once. Pure: the caller passes the time.
 
-Where workers share a store, counts are reported while the target is watched, and the store ends the halves.
+If workers share a store, counts are reported while the target is watched, and the store ends the halves.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ranvier.pipeline.sharing.fleet import CircuitLink
 from ranvier.pipeline.sharing.single_worker import NO_LINK
 
 HALF = 5.0
-"""Seconds after which a half may end, if enough voters are in it."""
+"""The minimum length of a half in seconds; it ends then if it has enough voters."""
 
 LONGEST_HALF = 150.0
-"""Seconds after which it ends with any number of voters."""
+"""The maximum length of a half in seconds; it ends then with any number of voters."""
 
 MAX_VOTERS = 1024
-"""Voters to count in a half. Where there are more, a sample of them votes, chosen by their hashes."""
+"""Maximum number of voters counted in a half; of more voters, a sample votes, chosen by hash."""
 
 GOOD = 1 << 32
-"""A tally is `GOOD * contents + failures`, so that one small number per voter is kept."""
+"""A tally is `GOOD * contents + failures`: one small integer per voter."""
 
 FAILURES = GOOD - 1
 
@@ -37,7 +37,7 @@ class Votes:
     Attributes:
         link: Receives the counts while they are watched, and chooses the sample.
         active: Voters with an outcome or a silence in either half.
-        failing: Those of them that vote against the target: most of their calls failed or are silent, in
+        failing: The active voters that vote against the target: most of their calls failed or are silent, in
             the latest half in which they appear.
     """
 
@@ -60,18 +60,18 @@ class Votes:
     def __init__(self, quorum: int) -> None:
         self._quorum = quorum
         self._now: dict[Hashable, int] = {}  # the tallies of the current half, by voter
-        self._past: dict[Hashable, int] = {}  # those of the half before
+        self._past: dict[Hashable, int] = {}  # the tallies of the past half
         self._half = 0  # the number of the current half
         self._started_at = self._turns_at = -math.inf
-        self._waiting: dict[Hashable, int] = {}  # silences that wait; they count in this half
+        self._waiting: dict[Hashable, int] = {}  # silences of attempts in flight; they count in this half
         self._silences = Silences()
         self._sample = 0  # a voter votes if its hash has none of these bits
-        self._watched = False  # the counts are reported, and the store ends the halves
+        self._watched = False  # true while counts are reported, and the store ends the halves
         self.link: CircuitLink = NO_LINK
         self.active = self.failing = 0
 
     def follow(self, quorum: int) -> None:
-        """Go on with another quorum."""
+        """Change the quorum."""
         self._quorum = quorum
 
     # --- outcomes --------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class Votes:
         tally = self._now.get(voter)
         if tally is None or tally & FAILURES or self._waiting:
             self._count(voter, GOOD)
-        else:  # nearly always: the vote stays the same
+        else:  # the usual case: the vote stays the same
             self._now[voter] = tally + GOOD
             if self._watched:
                 self.link.counted(voter, urgent=False)
@@ -113,7 +113,7 @@ class Votes:
     # --- silences --------------------------------------------------------------------------------
 
     def silent(self, voter: Hashable, began: float, now: float) -> Silence | None:
-        """An attempt of `voter` passed its hang threshold; `None` if that counts nothing.
+        """An attempt of `voter` passed its hang threshold; `None` if that does not count.
 
         The silence counts until it is taken back, or until the half after the one in which it ends.
         """
@@ -221,7 +221,7 @@ class Votes:
         age = now - self._started_at
         if age < LONGEST_HALF and len(self._now) < self._quorum:
             return
-        self._begin_half(now, stale=age >= 2 * LONGEST_HALF)  # then an empty half has passed since
+        self._begin_half(now, stale=age >= 2 * LONGEST_HALF)  # an empty half has passed since then
 
     def _begin_half(self, now: float, *, stale: bool = False) -> None:
         if self._sample and len(self._now) < MAX_VOTERS // 4:
@@ -233,7 +233,7 @@ class Votes:
         self._recount()
 
     def _narrow(self) -> None:
-        """Leave half of the voters out of the sample."""
+        """Halve the sample."""
         self._sample = self._sample * 2 + 1
         for voters in (self._now, self._past, self._waiting):
             for voter in [each for each in voters if not self._sampled(each)]:
@@ -247,7 +247,7 @@ class Votes:
         return silence.half != GONE
 
     def clear(self) -> None:
-        """Forget every vote; silences that wait do not count any more either."""
+        """Drop every vote; silences of attempts in flight stop counting as well."""
         for voters in (self._now, self._past, self._waiting):
             voters.clear()
         self._silences.keep(_forget)

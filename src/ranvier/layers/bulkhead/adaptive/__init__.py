@@ -1,4 +1,4 @@
-"""The limit of a bulkhead, found by what the provider refuses."""
+"""The adaptive limit: a limit of calls in flight, learned from the provider's rejections."""
 
 from ranvier.layers.bulkhead.adaptive.layer import AdaptiveLimit
 

@@ -1,4 +1,4 @@
-"""The limits that were found, by key and model; bounded in number."""
+"""The learned limits by key and model, bounded in number."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ranvier.layers.bulkhead.adaptive.limit_finder import LimitFinder
 from ranvier.layers.bulkhead.adaptive.slowness import Slowness
 
 MAX_KEYS = 1000
-"""Keys whose limits are remembered: of more, the one that was used least recently is forgotten."""
+"""Maximum number of keys whose limits are kept; beyond that, the least recently used is dropped."""
 
 
-class Found:
-    """What was found about one key.
+class LearnedLimit:
+    """The learned state of one key.
 
     Attributes:
-        finder: Its limit.
-        slowness: Its times to the first token; `None` until it has streamed.
+        finder: Finds the limit.
+        slowness: Compares times to the first token; `None` before the first stream.
     """
 
     __slots__ = ("_short_of_connections", "finder", "slowness")
@@ -26,12 +26,12 @@ class Found:
     def __init__(self, finder: LimitFinder) -> None:
         self.finder = finder
         self.slowness: Slowness | None = None
-        self._short_of_connections = 0  # so many more answers do not count
+        self._short_of_connections = 0  # the number of further answers that do not count
 
     def used(self, in_flight: int, queued: float) -> bool:
-        """True if the provider had as many calls as the limit allows.
+        """True if as many calls were in flight at the provider as the limit allows.
 
-        Not for two rounds after a call that was `queued` for a connection: others may be waiting for one now.
+        False for two rounds after a call was `queued` for a connection, because others may also wait for one.
         """
         if queued:
             self._short_of_connections = 2 * self.finder.limit
@@ -42,13 +42,13 @@ class Found:
         return False
 
     def refused(self, started: float, now: float) -> bool:
-        """A request sent at `started` was refused: true if that cuts the limit."""
+        """Count the rejection of a request sent at `started`; true if it cuts the limit."""
         if self.slowness is not None and self.finder.counts(started):
             self.slowness.restart()
         return self.finder.refused(started, now)
 
     def first_token(self, seconds: float, started: float, now: float, *, used: bool) -> bool:
-        """A stream that was sent at `started` began after `seconds`: true if that cuts the limit."""
+        """Count a first token that came after `seconds`, of a stream sent at `started`; true if it cuts."""
         if not self.finder.counts(started):
             return False
         if self.slowness is None:
@@ -61,17 +61,17 @@ class FoundLimits:
 
     def __init__(self, create: Callable[[], LimitFinder]) -> None:
         self._create = create
-        self._known: OrderedDict[Hashable, Found] = OrderedDict()
+        self._known: OrderedDict[Hashable, LearnedLimit] = OrderedDict()
 
     def with_settings_of(self, other: FoundLimits, least: int, most: int) -> Self:
-        """These limits, which follow the settings of `other` from now on, and stay from `least` to `most`."""
+        """These limits with the settings of `other` from now on, kept between `least` and `most`."""
         self._create = other._create
         for found in self._known.values():
             found.finder.bound(least, most)
         return self
 
     def scale(self, factor: float, least: int, most: int) -> None:
-        """Multiply every limit by `factor`; they stay from `least` to `most` from now on."""
+        """Multiply every limit by `factor`, and keep it between `least` and `most` from now on."""
         for found in self._known.values():
             found.finder.scale(factor)
             found.finder.bound(least, most)
@@ -79,11 +79,11 @@ class FoundLimits:
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, key: Hashable) -> Found:
-        """What was found about `key`."""
+    def of(self, key: Hashable) -> LearnedLimit:
+        """The state of `key`, created if new."""
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Found(self._create())
+            found = self._known[key] = LearnedLimit(self._create())
             if len(self._known) > MAX_KEYS:
                 self._known.popitem(last=False)
         else:
@@ -91,6 +91,6 @@ class FoundLimits:
         return found
 
     def shift(self, seconds: float) -> None:
-        """Go on with a clock that is `seconds` ahead."""
+        """Move to a clock that is `seconds` ahead."""
         for found in self._known.values():
             found.finder.shift(seconds)

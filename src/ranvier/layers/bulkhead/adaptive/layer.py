@@ -1,4 +1,4 @@
-"""Finds how many calls a provider takes at a time, and shares the places fairly between the tenants."""
+"""Learns how many concurrent calls a provider accepts, and shares the places fairly among tenants."""
 
 from __future__ import annotations
 
@@ -22,44 +22,45 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 REFUSALS = (RateLimitError.kind, OverloadedError.kind)
-"""The outcomes of attempts that show that a provider was sent too much."""
+"""The outcomes of attempts that show that a provider is overloaded."""
 
 ABANDONED = "abandoned"
 
 SLOW = "slow_first_token"
-"""Why a limit is lowered without a refusal."""
+"""The reason of a cut without a rejection."""
 
 
 class AdaptiveLimit(FairPlaces):
-    """Limit the calls in flight per key and model, and find out how many the provider takes.
+    """Limit the calls in flight per key and model, and learn how many the provider accepts.
 
-    A rate limit or an overload lowers the limit to three quarters, once per burst. Answers let it grow while
-    as many calls are in flight as it allows: by one place per 25 answers near the limit that was refused
-    last, by 25 % per round of answers away from it. The limit is also lowered if streams begin
-    much later than usual: if p90 of the last 50 times to the first token is twice that of the last 1000. How
-    long answers take does not matter. Calls beyond the limit wait as in a `Bulkhead`, in the same fair order.
+    A rate limit or an overload lowers the limit to three quarters, once per burst. While the limit is fully
+    used, answers let it grow: near the limit that was last rejected by one place per 25 answers, elsewhere by
+    25 % per round of answers. The limit is also lowered if streams begin much later than usual: if the p90 of
+    the last 50 times to the first token is twice that of the last 1000. The duration of answers does not
+    matter. Calls beyond the limit wait as in a `Bulkhead`, in the same fair order.
 
     Args:
-        initial: The limit of a key until something is known about it.
+        initial: The initial limit of a key.
         least: The smallest limit.
         most: The largest limit.
-        per_tenant: How many calls of one tenant may be in flight; `None` means as many as the limit allows.
-        queue: How many calls may wait. If there are more, the newest call of the tenant with most waiting
-            calls, by weight, falls back to its next target.
-        max_wait: The longest time in seconds that a call waits at one target, in all attempts together, its
-            waits at gates included; `None` means no limit. As in `Bulkhead`, a call waits only if that helps.
+        per_tenant: The maximum number of calls in flight of one tenant; `None` means the limit itself.
+        queue: The maximum number of waiting calls. Beyond that, the newest call of the tenant with the most
+            waiting calls, by weight, falls back to its next target.
+        max_wait: The longest time in seconds that a call waits at one target, in all attempts together,
+            including waits at gates; `None` means no limit. As in `Bulkhead`, a call waits only if that
+            helps.
         weight: A function of a tenant that returns its share relative to the others, 0.001 to 1000; 1 by
             default.
         priority: A function of a call that returns its priority, from 0 (the most urgent, and the default)
             to 9. A call becomes one priority more urgent for each quarter of `max_wait` that it has waited.
         first_token: Lower the limit if streams begin much later than usual.
 
-    Put it inside `Retry`, or it would not see every rate limit, and outside `Throttle` and `Breaker`. A gate
-    of `Throttle` and this limit both hold: a rate limit with a time closes the gate and lowers the limit, one
-    without a time only lowers the limit. A rejected call raises `BulkheadFullError`.
+    Put it inside `Retry`, so that it sees every rate limit, and outside `Throttle` and `Breaker`. A gate of
+    `Throttle` and this limit both apply: a rate limit with a `retry_after` closes the gate and lowers the
+    limit, one without it only lowers the limit. A rejected call raises `BulkheadFullError`.
 
     Attributes:
-        places: The places by key and model: how many there are and are taken, and which tenants wait.
+        places: The places by key and model: their number, how many are taken, and which tenants wait.
     """
 
     waits_as: ClassVar[str] = "limit"
@@ -84,13 +85,13 @@ class AdaptiveLimit(FairPlaces):
             raise ConfigurationError(f"{given}: give least <= initial <= most")
         self.first_token = first_token
         self._workers = 1
-        self._found = FoundLimits(self._create_finder)
+        self._learned = FoundLimits(self._create_finder)
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def opened(self, pipeline: Runtime) -> None:
-        """Keep the limits that were found; forget the calls that were on another, closed event loop."""
+        """Keep the learned limits; forget the calls of a closed event loop."""
         if (shift := self.places.opened(pipeline)) is not None:
-            self._found.shift(shift)
+            self._learned.shift(shift)
 
     def _create_finder(self) -> LimitFinder:
         return LimitFinder(self._part_of(self.initial), self.least, self._part_of(self.most))
@@ -100,16 +101,16 @@ class AdaptiveLimit(FairPlaces):
         return max(self.least, -(-limit // self._workers))
 
     def divide(self, workers: int) -> None:
-        """Take one part in `workers` of every limit, also of those that were found."""
+        """Apply one part in `workers` of every limit, including the learned ones."""
         before, self._workers = self._workers, workers
         if workers != before:
-            self._found.scale(before / workers, self.least, self._part_of(self.most))
+            self._learned.scale(before / workers, self.least, self._part_of(self.most))
             self._set_rules()
 
     def take_over(self, before: Self) -> None:
-        """Go on with the limits that were found, the places, and the calls that wait for one."""
+        """Take over the learned limits, the places, and the waiting calls."""
         self._workers = before._workers
-        self._found = before._found.with_settings_of(self._found, self.least, self._part_of(self.most))
+        self._learned = before._learned.with_settings_of(self._learned, self.least, self._part_of(self.most))
         super().take_over(before)
 
     # --- one limit per key and model -------------------------------------------------------------
@@ -125,12 +126,12 @@ class AdaptiveLimit(FairPlaces):
 
     def limit_of(self, key: Hashable) -> int:
         """The limit found for `key`."""
-        return self._found.of(key).finder.limit
+        return self._learned.of(key).finder.limit
 
     # --- what calls show -------------------------------------------------------------------------
 
     def began(self, call: Call, places: Places) -> None:
-        """A stream has begun: learn how long that took."""
+        """A stream has begun: learn from its time to the first token."""
         attempt = call.record.last_at(call.deployment.target)
         if attempt is not None and call.deployment.streams(identity.account(call)):
             self._began(call, places, attempt)
@@ -147,18 +148,18 @@ class AdaptiveLimit(FairPlaces):
     def _began(self, call: Call, places: Places, attempt: Attempt) -> None:
         if not self.first_token or attempt.first_token is None or attempt.fault is not None:
             return
-        found, now = self._found.of(places.key), call.pipeline.clock()
+        found, now = self._learned.of(places.key), call.pipeline.clock()
         used = places.queue.in_flight == places.queue.limit
         if found.first_token(attempt.first_token, attempt.started, now, used=used):
             _lower(call, places, found.finder.limit, SLOW)
 
     def _learn(self, call: Call, places: Places, attempt: Attempt) -> None:
-        found, now = self._found.of(places.key), call.pipeline.clock()
+        found, now = self._learned.of(places.key), call.pipeline.clock()
         if attempt.outcome in REFUSALS:
             if found.refused(attempt.started, now):
                 _lower(call, places, found.finder.limit, attempt.outcome)
         elif attempt.outcome == SUCCEEDED or (
-            attempt.outcome == ABANDONED and attempt.first_token is not None  # its reader has seen enough
+            attempt.outcome == ABANDONED and attempt.first_token is not None  # closed early by its reader
         ):
             used = found.used(places.queue.in_flight, attempt.queued)
             found.finder.accepted(attempt.started, now, used=used)

@@ -1,15 +1,15 @@
-"""Finds how many calls a provider takes at a time. Pure: it never waits and never reads a clock.
+"""Learns how many concurrent calls a provider accepts. Pure: it never waits and never reads a clock.
 
-Additive increase, multiplicative decrease. A refusal cuts the limit to three quarters, once per burst: only
-refusals of requests that were sent after the last cut count. The limit that was refused is remembered as the
+Additive increase, multiplicative decrease. A rejection cuts the limit to three quarters, once per burst: only
+rejections of requests that were sent after the last cut count. The rejected limit is remembered as the
 ceiling, and each accepted answer lets the limit grow:
 
     without a ceiling, or away from it      by a quarter of a place: 25 % per round
     near the ceiling                        by 1/25 of a place
     in the step that reaches the ceiling    by 1/75, and in no less than a round
 
-Only answers count that arrived while exactly as many calls were in flight as the limit allows: a limit that
-nobody uses does not grow, nor one that more calls are still over.
+An answer counts only if exactly as many calls were in flight as the limit allows: an unused limit does not
+grow, and neither does one that is still exceeded after a cut.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 
 FAST, CALM, HELD = 4, 25, 75
-"""Accepted answers for one more place: away from the ceiling, near it, and for the step that reaches it."""
+"""Accepted answers per additional place: away from the ceiling, near it, and in the step that reaches it."""
 
 NEAR = 0.1
-"""The part of the ceiling that is near it, above and below; below it at least `NEAR_LEAST` places."""
+"""The part of the ceiling that counts as near it, above and below; below it, at least `NEAR_LEAST` places."""
 
 NEAR_LEAST = 2
 
@@ -32,10 +32,10 @@ class LimitFinder:
     """The limit of one key and model.
 
     Attributes:
-        limit: How many calls may be in flight.
-        least, most: Between what it moves.
-        ceiling: The limit that was refused last; `None` if there is none, or it was forgotten. While
-            everything is refused, at least half of the last limit of which some requests were accepted.
+        limit: The maximum number of calls in flight.
+        least, most: The bounds of the limit.
+        ceiling: The limit that was last rejected; `None` if there is none, or it has expired. While every
+            request is rejected, at least half of the last limit at which requests were accepted.
     """
 
     __slots__ = (
@@ -56,13 +56,13 @@ class LimitFinder:
         self.least, self.most = least, most
         self.ceiling: int | None = None
         self._ceiling_at = self._cut_at = -math.inf
-        self._growth = 0.0  # the part of the next place that has grown
-        self._service = 0.0  # how long accepted answers take, on average; 0 if not known
-        self._tried = initial  # the last limit under which requests were accepted, and then refused
-        self._proved = True  # a request was accepted that was sent after the last cut
+        self._growth = 0.0  # the growth since the last whole place, from 0 to 1
+        self._service = 0.0  # the average duration of accepted answers; 0 if not known
+        self._tried = initial  # the last limit at which requests were accepted, and then rejected
+        self._proved = True  # true if a request that was sent after the last cut was accepted
 
     def accepted(self, started: float, now: float, *, used: bool) -> None:
-        """A request sent at `started` was answered; `used` if as many were in flight as the limit allows."""
+        """Count the answer to a request sent at `started`; `used` is true if the limit was fully used."""
         seconds = now - started
         self._service += (seconds - self._service) / 8 if self._service else seconds
         self._proved = self._proved or started > self._cut_at
@@ -74,7 +74,7 @@ class LimitFinder:
             self.limit += 1
 
     def refused(self, started: float, now: float) -> bool:
-        """A request sent at `started` was refused, or showed an overload: true if that cuts the limit."""
+        """Count a rejection, or an overload, of a request sent at `started`; true if it cuts the limit."""
         if started <= self._cut_at:
             return False
         if self._proved:
@@ -90,7 +90,7 @@ class LimitFinder:
         return started > self._cut_at
 
     def scale(self, factor: float) -> None:
-        """Multiply what was found by `factor`: so many more or fewer workers share it now."""
+        """Multiply the learned numbers by `factor`, because the number of workers has changed."""
         self.limit, self._tried = round(self.limit * factor), round(self._tried * factor)
         if self.ceiling is not None:
             self.ceiling = max(round(self.ceiling * factor), 1)
@@ -101,7 +101,7 @@ class LimitFinder:
         self.limit = min(max(self.limit, least), most)
 
     def shift(self, seconds: float) -> None:
-        """Go on with a clock that is `seconds` ahead."""
+        """Move to a clock that is `seconds` ahead."""
         self._ceiling_at += seconds
         self._cut_at += seconds
 

@@ -1,21 +1,21 @@
-"""Whether a provider has become slower to begin its answers. Pure."""
+"""Detects that a provider has become slower to begin its answers. Pure."""
 
 from __future__ import annotations
 
 from array import array
 
 SHORT, LONG = 50, 1000
-"""First tokens in the short window, and in the long one."""
+"""The number of first tokens in the short and in the long window."""
 
 TIMES = 2.0
-"""How much longer p90 of the short window is than that of the long one, if the provider has become slow."""
+"""The provider is slow if p90 of the short window is at least this many times that of the long window."""
 
 
 class Slowness:
     """Compares p90 of the latest times to the first token with p90 of many.
 
-    The long window moves on with every short one, slow or not: if a provider stays slow, that is soon
-    what is usual.
+    The long window moves on with every short one, slow or not: if a provider stays slow, slow soon becomes
+    usual.
     """
 
     __slots__ = ("_long", "_short", "_used")
@@ -34,7 +34,7 @@ class Slowness:
 
         Args:
             seconds: The time to a first token.
-            used: As many calls were in flight as the limit allows.
+            used: True if as many calls were in flight as the limit allows.
         """
         self._short.append(seconds)
         self._used = self._used or used

@@ -1,4 +1,4 @@
-"""Puts the targets of a balance in order for one call."""
+"""Orders the targets of a balance for one call."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class LoadSnapshot(NamedTuple):
-    """One target of a balance, as it is now.
+    """One target of a balance at one moment.
 
     Attributes:
         target: `"provider/model"`.
-        in_flight: The calls there.
+        in_flight: The number of calls in flight there.
         first_token: The average time to the first content, in seconds; `None` if it is not known.
-        share: The share of its usual calls that it may have: 0 while it is down, 1 after its slow start.
+        share: The share of its usual calls that it may get: 0 while it is down, 1 after its slow start.
     """
 
     target: str
@@ -41,8 +41,8 @@ class Balancer:
 
     Attributes:
         balance: The settings.
-        loads: What is known about its targets, also about those that `without` leaves out.
-        by_target: The load of each target, in the order in which they were named.
+        loads: The loads of its targets, including those that `without` leaves out.
+        by_target: The load of each target, in the configured order.
     """
 
     def __init__(self, balance: Balance, targets: Sequence[Deployment]) -> None:
@@ -59,7 +59,7 @@ class Balancer:
         return rest
 
     def limited(self, target: Deployment, limits: Limits) -> None:
-        """An attempt at `target` has these limits: a failure counts as its `first_token`."""
+        """Set the limits of attempts at `target`: a failure counts as `first_token` seconds."""
         if limits.first_token is not None:
             load = self.by_target[target]
             load.longest = min(load.longest, limits.first_token)
@@ -67,7 +67,7 @@ class Balancer:
     # --- choosing --------------------------------------------------------------------------------
 
     def arranged(self, call: Call, refused: Collection[Deployment] = ()) -> tuple[Deployment, ...]:
-        """The targets in the order in which `call` asks them; those that are `refused` come last."""
+        """The targets in the order in which `call` tries them; `refused` ones come last."""
         loads = list(self.by_target.values())
         last: tuple[Deployment, ...] = ()
         if refused:
@@ -85,7 +85,7 @@ class Balancer:
         return (*[targets[each] for each in loads], *last)
 
     def _by_load(self, loads: Sequence[Load], call: Call) -> list[Load]:
-        """The less loaded of two that would accept `call`; then the others, by their scores."""
+        """The less loaded of two random loads that would accept `call`; then the others, by score."""
         now = call.pipeline.clock()
         ready: list[Load] = []
         others: list[Load] = []
@@ -105,7 +105,7 @@ class Balancer:
         return order
 
     def _by_hash(self, loads: list[Load], call: Call, conversation: int) -> None:
-        """Put the home of the conversation first, and those that would not accept `call` last."""
+        """Sort in place: the home of the conversation first, targets that would not accept `call` last."""
         loads.sort(key=lambda each: distance(conversation, each.number, each.weight))
         home, now, how = loads[0], call.pipeline.clock(), ""
         for place, each in enumerate(loads):
@@ -117,7 +117,7 @@ class Balancer:
         recorder.balanced(call, loads[0].name, f"{len(loads)} by conversation{how}")
 
     def _ready(self, load: Load, call: Call, now: float, turn: float) -> bool:
-        """True if the target would accept `call` now, and may have it: one that is down has one at a time."""
+        """True if the target would accept `call` now, and may get it: one call at a time while it is down."""
         if accepted_at(call, self._targets[load]) is False:
             load.rejects(call.tenant, now)
             return False
@@ -129,7 +129,7 @@ class Balancer:
     # --- reading ---------------------------------------------------------------------------------
 
     def snapshots(self, now: float) -> Iterator[LoadSnapshot]:
-        """Each target, as it is now."""
+        """A snapshot of each target."""
         for load in self.loads.loads:
             yield LoadSnapshot(load.name, load.in_flight.number, self.loads.average(load), load.share(now))
 

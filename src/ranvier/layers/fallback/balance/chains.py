@@ -12,10 +12,10 @@ from ranvier.layers.fallback.targets import Target, TargetNames, UnlistedTargets
 from ranvier.pipeline.deployment import Deployment
 
 Chain = tuple[Deployment | Balancer, ...]
-"""Targets in the order in which they are asked; a balance is put in order when it is reached."""
+"""Targets in the order in which they are tried; a balance is ordered when it is reached."""
 
 COUNTED = 2
-"""For how many targets of a balance time is kept before the deadline: rarely do more fail in one call."""
+"""The number of targets of a balance for which time is reserved: more rarely fail in one call."""
 
 
 class Chains:
@@ -23,15 +23,15 @@ class Chains:
 
     Args:
         targets: The targets of the usual chain.
-        chains: Those that follow a single primary.
-        share: A call may also start at any other model of these providers, with the share of its `Pace`;
-            `None` means that it may not.
+        chains: The targets that follow a single primary, by its name.
+        share: The share for the `Pace` of unlisted targets; `None` means that a call may only start at listed
+            targets.
 
     Attributes:
         targets: The targets of the usual chain.
         default: The usual chain.
-        balances: Each balance.
-        balancers: The balances by their targets; empty without any.
+        balances: All balances.
+        balancers: The balances by target; empty if there are none.
     """
 
     def __init__(
@@ -102,18 +102,18 @@ class Chains:
         return words
 
     def unlisted(self) -> Iterable[Deployment]:
-        """The targets that calls have named although no chain has them."""
+        """The targets that calls have named, but that are in no chain."""
         return () if self._unlisted is None else tuple(self._unlisted)
 
     def shift(self, seconds: float) -> None:
-        """Go on with another event loop, whose clock is `seconds` ahead; forget the times of such targets."""
+        """Move to another event loop, whose clock is `seconds` ahead; forget the unlisted targets."""
         for balancer in self.balances:
             balancer.loads.shift(seconds)
         if self._unlisted is not None:
             self._unlisted.forget()
 
     def take_over(self, before: Chains) -> None:
-        """Go on with what was learned about the targets of balances, and about unlisted ones."""
+        """Take over what was learned about the targets of balances, and about unlisted targets."""
         loads = {load.name: load for balancer in before.balances for load in balancer.loads.loads}
         for balancer in self.balances:
             balancer.loads.take_over(loads)
@@ -121,9 +121,9 @@ class Chains:
             self._unlisted.take_over(before._unlisted)
 
     def all(self) -> Iterable[tuple[Deployment, ...]]:
-        """Every chain, with the targets of balances in the order in which they were named.
+        """Every chain, with the targets of balances in their configured order.
 
-        Where a call may start at any model of a provider, the first one of that provider stands for it.
+        If a call may start at any model of a provider, the first model of that provider stands for all.
         """
         chains = [flat(chain) for chain in (self.default, *self._by_start.values())]
         if self._unlisted is not None:
@@ -134,7 +134,7 @@ class Chains:
 
 
 def counted(later: Sequence[Deployment], balancers: Mapping[Deployment, Balancer]) -> Sequence[Deployment]:
-    """Those of `later` for which time is kept: of each balance, the first two."""
+    """The targets of `later` for which time is reserved: of each balance, the first two."""
     if not balancers or len(later) <= COUNTED:
         return later
     numbers: Counter[Balancer | None] = Counter()
@@ -177,7 +177,7 @@ def _plain(targets: Iterable[Target | Balance]) -> Iterator[Target]:
 
 
 def _starts(step: Deployment | Balancer) -> Iterator[tuple[Deployment, Chain]]:
-    """Where a call may start in `step`, and the part of its chain that `step` then is."""
+    """The targets in `step` where a call may start, each with the part of the chain that replaces `step`."""
     if not isinstance(step, Balancer):
         yield step, (step,)
         return

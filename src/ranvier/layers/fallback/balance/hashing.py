@@ -1,4 +1,4 @@
-"""Rendezvous hashing: every process finds the same targets for a conversation, and nothing is stored."""
+"""Rendezvous hashing: every process computes the same targets for a conversation, and stores nothing."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ _RETURN = 0x9E3779B97F4A7C15
 
 
 def number_of(name: str) -> int:
-    """64 bits that depend on `name` alone; Python's own hash of a text differs from process to process."""
+    """A 64-bit hash of `name` that is the same in all processes, unlike Python's own hash."""
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 
 
 def distance(conversation: int, target: int, weight: float) -> float:
-    """The target with the smallest distance is the home of a conversation: `weight` of all homes are there.
+    """The distance of a target from a conversation, whose home is the target with the smallest distance.
 
-    Without that target, the next one is, and all other conversations stay where they are.
+    Targets get homes in proportion to their weights. Without a target, its conversations move to their next
+    one, and all others stay where they are.
     """
     return -log((_mixed(conversation ^ target) + 1) / (_ALL + 1)) / weight
 
 
 def turn_of(conversation: int, target: int) -> float:
-    """When a conversation returns to a target that has come back: after so much of its slow start."""
+    """The part of a target's slow start after which a conversation returns to it, from 0 to 1."""
     return _mixed(conversation ^ target ^ _RETURN) / (_ALL + 1)
 
 

@@ -1,4 +1,4 @@
-"""How busy a target of a balance is, and whether it has just come back. Pure: the caller passes the time."""
+"""The load of a balance's target, and its slow start after an outage. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ranvier.layers.fallback.balance.hashing import number_of
 from ranvier.layers.fallback.pace import USUAL_FIRST_TOKEN
 
 DOWN = 5.0
-"""Seconds for which a target has to reject calls before its return is a slow start."""
+"""Seconds of rejected calls after which a target counts as down, and returns by a slow start."""
 
 SLOW_START = 20.0
 """Seconds after its return until a target has its full share again."""
 
 MAX_TENANTS = 1024
-"""Rejected tenants that are known; above that, the slow start is for all."""
+"""Maximum number of rejected tenants that are tracked; beyond that, the slow start applies to all tenants."""
 
 
 class InFlight:
@@ -27,18 +27,19 @@ class InFlight:
 
 
 class Load:
-    """The calls at one target, and how soon it answers.
+    """The calls in flight at one target, and its time to the first content.
 
     Attributes:
         name: `"provider/model"`.
         weight: Its weight, relative to the average weight of the balance.
         number: A stable hash of its name.
-        longest: What a failure counts as, in seconds: the target's `first_token`.
+        longest: The seconds that a failure counts as: the target's `first_token`.
         average: The average time to the first content; `None` before the first sample.
-        sampled_at: When the last sample came.
-        chosen_at: How many calls had been balanced when it was chosen last.
-        turn: Of two that are equally loaded, the one with the smaller number is chosen.
-        in_flight: The calls there: an object of their own, so that those of a closed loop end elsewhere.
+        sampled_at: The time of the last sample.
+        chosen_at: The number of balanced calls when it was last chosen.
+        turn: Of two equally loaded targets, the one with the smaller turn is chosen.
+        in_flight: The calls in flight; a separate object per event loop, so that calls of a closed loop are
+            not counted on the next one.
     """
 
     __slots__ = (
@@ -67,13 +68,13 @@ class Load:
         self.chosen_at = 0
         self.turn = 0.0
         self.in_flight = InFlight()
-        self._rejects_since: float | None = None  # without content since then
+        self._rejects_since: float | None = None  # the first rejection since the last content
         self._rejected_at = -inf
-        self._rejected: set[int] = set()  # hashes of the tenants
+        self._rejected: set[int] = set()  # hashes of the rejected tenants
         self._back_at = -inf
 
     def rejects(self, tenant: str, now: float) -> None:
-        """The target rejects a call: its circuit is open, or a gate is closed. One that is busy is well."""
+        """Note a rejection by an open circuit or a closed gate; being busy does not count."""
         if self.in_flight.number:
             return
         if self._rejects_since is None:
@@ -85,7 +86,7 @@ class Load:
             self._rejected.add(hash(tenant))
 
     def answers(self, now: float) -> None:
-        """The first content of a call has arrived: a target that was down is back, and nothing is known."""
+        """Note the first content of a call: a target that was down is back, with unknown load."""
         if self.is_down:
             self._back_at = now
             self.average = None
@@ -97,24 +98,24 @@ class Load:
         return self._rejects_since is not None and self._rejected_at - self._rejects_since >= DOWN
 
     def share(self, now: float) -> float:
-        """The share of its usual calls that it may have now: 0 if it is down, 1 after its slow start."""
+        """The share of its usual calls that it may get now: 0 while it is down, 1 after its slow start."""
         if self.is_down:
             return 0.0
         since = now - self._back_at
         return 1.0 if since >= SLOW_START else since / SLOW_START
 
     def concerns(self, tenant: str) -> bool:
-        """True if `tenant` has been rejected: for others, with other keys and circuits, it is not down."""
+        """True if `tenant` was rejected; for tenants with other keys and circuits, the target is not down."""
         return len(self._rejected) >= MAX_TENANTS or hash(tenant) in self._rejected
 
     def take_over(self, before: Load) -> None:
-        """Go on as `before`; the calls in flight are counted by both."""
+        """Take over the state of `before`, and share its count of calls in flight."""
         self.average, self.sampled_at, self.in_flight = before.average, before.sampled_at, before.in_flight
         self._rejects_since, self._rejected_at = before._rejects_since, before._rejected_at
         self._rejected, self._back_at = before._rejected, before._back_at
 
     def shift(self, seconds: float) -> None:
-        """Go on with another event loop, whose clock is `seconds` ahead: nothing is in flight any more."""
+        """Move to another event loop, whose clock is `seconds` ahead, with no calls in flight."""
         self.in_flight = InFlight()
         self.sampled_at += seconds
         self._back_at += seconds

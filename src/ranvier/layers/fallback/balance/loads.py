@@ -1,4 +1,4 @@
-"""The targets of a balance: which of two is less loaded. Pure: the caller passes the time."""
+"""Compares the loads of a balance's targets. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ranvier.layers.fallback.balance.load import Load
 from ranvier.layers.fallback.first_tokens import SHORTEST
 
 GAIN = 0.1
-"""The share of a new sample in the average, at least."""
+"""The minimum weight of a new sample in the average."""
 
 HALF_LIFE = 60.0
-"""Seconds in which an average that is not sampled comes half as close to that of the others."""
+"""Seconds in which an average without samples moves half the way towards the others."""
 
 FRESH = 1.0
-"""Seconds for which an average counts as it is."""
+"""Seconds for which an average without samples counts in full."""
 
 CLEARLY = 1.25
-"""How many times as large the score of the more loaded one is, at least: smaller differences are noise."""
+"""The minimum ratio of two scores that counts: smaller differences are noise."""
 
 MAX_PASSED = 30
-"""How many calls in a row go elsewhere, at most, while a target has none: its average would grow stale."""
+"""Maximum number of calls in a row that pass an idle target: otherwise its average would become stale."""
 
 
 class Loads:
@@ -35,7 +35,7 @@ class Loads:
         by: `load`, `least_busy` or `latency`.
 
     Attributes:
-        loads: In the same order.
+        loads: The loads, in the same order.
     """
 
     def __init__(self, names: Sequence[str], weights: Sequence[float], by: str) -> None:
@@ -44,14 +44,14 @@ class Loads:
         self._even = len(set(weights)) == 1
         self._counts_calls = by != "latency"
         self._counts_seconds = by != "least_busy"
-        self._sampled_at = -math.inf  # any of them
+        self._sampled_at = -math.inf  # the last sample of any target
         self._chosen = 0
         self._turn = 0.0
 
     # --- choosing --------------------------------------------------------------------------------
 
     def drawn(self, loads: Iterable[Load]) -> list[Load]:
-        """The loads in random order, those that are overdue first; a heavier one is more often early."""
+        """The loads in random order: overdue ones first, and those with larger weights more often early."""
         order = list(loads)
         if self._even:
             random.shuffle(order)
@@ -61,7 +61,7 @@ class Loads:
         return order
 
     def lighter(self, first: Load, second: Load) -> Load:
-        """The less loaded of two that were drawn in this order; if neither clearly is, they take turns."""
+        """The less loaded of two; if the difference is small, they take turns."""
         if self.overdue(first):
             return first
         scores = self.score(first), self.score(second)
@@ -99,7 +99,7 @@ class Loads:
     # --- how soon they answer --------------------------------------------------------------------
 
     def sample(self, load: Load, seconds: float, now: float) -> None:
-        """A call had its first content after `seconds`, or a failure counts as so long."""
+        """Add a time to the first content; a failure is added as `longest`."""
         seconds, before = min(seconds, load.longest), self.average(load)
         if load.average is None or before is None:
             load.average = seconds
@@ -108,15 +108,15 @@ class Loads:
         load.sampled_at = self._sampled_at = now
 
     def waited(self, load: Load, seconds: float, now: float) -> None:
-        """A call had no content for `seconds`, and then was not waited for: it would have taken longer."""
+        """Add a call that was abandoned after `seconds` without content: its time would have been longer."""
         average = self.average(load)
         if average is not None and seconds > average:
             self.sample(load, seconds, now)
 
     def average(self, load: Load) -> float | None:
-        """The average, as far as it has not faded towards the median of the others.
+        """The average, mixed with the median of the others the longer it has no samples while they have.
 
-        It fades while the others are sampled and it is not. `None` if there are no samples at all.
+        `None` if there are no samples at all.
         """
         own = load.average
         if own is not None and self._sampled_at - load.sampled_at < FRESH:
@@ -128,18 +128,18 @@ class Loads:
         return usual if own is None else usual + (own - usual) * self._freshness(load)
 
     def _freshness(self, load: Load) -> float:
-        """1 for an average that is sampled as often as the others, and less the older it is."""
+        """The weight of the average: 1 if it is sampled as recently as the others, less if it is older."""
         return math.exp2((load.sampled_at - self._sampled_at) / HALF_LIFE)
 
     def take_over(self, before: Mapping[str, Load]) -> None:
-        """Go on with what was known about the targets with the same names. Nobody has saved up a turn."""
+        """Take over the loads of targets with the same names; all turns start equal."""
         for load in self.loads:
             if load.name in before:
                 load.take_over(before[load.name])
                 self._sampled_at = max(self._sampled_at, load.sampled_at)
 
     def shift(self, seconds: float) -> None:
-        """Go on with another event loop, whose clock is `seconds` ahead."""
+        """Move to another event loop, whose clock is `seconds` ahead."""
         self._sampled_at += seconds
         for load in self.loads:
             load.shift(seconds)

@@ -1,4 +1,4 @@
-"""Counts the calls in flight at the targets of balances, and how soon they answer."""
+"""Counts the calls in flight at balanced targets, and measures their times to the first content."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ranvier.pipeline.layer import Handler, R
 
 FAULTS = frozenset(("network", "server_error", "overloaded", "timeout", "stream_dropped"))
-"""Outcomes of attempts that were retried, and count: most often the model or the server failed."""
+"""Outcomes of retried attempts that count as failures of the target: mostly the model or server failed."""
 
 HEALTH = (Scope.MODEL, Scope.ENDPOINT)
-"""What a failure has to be about to count."""
+"""The scopes of failures that count."""
 
 
 class Counted:
-    """Sends calls as `send` does, and counts those to targets that are balanced."""
+    """Sends calls as `send` does, and counts those to balanced targets."""
 
     def __init__(self, balancers: Mapping[Deployment, Balancer]) -> None:
         self._balancers = balancers
@@ -34,10 +34,10 @@ class Counted:
     def __call__(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send `call` to its target with its key, or with another one if that fails."""
         balancer = self._balancers.get(call.deployment)
-        return send(call, inner) if balancer is None else _counted(call, inner, Sent(call, balancer))
+        return send(call, inner) if balancer is None else _counted(call, inner, BalancedCall(call, balancer))
 
 
-async def _counted(call: Call, inner: Handler[R], sent: Sent) -> R:
+async def _counted(call: Call, inner: Handler[R], sent: BalancedCall) -> R:
     sent.begin()
     try:
         answer = await send(call, inner)
@@ -53,7 +53,7 @@ async def _counted(call: Call, inner: Handler[R], sent: Sent) -> R:
     return answer
 
 
-class Sent:
+class BalancedCall:
     """A call at a target of a balance: in flight until its answer, its error, or the end of its stream."""
 
     __slots__ = ("_before", "_call", "_in_flight", "_load", "_loads")
@@ -79,7 +79,7 @@ class Sent:
         """The target has answered, or its stream has begun."""
         attempts = self._attempts()
         if not attempts:
-            return  # a layer has answered
+            return  # a layer has answered instead of the target
         self._count_retried(attempts)
         now, first = self._now(), attempts[-1].first_token
         if attempts[-1].endpoint is None:
@@ -88,7 +88,7 @@ class Sent:
             self._loads.sample(self._load, first, now)
 
     def failed(self, error: BaseException) -> None:
-        """The target has failed, or was not waited for any longer."""
+        """The target has failed, or the call stopped waiting for it."""
         self.end()
         attempts = self._attempts()
         if not attempts:
@@ -120,5 +120,5 @@ class Sent:
 
 
 def _tells_nothing(attempts: list[Attempt]) -> bool:
-    """True if the last attempt had a fault of `Chaos`, or was sent to an endpoint of a tenant's own."""
+    """True if the last attempt had a fault of `Chaos`, or went to a tenant's own endpoint."""
     return bool(attempts) and (attempts[-1].fault is not None or attempts[-1].endpoint is not None)

@@ -1,4 +1,4 @@
-"""The settings of a balance, as a user gives them."""
+"""The settings of a balance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 By = Literal["load", "least_busy", "latency"]
 
 Conversation = str | int | bytes | None
-"""The id of a conversation; `None`, or an empty one, for a call that belongs to none."""
+"""The id of a conversation; `None` or an empty id for a call without one."""
 
 WEIGHTS = (0.001, 1000.0)
 """The smallest and the largest weight."""
@@ -33,16 +33,16 @@ class Balance:
     loaded first, and then the next target of the `Fallback`.
 
     Args:
-        targets: At least two, as for `Fallback`.
-        by: What makes a target the less loaded one: `"load"` is (calls in flight + 1) times the average time
-            to the first content; `"least_busy"` is the first of them alone, `"latency"` the second.
-        weights: The share of each target relative to the others, in their order; all the same by default.
-        sticky: A function of a call that returns the id of its conversation, a str, an int or bytes: all of
-            its calls go to the same target, whose prompt cache stays warm. They go to another one only while
-            that target rejects them. `None` is for a call that belongs to no conversation.
+        targets: At least two targets, as for `Fallback`.
+        by: The measure of load: `"load"` is (calls in flight + 1) times the average time to the first
+            content; `"least_busy"` is only the first factor, `"latency"` only the second.
+        weights: The share of each target relative to the others, in the same order; equal by default.
+        sticky: A function of a call that returns the id of its conversation: a str, an int or bytes. All
+            calls of a conversation go to the same target, whose prompt cache stays warm; they go to another
+            one only while that target rejects them. `None` is for a call without a conversation.
 
     A failure of the model or of the server counts as `first_token` seconds in the average. A target that has
-    rejected calls for a while, and answers again, gets its share back within 20 seconds.
+    recovered from an outage gets its full share again within 20 seconds.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The scripts that the server carries out: what each needs, in one text.
+"""Assembles the Lua scripts that the server executes.
 
-A script names the parts that it needs in its first line. All of them begin with the limits of
-`ranvier.store.engine.limits`, the time, and how to publish changes.
+The first line of a script names the parts that it needs; they are put before it. All scripts begin with the
+limits of `ranvier.store.engine.limits`, the time, and a function that publishes changes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ ALWAYS = ("time", "numbers", "changes")
 NEEDS = "-- needs:"
 
 FULL = "#!lua"
-"""The first line of each: a server that is full carries out nothing of it, instead of a part."""
+"""The first line of each script: with it, a full server rejects the whole script before it starts."""
 
 
 class Script(NamedTuple):
-    """A script, and the digest under which the server knows it."""
+    """The text of a script, and its SHA-1 digest for EVALSHA."""
 
     text: bytes
     sha: bytes
@@ -36,7 +36,7 @@ def load(name: str) -> Script:
 
 
 def names() -> list[str]:
-    """Those of all scripts that carry out a command."""
+    """The names of all scripts that execute a command."""
     every = (each for each in files(__name__).iterdir() if each.name.endswith(".lua"))
     return sorted(each.name.removesuffix(".lua") for each in every if each.read_text().startswith(NEEDS))
 

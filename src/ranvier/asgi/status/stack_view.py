@@ -1,4 +1,4 @@
-"""What there is to show of the stack in use; a reload replaces it."""
+"""The parts of the stack in use that the status page shows; a reload replaces them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ranvier.asgi.status.names import Names
 from ranvier.pipeline.running.stack import Stack
 
 
-class SeenStack:
-    """The parts of one stack that the status page shows. It finds them by what they have: it knows no layer.
+class StackView:
+    """The parts of one stack that the status page shows, found by attribute, not by the class of a layer.
 
     Attributes:
         stack: The stack.
-        viewer: Reads its circuits; `None` if it has no breaker.
-        shared: Its circuits that all tenants share, if it has any.
-        gates, places, spending, balances, allowances: What its layers show.
+        viewer: Reads the circuits; `None` if the stack has no breaker.
+        shared: The circuits that all tenants share; `None` if there are none.
+        gates, places, spending, balances, allowances: The attributes of that name of its layers.
         faulty: The layers that may inject faults.
-        providers: The names of its providers, in its order.
+        providers: The names of the stack's providers, in its order.
     """
 
     def __init__(self, stack: Stack, names: Names) -> None:
