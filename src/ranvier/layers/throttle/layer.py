@@ -66,8 +66,7 @@ class Throttle(Layer):
         quota_cooldown: Seconds for which a key out of credit is not used; a longer `retry_after` applies.
         max_gates: The maximum number of gates to keep.
         max_closed: The longest time in seconds that a provider can close a gate (one hour if the account is
-            out of credit); after that a probe is sent. It does not limit your `auth_cooldown` and
-            `quota_cooldown`.
+            out of credit); after that a probe is sent. It does not limit the two cooldowns.
         overrides: The settings for single targets, by `"provider/model"` or `"provider"`.
 
     Put it outside the breaker, so that no call waits while it occupies a probe. A call that is
