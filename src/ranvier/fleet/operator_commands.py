@@ -57,7 +57,7 @@ class OperatorCommands:
         return [
             (pending.command, partial(self._answered, about, pending))
             for about, pending in due
-            if pending.tries <= TRIES
+            if about in self._waiting
         ]
 
     def _give_up(self, about: Hashable, reason: str) -> None:
