@@ -9,7 +9,7 @@ import pytest
 
 from ranvier.store import StoreError
 from ranvier.store.commands.circuits import CircuitKey, CircuitReply, CircuitView, Probe
-from ranvier.store.commands.workers import Alive, Heartbeat, Look, Looked
+from ranvier.store.commands.workers import Alive, Heartbeat, Look, LookReply
 from ranvier.testing import after
 from support.fleet.service import DOWN, Service
 from support.fleet.stores import TroubledStore, hangs, hangs_on, lies, raises, slow
@@ -38,7 +38,7 @@ def nonsense(commands: Any) -> Any:
     """Replies of the right kinds, with nonsense in them."""
     if commands == "connect":
         return None
-    made = {Heartbeat: Alive(-3, None, 0), Look: Looked(None, 0, False, (NONSENSE,))}  # type: ignore[arg-type]
+    made = {Heartbeat: Alive(-3, None, 0), Look: LookReply(None, 0, False, (NONSENSE,))}  # type: ignore[arg-type]
     return [made.get(type(command), CircuitReply(True, NONSENSE)) for command in commands]
 
 

@@ -32,7 +32,7 @@ from ranvier.store.commands.circuits import (
     TenantCount,
 )
 from ranvier.store.commands.tenants import TenantFailed, TenantKey
-from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, LookReply
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Session, Store, Worker
 from scale.meter import Meter
@@ -237,7 +237,7 @@ class ModelWorker:
     def _hear(self, reply: Reply) -> None:
         if isinstance(reply, Alive):
             self._workers = reply.workers
-        elif isinstance(reply, Looked):
+        elif isinstance(reply, LookReply):
             self._looked = reply.version
             for each in reply.changes:
                 if isinstance(each, CircuitView):

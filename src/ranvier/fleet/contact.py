@@ -24,7 +24,7 @@ from ranvier.store.commands.tenants import (
     TenantOpened,
     TenantView,
 )
-from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, Looked, ReadFleet
+from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, LookReply, ReadFleet
 from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch, Session, Store, Worker
 
@@ -47,7 +47,7 @@ REPLIES: dict[type, type] = {
     **dict.fromkeys((CloseGate, OpenGate), GateView),
     **dict.fromkeys((Heartbeat, Leave), Alive),
     TakeSlice: SliceView,
-    Look: Looked,
+    Look: LookReply,
     ReadFleet: Fleet,
 }
 """The type of reply to each command; all other commands are about shared circuits."""

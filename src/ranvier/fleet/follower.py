@@ -12,7 +12,7 @@ from ranvier.clock import Clock
 from ranvier.fleet.contact import Contact, logger
 from ranvier.fleet.outbox import MAX_BATCH, OnReply
 from ranvier.store.commands import Change, Command
-from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, Looked, Missed, Trouble
+from ranvier.store.commands.workers import RECENT, Alive, Heartbeat, Look, LookReply, Missed, Trouble
 from ranvier.store.protocol import Epoch, Worker
 
 BEAT_SECONDS = 1.0
@@ -210,7 +210,7 @@ class Follower:
         self._check(alive.epoch)
         self._member.divide(alive.workers)
 
-    def _looked(self, looked: Looked, *, again: bool) -> None:
+    def _looked(self, looked: LookReply, *, again: bool) -> None:
         self._check(looked.epoch)
         self._seen, self._more = looked.version, looked.more
         for change in looked.changes:

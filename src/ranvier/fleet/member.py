@@ -20,7 +20,7 @@ from ranvier.pipeline.running.retiring import FOLLOWING, SENDING
 from ranvier.pipeline.sharing.fleet import Fleet
 from ranvier.store.commands import Command
 from ranvier.store.commands.workers import Fleet as FleetView
-from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked, ReadFleet
+from ranvier.store.commands.workers import Heartbeat, Leave, Look, LookReply, ReadFleet
 from ranvier.store.digest import digest
 from ranvier.store.protocol import Store, Worker
 
@@ -160,10 +160,10 @@ class Member(Links, Fleet):
             logger.exception("the counters of this worker cannot be read")
             return {}, {}, ""
 
-    async def read(self) -> tuple[FleetView, Looked] | None:
+    async def read(self) -> tuple[FleetView, LookReply] | None:
         """The live workers, and everything open or isolated; `None` if the store cannot be reached."""
         match await self.contact.execute([ReadFleet(), Look()]):
-            case [FleetView() as fleet, Looked() as looked]:
+            case [FleetView() as fleet, LookReply() as looked]:
                 return fleet, looked
         return None
 

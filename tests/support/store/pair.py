@@ -9,7 +9,7 @@ from ranvier.store.commands.circuits import CircuitKey, CircuitReply, Probe
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.spending import SliceView, TakeSlice
 from ranvier.store.commands.tenants import TenantView
-from ranvier.store.commands.workers import Looked
+from ranvier.store.commands.workers import LookReply
 from ranvier.store.engine.circuit import view
 from ranvier.store.engine.engine import Engine
 from ranvier.store.valkey import scripts
@@ -142,5 +142,5 @@ class Pair:
             self._seen |= {"window": reply.window, "held": reply.held}
         elif isinstance(reply, GateView):
             self._seen["gate"] = reply.generation
-        elif isinstance(reply, Looked):
+        elif isinstance(reply, LookReply):
             self._seen["version"] = reply.version

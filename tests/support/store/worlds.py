@@ -25,7 +25,7 @@ from ranvier.store.commands.circuits import (
     Rules,
     TenantCount,
 )
-from ranvier.store.commands.workers import Look, Looked
+from ranvier.store.commands.workers import Look, LookReply
 from ranvier.store.engine.circuit import Circuit
 from ranvier.store.engine.engine import Engine
 
@@ -156,7 +156,7 @@ class World:
     def look(self, worker: Worker) -> None:
         """A worker asks how everything is, as it does when it connects and once a second."""
         looked, _ = self.engine.execute(Look(0, (KEY,)), self.us)
-        assert isinstance(looked, Looked)
+        assert isinstance(looked, LookReply)
         for change in looked.changes:
             assert isinstance(change, CircuitView)
             worker.apply(change)

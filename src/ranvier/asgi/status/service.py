@@ -15,7 +15,7 @@ from ranvier.pipeline.running.joining import Joining
 from ranvier.store.commands.circuits import CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
-from ranvier.store.commands.workers import Fleet, Looked, WorkerView
+from ranvier.store.commands.workers import Fleet, LookReply, WorkerView
 from ranvier.wording import target_name
 
 FRESH = 0.5
@@ -36,7 +36,7 @@ ANSWER_SECONDS = 2.0
 ID = 8
 """Characters of a worker's id that are shown."""
 
-Answer: TypeAlias = tuple[Fleet, Looked]
+Answer: TypeAlias = tuple[Fleet, LookReply]
 
 
 class FleetReport(NamedTuple):
@@ -50,7 +50,7 @@ class FleetReport(NamedTuple):
     """
 
     fleet: Fleet
-    troubles: Looked
+    troubles: LookReply
     recents: Recents
     summed: int
 
@@ -135,7 +135,7 @@ def _names(member: Any, circuits: Iterable[Mapping[str, Any]]) -> dict[str, str]
     return {} if member is None else {member.digest(tenant): tenant for tenant in isolated}
 
 
-def _troubles(troubles: Looked, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
+def _troubles(troubles: LookReply, names: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
     """What is open or isolated, each with the id of the worker that opened or isolated it."""
     for view in troubles.changes:
         if isinstance(view, CircuitView) and view.state is not CLOSED:

@@ -36,7 +36,7 @@ Reply: TypeAlias = (
     | gates.GateView
     | spending.SliceView
     | workers.Alive
-    | workers.Looked
+    | workers.LookReply
     | workers.Fleet
 )
 """Any reply; the module of a command names its type of reply."""

@@ -71,7 +71,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookReply:
     """The reply to `Look`.
 
     Attributes:

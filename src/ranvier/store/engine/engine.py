@@ -16,7 +16,7 @@ from ranvier.store.commands.circuits import CircuitKey, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.spending import TakeSlice
 from ranvier.store.commands.tenants import TenantKey, TenantView
-from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked, Trouble
+from ranvier.store.commands.workers import Heartbeat, Leave, Look, LookReply, Trouble
 from ranvier.store.engine import circuit, gates, tenants
 from ranvier.store.engine.circuits import Circuits
 from ranvier.store.engine.gates import Gates
@@ -64,7 +64,7 @@ class Engine:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def _look(self, command: Look, now: Moment) -> Looked:
+    def _look(self, command: Look, now: Moment) -> LookReply:
         version = self.troubles.version
         seen = command.seen if command.seen <= version else 0
         troubles, more = self.troubles.since(seen)
@@ -80,7 +80,7 @@ class Engine:
                 if key not in found:
                     found[key] = self._view(key, now)[0]
         last = troubles[-1][1] if more else version
-        return Looked(self.workers.epoch, last, more, tuple(found.values()))
+        return LookReply(self.workers.epoch, last, more, tuple(found.values()))
 
     def _view(self, which: Trouble, now: Moment) -> tuple[CircuitView | GateView | TenantView, bool]:
         """The current view of `which`, and whether there is a record of it."""

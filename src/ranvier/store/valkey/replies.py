@@ -19,7 +19,7 @@ from ranvier.store.commands.circuits import CircuitReply, CircuitView
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.spending import SliceView, TakeSlice
 from ranvier.store.commands.tenants import TenantView
-from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, Looked, WorkerView
+from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, Look, LookReply, WorkerView
 from ranvier.store.engine.limits import MAX_GAUGES
 from ranvier.store.valkey.names import circuit_of_name, tenant_of_name
 
@@ -53,7 +53,7 @@ def _reply(command: Command, fields: Fields) -> Reply:
         return _alive(fields, 0)
     if isinstance(command, Look):
         changes = tuple(_change(each) for each in fields["changes"])
-        return Looked(fields["epoch"], int(fields["version"]), bool(fields["more"]), changes)
+        return LookReply(fields["epoch"], int(fields["version"]), bool(fields["more"]), changes)
     return _fleet(fields)
 
 
