@@ -185,8 +185,8 @@ MUTANTS = [
     ),
     mutant(
         "L12", "callers share an answer that a provider keeps", "pipeline/asking/attempt.py",
-        "    return copy.copy(answer if isinstance(answer, Response) else checked(call, answer))",
-        "    return checked(call, answer)",
+        "        return Response(*values_of(answer))",
+        "        return answer",
         "tests/pipeline/test_users_providers.py::test_an_answer_that_a_provider_keeps_is_each_callers_own",
     ),
     mutant(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import fields
 from inspect import isawaitable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ranvier.errors.provider import InvalidResponseError
@@ -18,6 +20,9 @@ from ranvier.pipeline.asking.users_function import kind_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+
+values_of = attrgetter(*(each.name for each in fields(Response)))
+"""The values of all fields of a `Response`, for a copy in a sixth of the time of `copy.copy`."""
 
 
 def events_of(call: Call) -> AsyncIterator[StreamEvent]:
