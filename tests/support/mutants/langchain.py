@@ -136,7 +136,7 @@ MUTANTS = [
     ),
     mutant(
         "LC6", "a tenant gets the cached answer of another", CHAT_MODEL,
-        '        return {"targets": self._targets(), "tenant": whose, **settings}',
+        '        return {"targets": self._targets(), "tenant": tenant, **settings}',
         '        return {"targets": self._targets(), **settings}',
         f"{OURS}::test_a_cache_of_langchain_gives_no_tenant_the_answer_of_another",
     ),
