@@ -89,8 +89,9 @@ async def _whole(call: Call) -> Response:
             payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=False)
         try:
-            answering = provider.complete(call)
-            response = await (answering if ours else _users(call, answering))
+            answering: Any = provider.complete(call)
+            answer = await answering if ours or isawaitable(answering) else answering
+            response = answer if ours else _copied(call, answer)
             if not call.watch.content(clock()):
                 attempt.usage = response.usage
                 raise too_late(call, OVERTAKEN)
@@ -118,9 +119,8 @@ async def _whole(call: Call) -> Response:
     return response
 
 
-async def _users(call: Call, answering: Any) -> Response:
+def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    answer = await answering if isawaitable(answering) else answering
     if type(answer) is Response:
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
