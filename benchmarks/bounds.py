@@ -12,8 +12,8 @@ FAR = 2.0
 """A short run fails beyond so many times the bound: less may be the machine."""
 
 NEVER = math.inf
-"""For calls one after the other: of nearly the same code, machines have measured from 2.0x to 6.5x. A test counts
-their bytecodes instead, which are the same everywhere."""
+"""For calls one after the other: machines have measured from 2.0x to 6.5x of nearly the same code. A test
+counts their bytecodes instead, which are the same everywhere."""
 
 STACK, FLOOR = "ranvier: five layers and a user's", "the floor"
 RESILIENT, SHARING = "ranvier: resilient()", "ranvier: resilient() and all that shares"
