@@ -8,6 +8,7 @@ import pytest
 
 from ranvier import Pipeline, StreamInterruptedError
 from ranvier.layers import Breaker, Bulkhead, Fallback
+from ranvier.messages import StreamEvent
 from ranvier.testing import ScriptedProvider, after, assert_settled, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -86,3 +87,14 @@ async def test_what_is_left_early_is_closed(begin: Any, leave: str) -> None:
     assert_settled(pipeline)
     with pytest.raises(StopAsyncIteration):
         await anext(reading)
+
+
+async def test_two_tasks_cannot_begin_to_read_one_stream() -> None:
+    """The second would take the answer for empty."""
+    provider = ScriptedProvider("p", [after(1, "hello")])
+    async with Pipeline(Fallback(provider)) as pipeline:
+        reading = aiter(pipeline.stream("Why?"))
+        both = await asyncio.gather(anext(reading), anext(reading), return_exceptions=True)
+        assert isinstance(both[0], StreamEvent)
+        assert isinstance(both[1], RuntimeError)
+        await reading.aclose()

@@ -123,3 +123,26 @@ async def test_a_plain_function_may_answer_as_well() -> None:
     provider = Synchronous(Response(text="fine"))
     assert not inspect.iscoroutinefunction(provider.complete)
     assert (await Pipeline(Fallback(provider)).complete("Why?")).text == "fine"
+
+
+async def test_an_iterable_that_is_left_early_is_closed() -> None:
+    """With the stream, and not when the garbage collector finds it."""
+    closed: list[bool] = []
+    iterators: list[AsyncIterator[StreamEvent]] = []  # kept, so that nobody collects them
+
+    async def words() -> AsyncIterator[StreamEvent]:
+        try:
+            yield StreamEvent(text="one")
+            yield StreamEvent(text="two")
+        finally:
+            closed.append(True)
+
+    class Words:
+        def __aiter__(self) -> AsyncIterator[StreamEvent]:
+            iterators.append(words())
+            return iterators[0]
+
+    async with Pipeline(Fallback(Mine(events=lambda call: Words()))) as pipeline:
+        async with pipeline.stream("Why?") as stream:
+            await anext(stream)
+        assert closed == [True]

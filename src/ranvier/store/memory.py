@@ -18,7 +18,7 @@ from ranvier.store.errors import StoreError
 from ranvier.store.protocol import Epoch, Receive, Worker
 
 MAX_PUSHED = 10_000
-"""Changes on their way to a worker whose event loop stands still; of more it is told that some are lost."""
+"""Maximum number of changes queued for a worker whose event loop is blocked; beyond that it gets `Missed`."""
 
 
 class MemoryStore:

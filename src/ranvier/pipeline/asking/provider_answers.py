@@ -35,11 +35,16 @@ def events_of(call: Call) -> AsyncIterator[StreamEvent]:
 
 
 async def _iterated(call: Call, events: Any) -> AsyncGenerator[StreamEvent, None]:
-    """The events of what is no iterator itself."""
+    """The events of an async iterable that is not an iterator; its iterator is closed with this one."""
     if not hasattr(events, "__aiter__"):
         raise _invalid(call, f"stream returned a {kind_of(events)}: make it an async generator")
-    async for event in events:
-        yield event
+    iterator = aiter(events)
+    try:
+        async for event in iterator:
+            yield event
+    finally:
+        if (aclose := getattr(iterator, "aclose", None)) is not None:
+            await aclose()
 
 
 async def whole_as_events(call: Call) -> AsyncGenerator[StreamEvent, None]:

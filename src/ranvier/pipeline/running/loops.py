@@ -30,12 +30,13 @@ class Opened(Protocol):
 class Loops:
     """The event loops whose clocks measure the time stamps of what a layer keeps.
 
-    Calls that wait are woken on their own loop, and a store is asked on that of its pipeline: no other thread
-    may do either. So pipelines with the same layer are open on one loop, until they are closed or that is.
+    Waiting calls are woken on their own loop, and a store is used on its pipeline's loop, never from another
+    thread. So pipelines that share a layer must be open on the same loop.
 
     Args:
-        owner: What the layer is called.
-        several: No call waits there, so that it may be in use on several loops if no pipeline has a store.
+        owner: The name of the layer, for errors.
+        several: True if no call waits in the layer: it may be used on several loops if no pipeline with it
+            has a store.
     """
 
     def __init__(self, owner: str, *, several: bool = False) -> None:

@@ -78,7 +78,7 @@ class Reading(AsyncGenerator[StreamEvent, None], Generic[ParsedT_co]):
     def __init__(self, start: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
         self._start = start
         self._stream: ResponseStream[ParsedT_co] | None = None
-        self._begun = self._cancelled = False
+        self._begun = self._starting = self._cancelled = False
 
     def __anext__(self) -> Coroutine[Any, Any, StreamEvent]:
         return self._first() if self._stream is None else self._stream.__anext__()
@@ -88,14 +88,18 @@ class Reading(AsyncGenerator[StreamEvent, None], Generic[ParsedT_co]):
             raise RuntimeError(
                 "the read that starts this stream was cancelled: call pipeline.stream(...) again"
             )
+        if self._starting:
+            raise RuntimeError("another task is reading this stream already")
         if self._begun:
             raise StopAsyncIteration
-        self._begun = True
+        self._begun = self._starting = True
         try:
             self._stream = await self._start()
         except asyncio.CancelledError:
             self._cancelled = True
             raise
+        finally:
+            self._starting = False
         self._stream.may_be_dropped()
         return await self._stream.__anext__()
 

@@ -153,7 +153,7 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
             warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def may_be_dropped(self) -> None:
-        """Do not warn if it is dropped before its end: nobody was to close it."""
+        """Do not warn if the stream is dropped before its end: its reader never entered it."""
         self.reader = None
 
     def _leftover(self) -> BaseException:

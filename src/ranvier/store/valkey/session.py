@@ -78,7 +78,7 @@ class ValkeySession:
         if unknown is not None:
             answers[unknown:] = await self._asked(_with_texts(calls[unknown:]))
         for command, answer in zip(commands, answers, strict=True):
-            if type(answer) is ResponseError:  # most likely a key of somebody else, which it would not name
+            if type(answer) is ResponseError:  # often a key of another program, which it does not name
                 name, arguments = encoded(command)
                 about = b"".join(arguments[:1]).decode(errors="replace")
                 raise ResponseError(f"{name} of {about[:100]!r}: {answer}")
