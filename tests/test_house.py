@@ -173,7 +173,11 @@ OPTIONAL_MEMBERS = {
     *("knows_model", "lacks", "needs_credential", "open", "slots", "stream"),
 }
 READS_THEM = "ranvier.pipeline.asking.optional_members"
-CLOSES_ITERATORS = {"ranvier.pipeline.streaming.provider_events", "ranvier.providers.function"}
+CLOSES_ITERATORS = {
+    "ranvier.pipeline.asking.provider_answers",
+    "ranvier.pipeline.streaming.provider_events",
+    "ranvier.providers.function",
+}
 """What closes any async iterator, and no provider."""
 
 
