@@ -31,7 +31,10 @@ NOTHING_IS_NONE = "where the server says an empty word, the SDK hands it through
 UNLIKE: dict[str, tuple[set[str], str]] = {
     "5f99635ea33cc104": ({"model"}, "no model is named: ours is then the one that was asked"),
     "74a510316a9bcb3d": ({"finish", "id"}, NOTHING_IS_NONE),
-    "8b0378a9d73a217e": ({"finish", "id"}, NOTHING_IS_NONE),
+    "8b0378a9d73a217e": (
+        {"finish", "id", "reasoning"},
+        NOTHING_IS_NONE + "; the SDK passes over `reasoning_details`",
+    ),
     "443e75d59de4d4ba": ({"finish"}, "the last chunk says it is no chunk; the SDK passes it over"),
     "db4843e8b591cfd9": ({"finish"}, "the last chunk says it is no chunk; the SDK passes it over"),
 }
