@@ -179,7 +179,7 @@ def test_an_ended_run_goes_on_with_the_same_command(simulator, prompts, end):
         _, told = process.communicate(timeout=60)
     written = len(answers(prompts))
     assert 5 < written < 60
-    assert (process.returncode == 130 and b"goes on where it was" in told) == (end == "SIGINT")
+    assert (process.returncode == 130 and b"run the same command again" in told) == (end == "SIGINT")
     assert main(arguments) == 0
     keys = [each["key"] for each in answers(prompts)]
     assert len(keys) == len(set(keys)) == 60

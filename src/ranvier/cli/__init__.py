@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ranvier", description="LLM calls that keep going.")
+    parser = argparse.ArgumentParser(prog="ranvier", description="Resilient LLM calls.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in _COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)

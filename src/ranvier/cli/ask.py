@@ -3,7 +3,7 @@
     ranvier ask "Why do nodes of Ranvier exist?" --to anthropic/claude-sonnet-5 --to openai/gpt-5.2
 
 The answer goes to standard output; everything else, such as why a target was skipped, to standard
-error. Keys come from the environment. Status 1 means that there is no complete answer.
+error. Keys come from the environment. Status 1 means that the call failed.
 """
 
 from __future__ import annotations

@@ -30,17 +30,17 @@ def add_parser(subparsers: Any) -> None:
         "map",
         help="send many prompts from a file, and write the answers to another",
         description="Send each line of a file as a prompt, with fallbacks and retries, and write the answers "
-        "to another file. A run that was ended goes on where it was. Keys come from the environment.",
+        "to another file. Run the same command again to resume. Keys come from the environment.",
     )
     parser.add_argument(
         "prompts", help="a JSONL file: texts, or objects with prompt or messages; - reads stdin"
     )
     targets.add_to(parser)
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help="where answers go: .jsonl, or .db for SQLite"
+        "--out", required=True, metavar="FILE", help="output file: .jsonl, or .db for SQLite"
     )
     parser.add_argument(
-        "--concurrency", type=int, default=50, metavar="N", help="calls in flight (default: %(default)s)"
+        "--concurrency", type=int, default=50, metavar="N", help="maximum calls in flight (default: %(default)s)"
     )
     parser.add_argument("--system", help="system prompt, for lines without one")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="maximum length of each answer")
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         progress = asyncio.run(_map(pipeline, args, prompt_lines.count(args.prompts)))
     except KeyboardInterrupt:
-        _print_to_stderr("interrupted: the same command goes on where it was")
+        _print_to_stderr("interrupted: run the same command again to resume")
         return INTERRUPTED
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(error)) from error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ranvier.simulator.simulator import Simulator
 
 _SCRIPT = """\
-a script, as TOML (or the same as JSON in a file that ends in .json):
+a script in TOML (a file that ends in .json holds the same in JSON):
 
   latency = 0.3          # seconds before the first token of a good answer
   pace = 0.02            # seconds between two tokens
@@ -42,8 +42,8 @@ a script, as TOML (or the same as JSON in a file that ends in .json):
   fault = ["SetCookie", { kind = "Cut", after = 3 }]
   probability = 0.05
 
-a rule may set provider, key, model, streaming, start, end, cycle = [seconds on, seconds off],
-first, every, above and probability. faults and their fields:
+fields of a rule besides fault, all optional: provider, key, model, streaming, start, end,
+cycle = [seconds on, seconds off], first, every, above, probability. faults and their fields:
 
 """
 
@@ -53,15 +53,15 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "simulate",
         help="run simulated providers that fail according to a script",
-        description="Run simulated providers that fail according to a script, over real HTTP.",
+        description="Run simulated providers over real HTTP, which fail according to a script.",
         epilog=_SCRIPT + _vocabulary(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8700, help="port; 0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=8700, help="port; 0 picks a free one (default: %(default)s)"
     )
-    parser.add_argument("--script", type=Path, help="a TOML or JSON file; without one nothing fails")
+    parser.add_argument("--script", type=Path, help="a TOML or JSON file with faults; default: no faults")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.set_defaults(run=run)
 

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 DESCRIPTION = """\
-Starts three simulated providers on loopback and runs fifty tenants through two acts. In the first one,
-a provider is down, the second limits the rate, and one tenant has a bad key. In the other one, the first
-provider accepts requests and stays silent; time limits are a twentieth of those of resilient(). Exits with
-status 1 if a tenant with a good key was not served, or if the records of the calls differ from the log of
-the providers.
+Start three simulated providers on loopback and run fifty tenants through two acts. In the first act, one
+provider is down, another rate limits requests, and one tenant has a bad key. In the second act, the first
+provider accepts requests and stays silent; time limits are a twentieth of those of resilient(). Exit
+status 1 if a tenant with a valid key was not served, or if the records of the calls differ from the log
+of the providers.
 """
 
 

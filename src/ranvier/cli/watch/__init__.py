@@ -9,9 +9,9 @@ from ranvier import validation
 from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\
-Shows the status page of a running application (ranvier.asgi.status_app), such as
-http://localhost:8000/ranvier, and updates it until Ctrl-C. With --once it prints it once and exits with
-status 0, with 1 if there is trouble that is not over, and with 3 if the server does not answer.
+Show the status page of a running application (ranvier.asgi.status_app), such as
+http://localhost:8000/ranvier, and update it until Ctrl-C. With --once, print it once; the exit status is
+1 if the headline is trouble, 3 if the server does not answer, and otherwise 0.
 """
 
 
@@ -20,7 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("watch", help="show the status of a pipeline", description=DESCRIPTION)
     parser.add_argument("url", help="URL of the status page")
     parser.add_argument(
-        "--token", help="bearer token; prefer RANVIER_STATUS_TOKEN, which other users cannot see"
+        "--token",
+        help="bearer token; prefer the variable RANVIER_STATUS_TOKEN, which other users cannot see",
     )
     parser.add_argument(
         "--search", default="", help="show only circuits whose tenant or provider contains this"
