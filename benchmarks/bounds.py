@@ -101,7 +101,13 @@ BOUNDS = [
         *("wire-streamed", GATHERED, 1.1),
         base=BY_HAND,
     ),
-    Bound("A streamed chunk in `stream()`, over a hand-written reader", "wire-streamed", FASTEST, 1.3, base=BY_HAND),
+    Bound(
+        "A streamed chunk in `stream()`, over a hand-written reader",
+        "wire-streamed",
+        FASTEST,
+        1.3,
+        base=BY_HAND,
+    ),
     *_ahead(DEFAULT, "ranvier without extras", {"litellm Router": 4, "openai SDK": 3, "anthropic SDK": 2.5}),
 ]
 

@@ -22,8 +22,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
         help="report mistakes in a configuration file",
-        description="Report mistakes in a configuration file, without reading secrets. Exit status 1 if it is "
-        "invalid.",
+        description="Report mistakes in a configuration file, without reading secrets. "
+        "Exit status 1 if it is invalid.",
     )
     parser.add_argument("file", nargs="?", help="the file, such as ranvier.toml")
     parser.add_argument(

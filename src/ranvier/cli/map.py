@@ -36,11 +36,13 @@ def add_parser(subparsers: Any) -> None:
         "prompts", help="a JSONL file: texts, or objects with prompt or messages; - reads stdin"
     )
     targets.add_to(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="output file: .jsonl, or .db for SQLite")
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help="output file: .jsonl, or .db for SQLite"
-    )
-    parser.add_argument(
-        "--concurrency", type=int, default=50, metavar="N", help="maximum calls in flight (default: %(default)s)"
+        "--concurrency",
+        type=int,
+        default=50,
+        metavar="N",
+        help="maximum calls in flight (default: %(default)s)",
     )
     parser.add_argument("--system", help="system prompt, for lines without one")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="maximum length of each answer")

@@ -123,9 +123,7 @@ async def settings() -> Table:
             plain = await sent(name, asked(), model=model)
             assert plain is not None
             limit = plain.fields.get("max_tokens")
-            table.append(
-                [f"{name}/{model}", *cells, prefill, str(limit) if limit else "not sent"]
-            )
+            table.append([f"{name}/{model}", *cells, prefill, str(limit) if limit else "not sent"])
     return table
 
 

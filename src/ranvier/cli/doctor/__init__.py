@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="check a pipeline: keys, reachability, the longest call, and mistakes",
-        description="Check a pipeline without sending a request to a model. Exit status 1 if there are warnings.",
+        description="Check a pipeline without sending a request to a model. Exit status 1 means warnings.",
     )
     parser.add_argument(
         "pipeline",
