@@ -271,7 +271,7 @@
     setText($("shared-count"), `${count(seen.total)}, ${count(seen.troubled)} not closed${rest}`);
     keyed($("shared").querySelector("tbody"), seen.rows, (each) => JSON.stringify([each.target, each.model, each.keys]),
       (each) => make("tr", {}, make("td"), make("td", { class: "name" }, each.target),
-        make("td", {}, each.keys === "tenants" ? "tenants' own" : "ours"), ["number", "rare", "number rare", "number"].map((sort) => make("td", { class: sort }))),
+        make("td", {}, each.keys === "tenants" ? "tenants' own" : "your own"), ["number", "rare", "number rare", "number"].map((sort) => make("td", { class: sort }))),
       (row, each) => {
         row.className = each.state === "open" && each.mode === "enforced" ? "trouble" : each.state === "closed" ? "" : "strained";
         const [badge, , , failing, mode, rejected, probe] = row.children;
