@@ -1,5 +1,6 @@
 """What a provider of a class of the user's returns is checked: anything else fails its attempt."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from ranvier import InvalidResponseError, Pipeline, Response
-from ranvier.layers import Breaker, Bulkhead, Fallback
+from ranvier import InvalidResponseError, Pipeline, RateLimitError, Response, ServerError
+from ranvier.layers import Breaker, Bulkhead, Fallback, Retry, Timeout
 from ranvier.messages import StreamEvent
 from ranvier.providers import Stub
 from ranvier.testing import assert_settled
@@ -146,3 +147,63 @@ async def test_an_iterable_that_is_left_early_is_closed() -> None:
         async with pipeline.stream("Why?") as stream:
             await anext(stream)
         assert closed == [True]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(ServerError("down", provider="mine"), "server_error"), (asyncio.CancelledError(), "network")],
+)
+async def test_a_plain_stream_function_that_raises_has_made_an_attempt(
+    error: BaseException, kind: str, streaming: bool
+) -> None:
+    """As an async generator has that raises before its first event: it is recorded, and falls back."""
+
+    def stream(call: Any) -> Any:
+        raise error
+
+    pipeline = Pipeline(
+        Fallback(Mine(events=stream), Stub("here")), Bulkhead(1), Breaker(), Timeout(first_token=5)
+    )
+    if streaming:
+        async with pipeline.stream("Why?") as events:
+            answer = await events.collect()
+    else:
+        answer = await pipeline.complete("Why?")
+    assert [each.outcome for each in answer.attempts] == [kind, "succeeded"]
+    assert_settled(pipeline)
+
+
+async def test_one_error_that_a_plain_stream_function_raises_again_belongs_to_each_call() -> None:
+    """It carries the attempts of the call that raised it, and earlier calls keep theirs."""
+    error = RateLimitError("slow down", provider="mine")
+
+    def stream(call: Any) -> Any:
+        raise error
+
+    pipeline = Pipeline(Fallback(Mine(events=stream)), Retry(1, jitter="none"))
+    raised: list[RateLimitError] = []
+    for _ in range(2):
+        with pytest.raises(RateLimitError) as caught:
+            await pipeline.stream("Why?")
+        raised.append(caught.value)
+    assert raised[0] is not raised[1]
+    assert [[each.number for each in one.attempts] for one in raised] == [[1, 2], [1, 2]]
+    assert raised[0].attempts[0] is not raised[1].attempts[0]
+
+
+async def test_a_plain_stream_function_is_called_when_a_slot_is_free() -> None:
+    """It may send its request at once, and belongs to the attempt."""
+    called: list[float] = []
+
+    def stream(call: Any) -> Any:
+        called.append(asyncio.get_running_loop().time())
+        return Iterable()
+
+    provider: Any = Mine(events=stream)
+    provider.slots = asyncio.Semaphore(0)
+    task = asyncio.ensure_future(Pipeline(Fallback(provider)).stream("Why?"))
+    await asyncio.sleep(3)
+    provider.slots.release()
+    await (await task).collect()
+    assert called == [3]

@@ -151,6 +151,13 @@ class Layer:
         """Seconds until this layer would admit `call`, as far as known; infinity if waiting does not help."""
         return 0.0 if self.admits_now(call) else math.inf
 
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
+        """Seconds until a call with a key at `deployment` would be admitted, as far as known; 0 means now.
+
+        Of several keys, one that may be used now is preferred. `account` is the hash of the key.
+        """
+        return 0.0
+
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.
 

@@ -5,17 +5,16 @@ The error is that of the attempt: it is counted, and the next target is asked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import fields
 from inspect import isawaitable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.pipeline.asking.foreign import cancelled_by_itself
 from ranvier.pipeline.asking.users_function import kind_of
 
 if TYPE_CHECKING:
@@ -26,12 +25,20 @@ values_of = attrgetter(*(each.name for each in fields(Response)))
 
 
 def events_of(call: Call) -> AsyncIterator[StreamEvent]:
-    """The stream of the provider of `call`, not started yet."""
+    """The stream of the provider of `call`; an error of `stream` itself is raised by its first read."""
     try:
         events: Any = call.deployment.stream(call)
-    except asyncio.CancelledError as cancelled:
-        raise cancelled_by_itself(call, cancelled) from cancelled
+    except PLAIN_FAILURES as error:
+        return _failing(error)
     return events if hasattr(events, "__anext__") else _iterated(call, events)
+
+
+async def _failing(error: BaseException) -> AsyncGenerator[StreamEvent, None]:
+    try:
+        raise error
+    finally:
+        del error  # its traceback refers to this frame: a local would complete a reference cycle
+    yield StreamEvent()  # never reached: it makes this function a generator
 
 
 async def _iterated(call: Call, events: Any) -> AsyncGenerator[StreamEvent, None]:
@@ -49,9 +56,14 @@ async def _iterated(call: Call, events: Any) -> AsyncGenerator[StreamEvent, None
 
 async def whole_as_events(call: Call) -> AsyncGenerator[StreamEvent, None]:
     """The whole answer of a provider that cannot stream, as events."""
-    answer: Any = call.deployment.provider.complete(call)
-    for event in steps_of(checked(call, await answer if isawaitable(answer) else answer)):
+    for event in steps_of(checked(call, await whole_answer(call))):
         yield event
+
+
+async def whole_answer(call: Call) -> Any:
+    """What `complete` of the provider of `call` returns, by an async or a plain function."""
+    answer: Any = call.deployment.provider.complete(call)
+    return await answer if isawaitable(answer) else answer
 
 
 def checked(call: Call, answer: object) -> Response:
