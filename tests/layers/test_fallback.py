@@ -22,7 +22,7 @@ from ranvier import (
     UnsupportedRequestError,
 )
 from ranvier.events import Event, FallbackTaken
-from ranvier.layers import Breaker, Deadline, Fallback, Retry
+from ranvier.layers import Balance, Breaker, Deadline, Fallback, Retry
 from ranvier.testing import ScriptedProvider, after
 from support.scenes import time
 
@@ -91,6 +91,18 @@ async def test_a_primary_may_have_a_chain_of_its_own(to: str | None, targets: li
     d = down("d")
     pipeline = Pipeline(Fallback(down("a"), down("b"), down("c"), chains={"a": ["c", d]}))
     assert await asked(pipeline, to=to) == targets
+
+
+async def test_a_chain_and_weights_may_come_from_generators() -> None:
+    """They are read once, and no target is lost."""
+    chains: Any = {"a": (each for each in (down("b"), down("c")))}
+    assert await asked(Pipeline(Fallback(down("a"), chains=chains))) == [
+        "a/scripted",
+        "b/scripted",
+        "c/scripted",
+    ]
+    weights: Any = (each for each in (1, 3))
+    assert Balance(down("a"), down("b"), weights=weights).weights == (1.0, 3.0)
 
 
 def test_names_mean_the_providers_that_are_given_beside_them() -> None:

@@ -20,7 +20,7 @@ from ranvier.layers.fallback.pace import Pace, go_on
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
-from ranvier.layers.fallback.targets import Target, UnlistedTarget
+from ranvier.layers.fallback.targets import Target, UnlistedTarget, checked_chains
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.capable import is_plain, may_lack
@@ -90,7 +90,7 @@ class Fallback(Layer):
         self._on_content_filter = on_content_filter
         self._on_empty = on_empty
         share = 0.95 if hedge_after == "p95" else 0.99
-        self._chains = Chains(targets, chains or {}, share if open else None)
+        self._chains = Chains(targets, checked_chains(chains), share if open else None)
         self._default = self._chains.default
         self.targets = self._chains.targets
         self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
