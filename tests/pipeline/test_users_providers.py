@@ -8,7 +8,14 @@ from typing import Any
 import pydantic
 import pytest
 
-from ranvier import InvalidResponseError, Pipeline, RateLimitError, Response, ServerError
+from ranvier import (
+    InvalidResponseError,
+    Pipeline,
+    RateLimitError,
+    Response,
+    ServerError,
+    StreamInterruptedError,
+)
 from ranvier.layers import Breaker, Bulkhead, Fallback, Retry, Timeout
 from ranvier.messages import StreamEvent
 from ranvier.providers import Stub
@@ -55,12 +62,25 @@ class Iterable:
         yield StreamEvent(text="words")
 
 
+class Counts:
+    """The usage of an SDK."""
+
+    total = total_tokens = 3
+
+
+async def counting(call: Any) -> AsyncIterator[Any]:
+    """A stream whose usage is that of an SDK."""
+    yield StreamEvent(text="words")
+    yield StreamEvent(usage=Counts())  # type: ignore[arg-type]  # because: it is wrong on purpose
+
+
 WHOLE = [
     (Mine(), "complete returned a NoneType"),
     (Mine("text"), "complete returned a str"),
     (Mine({"text": "text"}), "complete returned a dict"),
     (Mine(forgotten), "complete returned a coroutine"),
     (Synchronous(), "complete returned a NoneType"),
+    (Mine(Response("words", usage=Counts())), "the usage of its answer is a Counts"),  # type: ignore[arg-type]
 ]
 
 STREAMED = [
@@ -92,6 +112,18 @@ async def test_what_is_no_answer_fails_the_attempt(provider: Mine, says: str, st
     answer = await ask(pipeline)
     assert [each.outcome for each in answer.attempts] == ["invalid_response", "succeeded"]
     assert answer.text == "here"
+    assert_settled(pipeline)
+
+
+async def test_a_stream_with_the_usage_of_an_sdk_breaks_at_its_end() -> None:
+    """Its words were shown before; no usage is recorded, so that the story can be told."""
+    pipeline = Pipeline(Fallback(Mine(events=counting)), Bulkhead(1), Breaker())
+    with pytest.raises(StreamInterruptedError, match="invalid_response") as broken:
+        async with pipeline.stream("Why?") as answer:
+            await answer.collect()
+    assert "the usage of its answer is a Counts" in str(broken.value.__cause__)
+    assert broken.value.attempts[0].usage is None
+    assert "stream dropped" in broken.value.explain()
     assert_settled(pipeline)
 
 

@@ -15,6 +15,7 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
+from ranvier.messages.usage import Usage
 from ranvier.pipeline.asking.users_function import kind_of
 
 if TYPE_CHECKING:
@@ -67,14 +68,16 @@ async def whole_answer(call: Call) -> Any:
 
 
 def checked(call: Call, answer: object) -> Response:
-    """What `complete` returned.
+    """What `complete` returned, or the events of `stream` together.
 
     Raises:
-        InvalidResponseError: it is no answer.
+        InvalidResponseError: it is no answer, or its usage is another object, for example of an SDK.
     """
-    if isinstance(answer, Response):
-        return answer
-    raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
+    if not isinstance(answer, Response):
+        raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
+    if not isinstance(answer.usage, Usage):
+        raise _invalid(call, f"the usage of its answer is a {kind_of(answer.usage)}: give a Usage")
+    return answer
 
 
 def no_event(call: Call, event: object) -> InvalidResponseError:
