@@ -353,25 +353,6 @@ async def test_a_stream_settles_when_it_ends_or_is_dropped() -> None:
     assert list(scene.pacing.unsettled()) == []
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize(
-    "usage", [Usage(1, 1, "three"), Usage(math.nan, 1, 3), Usage(math.inf, 1, 3), Usage(-1, 1, 3)]
-)
-async def test_a_usage_that_is_no_number_leaves_no_reservation(usage: Any, streaming: bool) -> None:
-    """It counts as unknown: what is left can still be computed, and the key does not starve."""
-    said = RateLimits(RateLimit(10, 9, 60.0), tokens=RateLimit(5000, 5000, 60.0))
-    scene = Scene(reports(said, Response("fine", usage=usage)))
-    for _ in range(3):
-        if streaming:
-            async with scene.pipeline.stream("Why?", tenant="acme") as answer:
-                await answer.collect()
-        else:
-            await scene.start()
-    assert_settled(scene.pipeline)
-    assert all(math.isfinite(each.left) for each in scene.pacing.allowances)
-    assert await outcome(scene.start()) == "fine"
-
-
 async def test_nothing_sent_uses_nothing() -> None:
     """An open circuit rejects further in: what was reserved is given back."""
     said = reports(left(2), lambda call: ServerError("down", provider="one", status=500))

@@ -2,8 +2,9 @@
 
 import asyncio
 import inspect
+import math
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import pytest
@@ -15,8 +16,10 @@ from ranvier import (
     Response,
     ServerError,
     StreamInterruptedError,
+    Usage,
 )
-from ranvier.layers import Breaker, Bulkhead, Fallback, Retry, Timeout
+from ranvier.facts.rate_limits import RateLimit, RateLimits
+from ranvier.layers import Breaker, Bulkhead, Fallback, Pacing, Retry, SpendLimit, Timeout
 from ranvier.messages import StreamEvent
 from ranvier.providers import Stub
 from ranvier.testing import assert_settled
@@ -43,6 +46,19 @@ class Synchronous(Mine):
 
     def complete(self, call: Any) -> Any:
         return self.answer
+
+
+class Reporting(Mine):
+    """One that reports its limits, and can stream its answer."""
+
+    async def complete(self, call: Any) -> Any:
+        call.on_limits(RateLimits(tokens=RateLimit(5000, 4000, 60.0)), True)
+        return self.answer
+
+    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+        answer = await self.complete(call)
+        yield StreamEvent(text=answer.text)
+        yield StreamEvent(usage=answer.usage)
 
 
 async def forgotten() -> str:
@@ -125,6 +141,35 @@ async def test_a_stream_with_the_usage_of_an_sdk_breaks_at_its_end() -> None:
     assert broken.value.attempts[0].usage is None
     assert "stream dropped" in broken.value.explain()
     assert_settled(pipeline)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(1, 1, cast(Any, "two")),
+        Usage(1, cast(Any, None), 2),
+        Usage(1, cast(Any, math.nan), 2),
+        Usage(cast(Any, math.inf), 1, 2),
+        Usage(10**400, 1, 2),
+        Usage(-4000, 1, 2),
+    ],
+)
+async def test_a_nonsensical_usage_counts_as_unknown(usage: Usage, streaming: bool) -> None:
+    """The answer counts. Nothing stays reserved for it, and the limits can still be computed."""
+    pacing, spend = Pacing(), SpendLimit(1_000_000, 60)
+    pipeline = Pipeline(spend, Fallback(Reporting(Response("words", usage=usage))), pacing)
+    for _ in range(3):
+        if streaming:
+            async with pipeline.stream("Why?", max_tokens=10) as reading:
+                answer = await reading.collect()
+        else:
+            answer = await pipeline.complete("Why?", max_tokens=10)
+        assert answer.text == "words"
+        assert answer.usage == Usage(complete=False)
+        assert "succeeded" in answer.explain()
+    assert_settled(pipeline)
+    assert all(0 < each.left < 5000 for each in pacing.allowances)
 
 
 async def test_what_can_be_iterated_is_a_stream() -> None:

@@ -7,7 +7,6 @@ ANSWERS = "pipeline/asking/provider_answers.py"
 COMPOSE = "pipeline/compose.py"
 DELIVERIES = "pipeline/reporting/deliveries.py"
 EMITTER = "pipeline/reporting/emitter.py"
-HELD = "layers/pacing/held_allowance.py"
 SHARED = "layers/breaker/shared/circuit.py"
 
 SLOTS = "tests/pipeline/test_slots.py"
@@ -50,9 +49,9 @@ MUTANTS = [
         "test_the_errors_of_a_listener_at_the_address_of_a_removed_one_are_logged",
     ),
     mutant(
-        "leaks", "a usage that is no number is charged", HELD,
-        "all(isinstance(each, (int, float)) and 0 <= each < inf for each in numbers)", "bool(numbers)",
-        "tests/layers/test_pacing.py::test_a_usage_that_is_no_number_leaves_no_reservation",
+        "leaks", "a usage that is no number is recorded, and cannot be added up", ANSWERS,
+        "min(counts) >= 0 and sum(counts) < MAX_TOKENS", "counts is not None",
+        f"{USERS}::test_a_nonsensical_usage_counts_as_unknown",
     ),
     mutant(
         "leaks", "a shared circuit waits for a probe that has outlived its lease", SHARED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
@@ -18,7 +17,6 @@ from ranvier.pipeline.waiting.worth import IN_QUEUES, waited
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.layers.pacing.layer import Pacing
-    from ranvier.messages.usage import Usage
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
 
@@ -118,7 +116,7 @@ class HeldAllowance:
 
     def _used(self, sent: list[Attempt]) -> Costs | None:
         """The use of the attempts in `sent`; `None` if it is not known."""
-        usages = [each.usage for each in sent if each.usage is not None and _is_known(each.usage)]
+        usages = [each.usage for each in sent if each.usage is not None and each.usage.total > 0]
         if len(usages) < len(sent):
             return None
         for usage in usages:
@@ -172,9 +170,3 @@ class HeldAllowance:
         if how != ADMITTED:
             raise layer.rejection(call, paced, self._costs, weight, how)
         self._before = call.record.attempts
-
-
-def _is_known(usage: Usage) -> bool:
-    """False if nothing was reported, or by a custom provider something that is no number of tokens."""
-    numbers = usage.total, usage.input, usage.output, usage.cache_read
-    return all(isinstance(each, (int, float)) and 0 <= each < inf for each in numbers) and usage.total > 0

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.messages.usage import Usage
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.connection_slot import release_slot, take_slot
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.asking.payments import Payments, ask, lacks
-from ranvier.pipeline.asking.provider_answers import checked, events_of, values_of, whole_as_events
+from ranvier.pipeline.asking.provider_answers import (
+    checked,
+    events_of,
+    is_sound,
+    values_of,
+    whole_as_events,
+)
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -122,7 +127,7 @@ async def _whole(call: Call) -> Response:
 
 def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    if type(answer) is Response and type(answer.usage) is Usage:
+    if type(answer) is Response and is_sound(answer.usage):
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
 

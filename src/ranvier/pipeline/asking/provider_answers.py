@@ -5,6 +5,7 @@ The error is that of the attempt: it is counted, and the next target is asked.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import fields
 from inspect import isawaitable
@@ -15,7 +16,7 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.messages.usage import Usage
+from ranvier.messages.usage import MAX_TOKENS, UNKNOWN, Usage
 from ranvier.pipeline.asking.users_function import kind_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 values_of = attrgetter(*(each.name for each in fields(Response)))
 """The values of all fields of a `Response`, for a copy in a sixth of the time of `copy.copy`."""
+
+_counts_of = attrgetter("input", "output", "total", "cache_read", "cache_write", "reasoning")
 
 
 def events_of(call: Call) -> AsyncIterator[StreamEvent]:
@@ -68,7 +71,7 @@ async def whole_answer(call: Call) -> Any:
 
 
 def checked(call: Call, answer: object) -> Response:
-    """What `complete` returned, or the events of `stream` together.
+    """What `complete` returned, or the events of `stream` together; a nonsensical usage becomes `UNKNOWN`.
 
     Raises:
         InvalidResponseError: it is no answer, or its usage is another object, for example of an SDK.
@@ -77,7 +80,21 @@ def checked(call: Call, answer: object) -> Response:
         raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
     if not isinstance(answer.usage, Usage):
         raise _invalid(call, f"the usage of its answer is a {kind_of(answer.usage)}: give a Usage")
+    if not is_sound(answer.usage):
+        answer = copy.copy(answer)
+        answer.usage = UNKNOWN
     return answer
+
+
+def is_sound(usage: object) -> bool:
+    """True for a `Usage` of plausible numbers: what custom providers give may not even be numbers."""
+    if usage is UNKNOWN:
+        return True
+    try:
+        counts = _counts_of(usage)
+        return isinstance(usage, Usage) and min(counts) >= 0 and sum(counts) < MAX_TOKENS
+    except PLAIN_FAILURES:
+        return False
 
 
 def no_event(call: Call, event: object) -> InvalidResponseError:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.messages.usage import Usage
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.interruption import (
     LOST_BY_CANCELLATION,
@@ -22,7 +21,7 @@ from ranvier.pipeline.asking.interruption import (
     breaks,
     expired,
 )
-from ranvier.pipeline.asking.provider_answers import checked
+from ranvier.pipeline.asking.provider_answers import checked, is_sound
 from ranvier.pipeline.outcome import Outcome, notify
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -208,7 +207,7 @@ class StreamedAnswer:
             attempt.succeeded(now, self.response.usage, self.response.details.request_id)
         else:
             recorder.attempt_failed(attempt, now, None if isinstance(error, LayerError) else error)
-            if isinstance(collector.usage, Usage):  # a custom provider may send anything
+            if is_sound(collector.usage):  # a custom provider may send anything
                 attempt.usage = collector.usage
             if collector.details is not None:
                 attempt.request_id = attempt.request_id or collector.details.request_id
