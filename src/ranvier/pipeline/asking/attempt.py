@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response, StreamEvent
+from ranvier.messages.usage import UNKNOWN
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.connection_slot import release_slot, take_slot
 from ranvier.pipeline.asking.foreign import failure_of
@@ -127,7 +128,7 @@ async def _whole(call: Call) -> Response:
 
 def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    if type(answer) is Response and is_sound(answer.usage):
+    if type(answer) is Response and (answer.usage is UNKNOWN or is_sound(answer.usage)):
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
 

@@ -88,8 +88,6 @@ def checked(call: Call, answer: object) -> Response:
 
 def is_sound(usage: object) -> bool:
     """True for a `Usage` of plausible numbers: what custom providers give may not even be numbers."""
-    if usage is UNKNOWN:
-        return True
     try:
         counts = _counts_of(usage)
         return isinstance(usage, Usage) and min(counts) >= 0 and sum(counts) < MAX_TOKENS
