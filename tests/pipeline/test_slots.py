@@ -144,8 +144,8 @@ class Unreadable(ScriptedProvider):
 
     gone = False
 
-    @property  # type: ignore[override]
-    def slots(self) -> None:
+    @property
+    def slots(self) -> None:  # type: ignore[override]
         if self.gone:
             raise KeyError("slots")
 
