@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from ranvier.errors.configuration import ConfigurationError
 
 T = TypeVar("T")
+K = TypeVar("K")
+
+MAX_FLOAT = sys.float_info.max
+"""The largest number of seconds: an integer may be larger than any float."""
 
 
 @overload
@@ -19,10 +24,11 @@ def seconds(name: str, value: float | None, *, optional: bool = False) -> float 
     """`value` as seconds; `None` (off) is accepted if `optional`, `0` means at once."""
     if value is None and optional:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not (0 <= value <= MAX_FLOAT or value == math.inf):  # type: ignore[operator]
         off = ", or None to switch it off" if optional else ""
-        raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more{off}")
-    return float(value)
+        raise ConfigurationError(f"{name}={value!r:.60}: give a number of seconds, 0 or more{off}")
+    return float(value)  # type: ignore[arg-type]  # because: it is a number
 
 
 def count(name: str, value: int, *, least: int) -> int:
@@ -51,6 +57,13 @@ def listed(name: str, value: Iterable[T]) -> Iterable[T]:
     if not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} is a {type(value).__name__}: give a list, {name}=[...]")
     return value
+
+
+def mapping(name: str, value: Mapping[K, T] | None, remedy: str) -> Mapping[K, T]:
+    """`value`, which must be a dict or another mapping; an empty one for `None`."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} is a {type(value).__name__}: give {remedy}")
+    return value or {}
 
 
 def identifier(name: str, value: object, *, longest: int = 256) -> str:

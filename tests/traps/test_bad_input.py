@@ -23,7 +23,7 @@ from ranvier import (
     UnknownProviderError,
     tenant,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Balance, Breaker, Chaos, Deadline, Fallback, Retry, SpendLimit, Timeout
 from ranvier.providers import OpenAI
 from ranvier.testing import ScriptedProvider
 
@@ -60,6 +60,22 @@ BUILDING: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Breaker(max_circuits=0), "Breaker(max_circuits)=0", "1 or more"),
     (lambda: Timeout(idle=-5), "Timeout(idle)=-5", "a number of seconds, 0 or more, or None"),
     (lambda: Timeout(overrides={"a": Retry()}), "overrides={'a': Retry(", "give a Timeout by 'provider'"),
+    (lambda: Timeout(overrides=["a"]), "Timeout(overrides) is a list", "give a Timeout by 'provider'"),
+    (
+        lambda: Timeout(overrides={"a": Timeout(overrides={"a/b": Timeout()})}),
+        "its own overrides have no effect",
+        "to the outer Timeout",
+    ),
+    (lambda: Deadline(10**400), "Deadline(seconds)=1000", "a number of seconds"),
+    (lambda: Breaker(shared=True), "Breaker(shared)=True", "give SharedCircuits(...)"),
+    (lambda: Breaker(overrides={"a": Breaker(key=str)}), "Breaker(overrides)", "to the outer Breaker"),
+    (lambda: Fallback(A, chains=["a"]), "Fallback(chains) is a list", "a dict of lists of targets"),
+    (lambda: Fallback(A, chains={"a": 1}), "chains={'a': 1}", "pass a list of targets"),
+    (lambda: Balance(A, B, weights=1), "Balance(weights)=1", "give one for each of the 2 targets"),
+    (lambda: SpendLimit(10**400, 60), "SpendLimit(per_tenant)=1000", "a finite number"),
+    (lambda: SpendLimit(1, 60, image_tokens=["a"]), "SpendLimit(image_tokens) is a list", "a dict"),
+    (lambda: SpendLimit(1, 60, image_tokens={"a": -5}), "SpendLimit(image_tokens)=-5", "1 or more"),
+    (lambda: Chaos("slow", seed=[1]), "Chaos(seed)=[1]", "give a whole number, or None"),
     (lambda: Pipeline(Fallback(A), credentials="key"), "credentials=str", "give a function"),
     (lambda: Pipeline(Fallback(A), listeners=["log"]), "listeners holds 'log'", "give functions"),
     (lambda: ask(7), "prompt is a int", "give a str, a list of messages, or a Request"),

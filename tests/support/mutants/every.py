@@ -11,6 +11,7 @@ from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.clients import MUTANTS as OF_CLIENTS
 from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.foreign_leaks import MUTANTS as OF_FOREIGN_LEAKS
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
@@ -47,6 +48,7 @@ MUTANTS = (
     *OF_BALANCES,
     *OF_BEDROCK,
     *OF_FOREIGN_CODE,
+    *OF_FOREIGN_LEAKS,
     *OF_GATES,
     *OF_HEDGES,
     *OF_KEYS,

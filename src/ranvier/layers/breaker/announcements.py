@@ -55,6 +55,10 @@ def emit_to_all(
 def emit_full(call: Call, max_circuits: int) -> None:
     """Emit that `call` passes without a circuit."""
     if call.pipeline.events.listeners:
-        provider = call.deployment.provider.name
-        event = RegistryFull(tenant=call.tenant, provider=provider, max_circuits=max_circuits)
+        event = RegistryFull(
+            tenant=call.tenant,
+            provider=call.deployment.provider.name,
+            metadata=call.record.metadata,
+            max_circuits=max_circuits,
+        )
         call.pipeline.events.emit(event, call.record)

@@ -15,9 +15,9 @@ from ranvier.layers.breaker.adoption import adopt, adopt_shared
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.models import names_of, several_models
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
-from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
+from ranvier.layers.breaker.shared.registry import registry_of
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.asking.users_function import ask_key, plain
@@ -130,14 +130,12 @@ class Breaker(Guard):
             WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
         self._key = plain("Breaker(key)", key)
-        self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
+        self._shared = registry_of(shared)
         self.circuits.shared = self._shared
         self.names: dict[str, str] = {}  # the names of circuits by target; empty with a custom key
         self._plain = key is None and not overrides  # every key is (tenant, provider)
-        if any(each.circuits.shared is not None for each in self.overrides.values()):
-            raise ConfigurationError(
-                "Breaker(overrides): give shared=... to the outer Breaker, for all targets"
-            )
+        if any(each._shared is not None or each._key is not None for each in self.overrides.values()):
+            raise ConfigurationError("Breaker(overrides): give shared=... and key=... to the outer Breaker")
 
     def join(self, pipeline: Runtime) -> None:
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""

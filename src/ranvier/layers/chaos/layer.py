@@ -77,6 +77,8 @@ class Chaos(Layer):
             raise ConfigurationError("Chaos(when): give a plain function of the call, not `async def`")
         seconds = validation.seconds("Chaos(seconds)", seconds)
         after = validation.count("Chaos(after)", after, least=0)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ConfigurationError(f"Chaos(seed)={seed!r:.60}: give a whole number, or None")
         self.faults = tuple(Fault(name, seconds, after) for name in names)
         self.rate = validation.share("Chaos(rate)", rate)
         self.when = when

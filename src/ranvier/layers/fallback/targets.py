@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.deployment import Deployment, Provider
@@ -48,15 +49,17 @@ class TargetNames:
         return Deployment(self._providers[name], model or None)
 
 
-def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:
-    """`chain`, the targets after `primary`.
+def checked_chains(chains: Mapping[str, Iterable[T]] | None) -> dict[str, tuple[T, ...]]:
+    """The targets after each primary.
 
     Raises:
-        ConfigurationError: it is a string.
+        ConfigurationError: they are no dict of lists.
     """
-    if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: pass a list of targets")
-    return chain
+    chains = validation.mapping("Fallback(chains)", chains, "a dict of lists of targets")
+    for primary, chain in chains.items():
+        if isinstance(chain, str) or not isinstance(chain, Iterable):
+            raise ConfigurationError(f"chains={{{primary!r}: {chain!r:.60}}}: pass a list of targets")
+    return {primary: tuple(chain) for primary, chain in chains.items()}
 
 
 # --- targets that are not listed -----------------------------------------------------------------

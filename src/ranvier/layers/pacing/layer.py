@@ -79,10 +79,6 @@ class Pacing(Layer):
         ageing = AGEING if self.max_wait is None else self.max_wait / 4
         return PacedKey(estimates, self.queue, ageing)
 
-    def join(self, pipeline: Runtime) -> None:
-        """Make the pipeline prefer keys with something left, where there are several keys."""
-        pipeline.credentials.add_availability_check(self.used_up_for)
-
     def opened(self, pipeline: Runtime) -> None:
         """Forget the limits that were measured on a closed event loop."""
         self.allowances.opened(pipeline)
@@ -174,7 +170,7 @@ class Pacing(Layer):
         costs = paced.estimates.of(call.request, call.tenant)
         return paced.seconds_for(costs, call.tenant, 1.0, call.pipeline.clock())
 
-    def used_up_for(self, deployment: Deployment, account: int, now: float) -> float:
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until a key has something left; 0 means now."""
         paced = self.allowances.known.get(key_of(deployment, account))
         return 0.0 if paced is None else paced.seconds_for(Costs(), "", 1.0, now)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.price import Price
+from ranvier.validation import MAX_FLOAT
+
+MAX_PRICE = 1e12
+"""The highest price of a million tokens."""
 
 
 def amount(limit: object) -> float:
@@ -15,9 +20,21 @@ def amount(limit: object) -> float:
         ConfigurationError: it is not an amount.
     """
     number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-    if not number or not 0 <= limit < math.inf:  # type: ignore[operator]  # because: it is a number
+    if not number or not 0 <= limit <= MAX_FLOAT:  # type: ignore[operator]  # because: it is a number
         raise ConfigurationError(f"SpendLimit(per_tenant)={limit!r:.60}: give a finite number, 0 or more")
     return float(limit)  # type: ignore[arg-type]  # because: it is a number
+
+
+def images(tokens: Mapping[str, int] | None) -> dict[str, int]:
+    """The maximum number of tokens of one image by target.
+
+    Raises:
+        ConfigurationError: they are no dict of whole numbers.
+    """
+    name = "SpendLimit(image_tokens)"
+    for most in validation.mapping(name, tokens, "a dict of numbers by 'provider/model'").values():
+        validation.count(name, most, least=1)
+    return dict(tokens or {})
 
 
 def check_price(price: object) -> None:
@@ -28,7 +45,7 @@ def check_price(price: object) -> None:
         )
     for name in ("input", "output", "cache_read", "cache_write"):
         value = getattr(price, name)
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= MAX_PRICE):
             raise ConfigurationError(
-                f"SpendLimit(prices): {name}={value!r:.60}: give a finite number, 0 or more"
+                f"SpendLimit(prices): {name}={value!r:.60}: give a number from 0 to {MAX_PRICE:g}"
             )

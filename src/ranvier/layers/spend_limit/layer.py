@@ -12,7 +12,7 @@ from ranvier import clock, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.facts.price import Prices, of_target
-from ranvier.layers.spend_limit.checked import amount, check_price
+from ranvier.layers.spend_limit.checked import amount, check_price, images
 from ranvier.layers.spend_limit.fund import Fund, OnStoreLoss
 from ranvier.layers.spend_limit.ledger import Account, Ledger, Spent
 from ranvier.layers.spend_limit.purse import Purse
@@ -95,7 +95,7 @@ class SpendLimit(Layer):
         self.allows_unknown = (
             validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
         )
-        self.image_tokens = dict(image_tokens or {})
+        self.image_tokens = images(image_tokens)
         most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
         goes_on = validation.choice("SpendLimit(on_store_loss)", on_store_loss, ("allow", "reject"))
         self.fund = Fund(Ledger(self.window, most), goes_on=goes_on == "allow")

@@ -97,10 +97,6 @@ class Throttle(Layer):
         self.gates = Gates(most, lambda: Gate(MAX_WAITING, self.max_wait / 4), partial(longest, self))
         self.override_with(overrides)
 
-    def join(self, pipeline: Runtime) -> None:
-        """Make the pipeline prefer keys whose gates are open, where there are several keys."""
-        pipeline.credentials.add_availability_check(self.closed_for)
-
     def opened(self, pipeline: Runtime) -> None:
         """Move the closed times of the gates to the pipeline's event loop, if that is a new one."""
         self.gates.opened(pipeline)
@@ -230,7 +226,7 @@ class Throttle(Layer):
 
     def admits_now(self, call: Call) -> bool:
         """True if the gates of `call` would admit it now."""
-        return not self.closed_for(call.deployment, identity.account(call), call.pipeline.clock())
+        return not self.key_closed_for(call.deployment, identity.account(call), call.pipeline.clock())
 
     def admits_in(self, call: Call) -> float:
         """Seconds until the gates of `call` would admit it; infinity if it cannot wait for that."""
@@ -239,7 +235,7 @@ class Throttle(Layer):
         keys, now = keys_of(call.deployment, identity.account(call)), call.pipeline.clock()
         return math.inf if self.gates.bar(keys, now) else self.gates.opens_in(keys, now)
 
-    def closed_for(self, deployment: Deployment, account: int, now: float) -> float:
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until the gates would admit a call with this key, as far as known; 0 means now."""
         return self.gates.opens_in(keys_of(deployment, account), now) if self.gates.known else 0.0
 

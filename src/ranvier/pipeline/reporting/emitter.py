@@ -90,6 +90,7 @@ class Events:
         self.verbose = tuple(each for each in self.verbose if each is not listener)
         self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
+        self._broken.discard(id(listener))  # the next listener at this address is another one
 
     def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
         """Replace the listeners `before` by those in `after`; `None` is the default log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
@@ -102,12 +102,14 @@ class Balance:
 def _checked_weights(weights: Sequence[float] | None, number: int) -> tuple[float, ...]:
     if weights is None:
         return (1.0,) * number
-    if isinstance(weights, (str, dict)) or len(tuple(weights)) != number:
+    iterable = isinstance(weights, Iterable) and not isinstance(weights, (str, dict))
+    given = tuple(weights) if iterable else ()
+    if len(given) != number:
         raise ConfigurationError(
             f"Balance(weights)={weights!r:.60}: give one for each of the {number} targets"
         )
     least, most = WEIGHTS
-    for weight in weights:
+    for weight in given:
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not least <= weight <= most:
             raise ConfigurationError(f"Balance(weights)={weight!r:.60}: give {least:g} to {most:g}")
-    return tuple(float(weight) for weight in weights)
+    return tuple(map(float, given))
