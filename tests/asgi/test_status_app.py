@@ -283,7 +283,7 @@ async def test_a_hundred_thousand_circuits_are_looked_at_in_portions() -> None:
     pipeline = Pipeline(Fallback(ScriptedProvider("first")), Breaker())
     for number in range(3 * PORTION):
         await pipeline.circuits.isolate(f"tenant {number}", "first")
-    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
+    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False), ["first"])
     turns = 0
 
     async def others() -> None:
@@ -310,10 +310,21 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
     )
     assert {answer.status for answer in answers} == {200, 503}
     assert (await ask(app, "/status.json")).status == 200
-    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
-    viewer._waiting = 8
+    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False), ["first"])
+    viewer._waiting.update(map(str, range(8)))
     with pytest.raises(TooBusyError):
-        await viewer.overview()
+        await viewer.overview("one more")
+
+
+async def test_readers_of_the_same_overview_are_never_refused() -> None:
+    """However many come while it is read, and whatever others search for."""
+    pipeline, app = stack()
+    for number in range(PORTION):
+        await pipeline.circuits.isolate(f"tenant {number}", "first")
+    searches = [ask(app, "/status.json", query=f"search={number}") for number in range(8)]
+    readers = [ask(app, path) for path in ("/metrics", "/status.json", "/metrics") * 10]
+    answers = await asyncio.gather(*searches, *readers)
+    assert {answer.status for answer in answers} == {200}
 
 
 # --- health --------------------------------------------------------------------------------------

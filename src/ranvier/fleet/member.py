@@ -60,7 +60,7 @@ class Member(Links, Fleet):
         who = self.worker = Worker(secrets.token_hex(8), platform.node(), os.getpid(), _version())
         self.about = {"host": who.host, "pid": str(who.pid), "version": who.version}
         self.contact = Contact(store, who, self.loop, self.clock, self._lost)
-        self.outbox = Outbox(self.contact, self.news)
+        self.outbox = Outbox(self.contact, self._due)
         self.governs, self.workers = False, 1
         self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
         self._probes = 0  # the number of the last probe
@@ -119,14 +119,16 @@ class Member(Links, Fleet):
     def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
         """Send the command of an operator; it is repeated, also in later sessions, until it is answered."""
         self._commands.add(about, command, on_reply)
-        if self.governs:
-            for each in self.take_commands():
-                self.send(*each)
+        self.outbox.wake()
 
     def take_commands(self) -> list[tuple[Command, OnReply]]:
         """The commands of operators that were not sent in this session."""
         session = self.contact.session
         return [] if session is None else self._commands.take(session)
+
+    def _due(self) -> list[tuple[Command, OnReply]]:
+        """The commands that no full queue drops: those of operators first."""
+        return [*(self.take_commands() if self.governs else ()), *self.news()]
 
     def next_number(self) -> int:
         """A number for a probe."""

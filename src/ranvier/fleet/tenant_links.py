@@ -102,14 +102,18 @@ class StoreTenantLinks(TenantLinks):
             return
         if known < 0 and (view.state is OPEN or not view.generation):
             return  # nothing was isolated, or closed by an operator
-        if view.state is ISOLATED:
+        isolated = view.state is ISOLATED
+        if isolated:
             _remember(self._isolated, view.tenant, view.generation)
         else:
             self._isolated.pop(view.tenant, None)
-        news = known != view.generation and view.by != self._member.worker.id
+        if view.by == self._member.worker.id:  # it holds here, unless a command from elsewhere came between
+            news = isolated is not (known >= 0)
+        else:
+            news = known != view.generation
         if news:
             self._due.pop(view.tenant, None)
-            _remember(self._due, view.tenant, int(view.state is ISOLATED))
+            _remember(self._due, view.tenant, int(isolated))
             if self._obeying is None or self._obeying.done():
                 self._obeying = self._member.background(self._obey())
 

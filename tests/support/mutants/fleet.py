@@ -129,9 +129,21 @@ MUTANTS = [
     ),
     mutant(
         "F14", "a wider sample is not reported", REPORTS,
-        "            if wider or not before:",
-        "            if not before:",
+        "            if wider or begins:",
+        "            if begins:",
         f"{ALARMS}::test_of_many_voters_a_sample_is_reported_and_more_if_they_are_few",
+    ),
+    mutant(
+        "F14", "a push that comes late turns back a half", LINK,
+        "    return view.generation, view.step, view.half",
+        "    return view.generation, view.step, 0",
+        f"{ALARMS}::test_a_late_push_does_not_turn_back_a_half",
+    ),
+    mutant(
+        "F15", "of two operators at once, the last is not obeyed where he commands", TENANTS,
+        "            news = isolated is not (known >= 0)",
+        "            news = False",
+        f"{OPERATORS}::test_of_two_commands_at_once_the_last_holds_everywhere",
     ),
     mutant(
         "F15", "a command that a store cannot carry out is sent for ever", COMMANDS,

@@ -25,7 +25,8 @@ class StackView:
         layers: tuple[Any, ...] = stack.layers
         circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
         self.stack = stack
-        self.viewer = None if circuits is None else CircuitViewer(circuits, names)
+        self.providers = [target.provider.name for layer in layers for target in layer.deployments()]
+        self.viewer = None if circuits is None else CircuitViewer(circuits, names, self.providers)
         self.shared = None if circuits is None else circuits.shared
         self.gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self.places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
@@ -33,4 +34,3 @@ class StackView:
         self.faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
         self.balances = [each for layer in layers for each in getattr(layer, "balances", ())]
         self.allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
-        self.providers = [target.provider.name for layer in layers for target in layer.deployments()]
