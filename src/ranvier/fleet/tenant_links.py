@@ -107,11 +107,8 @@ class StoreTenantLinks(TenantLinks):
             _remember(self._isolated, view.tenant, view.generation)
         else:
             self._isolated.pop(view.tenant, None)
-        if view.by == self._member.worker.id:  # it holds here, unless a command from elsewhere came between
-            news = isolated is not (known >= 0)
-        else:
-            news = known != view.generation
-        if news:
+        is_own = view.by == self._member.worker.id  # it holds here, unless another command came between
+        if isolated is not (known >= 0) if is_own else known != view.generation:
             self._due.pop(view.tenant, None)
             _remember(self._due, view.tenant, int(isolated))
             if self._obeying is None or self._obeying.done():

@@ -141,8 +141,8 @@ MUTANTS = [
     ),
     mutant(
         "F15", "of two operators at once, the last is not obeyed where he commands", TENANTS,
-        "            news = isolated is not (known >= 0)",
-        "            news = False",
+        "        if isolated is not (known >= 0) if is_own else known != view.generation:",
+        "        if known != view.generation and not is_own:",
         f"{OPERATORS}::test_of_two_commands_at_once_the_last_holds_everywhere",
     ),
     mutant(

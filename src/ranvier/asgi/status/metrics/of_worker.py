@@ -20,7 +20,7 @@ from ranvier.events import COUNTERS
 STATES = ("closed", "open", "half_open", "isolated")
 
 ENDPOINT = re.compile("@[^/ ]*")
-"""The name of a tenant's own endpoint in that of a server or a target: no label, because it names a tenant."""
+"""The name of a tenant's own endpoint in that of a server or a target; no label may name a tenant."""
 
 OUTCOMES = {
     "calls": ("ranvier_calls_total", "Calls that have ended, by the provider of the last attempt."),
