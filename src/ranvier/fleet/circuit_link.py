@@ -38,7 +38,8 @@ class StoreLink(CircuitLink):
     """
 
     def __init__(self, member: MemberPort, circuit: Linked, ballot: Ballot) -> None:
-        self.key = CircuitKey(*circuit.key)
+        server, model, tenants_keys = circuit.key
+        self.key = CircuitKey(member.server_name(server), model, tenants_keys)
         self.member, self._circuit = member, circuit
         self.view: CircuitView | None = None
         self.retired = False

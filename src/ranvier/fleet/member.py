@@ -145,6 +145,12 @@ class Member(Links, Fleet):
             return digest(name, self._fallback)
         return made
 
+    def server_name(self, name: str) -> str:
+        """The name of a server or a target in the store: a tenant's own endpoint is replaced by its digest."""
+        provider, at, rest = name.partition("@")
+        endpoint, slash, model = rest.partition("/")
+        return f"{provider}{at}{self.digest(endpoint)}{slash}{model}" if at else name
+
     def voter_digest(self, voter: Hashable) -> str:
         """The digest of a tenant that votes, from the cache if possible."""
         digest = self._digests.get(voter)

@@ -81,8 +81,7 @@ class StoreTenantLinks(TenantLinks):
     def _named(self, key: Hashable) -> TenantKey | None:
         """The circuit's key in the store; `None` if its key is no tuple of a tenant and texts."""
         if isinstance(key, tuple) and len(key) > 1 and all(isinstance(part, str) for part in key):
-            digest = self._member.digest(key[0])
-            return TenantKey(digest, "\n".join(key[1:]))
+            return TenantKey(self._member.digest(key[0]), "\n".join(map(self._member.server_name, key[1:])))
         return None
 
     # --- receiving -------------------------------------------------------------------------------

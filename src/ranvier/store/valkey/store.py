@@ -173,4 +173,4 @@ def _key_of(secret: str | bytes | None) -> bytes:
         return b""
     if not isinstance(secret, (str, bytes)) or not secret:
         raise ConfigurationError("ValkeyStore(secret): give a string, the same one in all workers")
-    return blake2b(secret.encode() if isinstance(secret, str) else secret).digest()
+    return blake2b(secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret).digest()
