@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ranvier.cli import main
+from ranvier.cli import main, prompt_lines
 from ranvier.simulator import Say, Simulator, Slow, Status
 from support.cli.processes import RANVIER
 from support.simulator.threaded import simulator_in_thread
@@ -156,6 +157,52 @@ def test_answers_are_written_while_a_pipe_is_silent(simulator, prompts, monkeypa
     producing.join()
     assert [each["key"].partition("-")[0] for each in found] == ["1", "3", "5"]
     assert time.monotonic() - begun < 20
+
+
+def fed(monkeypatch, content, *, through=os.pipe):
+    """Standard input with `content`, from a pipe or a socket that is closed then."""
+    if through is os.pipe:
+        read, write = os.pipe()
+    else:
+        read, write = (each.detach() for each in through())
+    monkeypatch.setattr(sys, "stdin", os.fdopen(read))
+    writing = threading.Thread(target=lambda: [os.write(write, content), os.close(write)])
+    writing.start()
+    return writing
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")
+def test_prompts_may_come_through_a_socket(simulator, prompts, monkeypatch):
+    """As from a program that starts this one with Node.js; it is awaited like a pipe."""
+    feeding = fed(monkeypatch, prompts.read_bytes(), through=socket.socketpair)
+    assert prompt_lines._is_pipe(sys.stdin)
+    assert main(["map", "-", *command(simulator, prompts)[2:]]) == 0
+    feeding.join()
+    assert len(answers(prompts)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b'"' + b"x" * 5000 + b'"', "has more than 1,000 bytes"), (b'"\xff"\n', "is not UTF-8")],
+)
+def test_a_line_of_a_pipe_that_cannot_be_read_is_status_2(
+    simulator, prompts, monkeypatch, capsys, content, complaint
+):
+    """In one line, without a traceback."""
+    monkeypatch.setattr(prompt_lines, "MAX_LINE", 1000)
+    feeding = fed(monkeypatch, content)
+    assert main(["map", "-", *command(simulator, prompts)[2:]]) == 2
+    feeding.join()
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_a_prompt(simulator, prompts):
+    """Editors on Windows write one."""
+    prompts.write_bytes(b"\xef\xbb\xbf" + prompts.read_bytes())
+    assert main(command(simulator, prompts)) == 0
 
 
 def test_a_missing_file_is_status_2(simulator, prompts, capsys):

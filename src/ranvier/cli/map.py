@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli import prompt_lines, targets
-from ranvier.cli.ask import INTERRUPTED
+from ranvier.cli.streams import INTERRUPTED
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:

@@ -67,16 +67,16 @@ def request_of(item: dict[str, Any], options: dict[str, Any]) -> Request:
 
 
 def _opened(path: str) -> AbstractContextManager[TextIO]:
-    return contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")
+    return contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8-sig")
 
 
 def _is_pipe(lines: TextIO) -> bool:
-    """True for a pipe or a terminal, which may be silent for long, and can be read asynchronously."""
+    """True for a pipe or a socket, which may be silent for long, and can be read asynchronously."""
     try:
         mode = os.fstat(lines.fileno()).st_mode
     except OSError:  # something of Python's own in the place of standard input
         return False
-    return stat.S_ISFIFO(mode) and sys.platform != "win32"
+    return (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and sys.platform != "win32"
 
 
 async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
@@ -86,6 +86,11 @@ async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
     try:
         async for line in reader:
             yield line.decode()
+    except ValueError as error:  # of asyncio: a UnicodeDecodeError is one, too
+        what = (
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"has more than {MAX_LINE:,} bytes"
+        )
+        raise ConfigurationError(f"a line of standard input {what}") from None
     finally:
         transport.close()
 

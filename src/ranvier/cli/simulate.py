@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass  # because: this is the usual end where the event loop has no signal handlers
     except OSError as error:
-        raise ConfigurationError(f"port={args.port!r}: {error}") from error
+        raise ConfigurationError(f"--host {args.host} --port {args.port}: {error}") from error
     print(f"{simulator.total} requests served")
     return 0
 
@@ -83,6 +83,8 @@ def _simulator(args: argparse.Namespace) -> Simulator:
     from ranvier.simulator.script_file import parse, read
     from ranvier.simulator.simulator import Simulator
 
+    if not 0 <= args.port < 2**16:
+        raise ConfigurationError(f"--port {args.port}: give a number from 0 to 65535")
     script = parse({}) if args.script is None else read(args.script)
     return Simulator(
         script.rules,

@@ -146,7 +146,7 @@ class Member(Links, Fleet):
         return made
 
     def server_name(self, name: str) -> str:
-        """The name of a server or a target in the store: a tenant's own endpoint is replaced by its digest."""
+        """The name of a server or a target in the store: a digest replaces the endpoint of a tenant."""
         provider, at, rest = name.partition("@")
         endpoint, slash, model = rest.partition("/")
         return f"{provider}{at}{self.digest(endpoint)}{slash}{model}" if at else name
