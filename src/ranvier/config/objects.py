@@ -65,6 +65,9 @@ class Objects:
         self._store: tuple[Any, Any] | None = None  # how it was described, and the store
         self._unread: set[Path] = set()  # texts that are not to be read
         for name in providers:
+            if "/" in name:
+                what = "a name with a slash cannot be part of a target, provider/model: rename it"
+                raise source.error(("providers", name), what)
             self.provider(name, ("providers", name))
 
     # --- tables ----------------------------------------------------------------------------------
