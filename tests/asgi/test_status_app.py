@@ -17,9 +17,10 @@ from starlette.routing import Mount
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
-from ranvier.asgi.status.circuits import PORTION, CircuitViewer, TooBusyError
+from ranvier.asgi.status.circuits import CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.portions import PORTION
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError, RateLimitError
 from ranvier.layers import AdaptiveLimit, Balance, Breaker, Bulkhead, Fallback
 from ranvier.tenancy import digest_of

@@ -16,6 +16,7 @@ from typing import Any
 
 from ranvier import clock
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.portions import PORTION
 from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.tenancy import digest_of
 
@@ -27,9 +28,6 @@ MAX_PROVIDERS = 100
 
 OTHERS = "others"
 """Also stands for circuits with custom keys: those may name tenants, which no metric may."""
-
-PORTION = 1000
-"""Circuits that are read without yielding to the event loop: about two milliseconds."""
 
 FRESH = 0.5
 """The minimum time to cache an overview, in seconds."""
