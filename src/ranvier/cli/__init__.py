@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return streams.CLOSED_PIPE
     except OSError as error:
         streams.drop_output()
-        print(f"ranvier {args.command}: {error}", file=sys.stderr)
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        print(f"ranvier {args.command}: {what}", file=sys.stderr)
         return 2
     except ConfigurationError as error:
         print(f"ranvier {args.command}: {error}", file=sys.stderr)

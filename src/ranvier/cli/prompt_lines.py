@@ -58,9 +58,9 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
 
 def request_of(item: dict[str, Any], options: dict[str, Any]) -> Request:
     """The request for a prompt; its own settings override `options`."""
-    given = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
+    own = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
     prompt = item["prompt"] if "prompt" in item else item["messages"]
-    return build_request(prompt, {**options, **given})  # type: ignore[typeddict-item]  # because: it checks them
+    return build_request(prompt, {**options, **own})  # type: ignore[typeddict-item]  # because: it checks them
 
 
 # --- lines ---------------------------------------------------------------------------------------

@@ -64,8 +64,8 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
         path.append("type")
         expected = (tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", "))
         tags = [tag for tag in expected if tag != Imported.__name__]  # which has no type
-        given = str(context["tag"]).removeprefix(MARK)
-        what = f"{given!r:.60} is unknown{suggestion(given, tags)}; known are {', '.join(tags)}"
+        tag = str(context["tag"]).removeprefix(MARK)
+        what = f"{tag!r:.60} is unknown{suggestion(tag, tags)}; known are {', '.join(tags)}"
     elif kind == "union_tag_not_found" and path[:1] in (["layers"], ["providers"]) and len(path) == 2:
         what = "give a table with a type"
     elif kind == "literal_error":

@@ -11,7 +11,7 @@ from typing import Any, cast
 from ranvier.config.file import file_model, tables_of
 from ranvier.config.mistakes import suggestion, validated
 from ranvier.config.objects import Objects
-from ranvier.config.source import From, Source
+from ranvier.config.source import PathOrDict, Source
 from ranvier.config.tables import Table
 from ranvier.config.values import Imported
 from ranvier.errors.configuration import ConfigurationError
@@ -48,14 +48,14 @@ class Plan:
 
 
 def plan_of(
-    given: From, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
+    config: PathOrDict, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
 ) -> Plan:
-    """The plan of `given`. It may block: it reads the file, and runs the commands that print secrets.
+    """The plan of `config`. It may block: it reads the file, and runs the commands that print secrets.
 
     Raises:
         ConfigurationError: the content is invalid; the message names file, line and key.
     """
-    source = Source(given)
+    source = Source(config)
     file: Any = validated(file_model(), source)
     objects = Objects(source, file.providers, imports=imports, secrets=secrets, before=before)
     tables = list(tables_of(file, "layers"))

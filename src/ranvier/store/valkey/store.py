@@ -137,7 +137,8 @@ class ValkeyStore:
             raise StoreError(f"the store {self._where} is Redis {version}: run Valkey, or Redis 7 or later")
         if isinstance(reply, Exception):
             raise reply
-        return _epoch(server["run_id"], _info(replication)["role"], json.loads(reply))
+        run_id, role = server.get("run_id", ""), _info(replication).get("role", "")  # some services hide them
+        return _epoch(run_id, role, json.loads(reply))
 
 
 def _epoch(run_id: str, role: str, hello: dict[str, Any]) -> Epoch:
