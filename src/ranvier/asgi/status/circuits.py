@@ -17,17 +17,12 @@ from typing import Any
 from ranvier import clock
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.portions import PORTION
+from ranvier.asgi.status.stats import MAX_PROVIDERS, OTHERS
 from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.tenancy import digest_of
 
 MAX_ROWS = 500
 """The maximum number of circuits to list."""
-
-MAX_PROVIDERS = 100
-"""Providers whose circuits are counted separately; all others are counted as `OTHERS`."""
-
-OTHERS = "others"
-"""Also stands for circuits with custom keys: those may name tenants, which no metric may."""
 
 FRESH = 0.5
 """The minimum time to cache an overview, in seconds."""
@@ -68,7 +63,7 @@ class Overview:
     good_until: float = 0.0
 
     def count(self, provider: str, circuit: Any) -> None:
-        """Count one circuit."""
+        """Count one circuit of `provider`, or of `OTHERS`."""
         if provider not in self.states and len(self.states) >= MAX_PROVIDERS:
             provider = OTHERS
         self.states[provider][str(circuit.state)] += 1
@@ -179,7 +174,7 @@ class CircuitViewer:
         for key, circuit in portion:
             tenant, provider, more = self._names.circuit(key)
             overview.total += 1
-            name = provider_in(provider)
+            name = provider_in(provider)  # a custom key may name a tenant, which no metric may
             overview.count(name if name in self._providers else OTHERS, circuit)
             if needle and needle not in f"{tenant}\n{provider}".casefold() and tenant != digest:
                 continue
