@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import math
 import re
 from typing import Any
 
@@ -315,6 +316,17 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
     viewer._waiting.update(map(str, range(8)))
     with pytest.raises(TooBusyError):
         await viewer.overview("one more")
+
+
+async def test_a_circuit_that_never_probes_is_shown() -> None:
+    """A cooldown may be infinite, which JSON is not."""
+    pipeline = Pipeline(Fallback(failing("first")), Breaker(failure_threshold=1, cooldown=math.inf))
+    app = status_app(pipeline)
+    with pytest.raises(RanvierError):
+        await pipeline.complete("Why?", tenant="acme")
+    [row] = (await ask(app, "/status.json")).json["circuits"]["rows"]
+    assert (row["state"], row["retry_after"]) == ("open", None)
+    assert (await ask(app, "/metrics")).status == 200
 
 
 async def test_readers_of_the_same_overview_are_never_refused() -> None:
