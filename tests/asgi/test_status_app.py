@@ -24,6 +24,7 @@ from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.portions import PORTION
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError, RateLimitError
 from ranvier.layers import AdaptiveLimit, Balance, Breaker, Bulkhead, Fallback
+from ranvier.pipeline import Layer, Place
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import TOKEN, Answer, ask, stack
@@ -327,6 +328,31 @@ async def test_a_circuit_that_never_probes_is_shown() -> None:
     [row] = (await ask(app, "/status.json")).json["circuits"]["rows"]
     assert (row["state"], row["retry_after"]) == ("open", None)
     assert (await ask(app, "/metrics")).status == 200
+
+
+class OwnLayer(Layer):
+    """A user's, with names that layers of ours have for other things."""
+
+    place = Place.ADMIT
+    gates, places, spending, balances, allowances, on = 1, 2, 3, 4, 5, True
+
+    async def handle(self, call: Any, inner: Any) -> Any:
+        return await inner(call)
+
+
+class OwnBulkhead(Bulkhead):
+    """Derived from ours."""
+
+
+async def test_layers_of_a_user_may_have_any_attributes() -> None:
+    """Only those of ours have a meaning."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("first")), OwnBulkhead(3), OwnLayer(), Breaker())
+    app = status_app(pipeline)
+    await pipeline.complete("Why?")
+    assert (await ask(app, "/metrics")).status == 200
+    facts = (await ask(app, "/status.json")).json
+    assert [each["limit"] for each in facts["places"]] == [3]
+    assert facts["findings"] == []
 
 
 async def test_readers_of_the_same_overview_are_never_refused() -> None:
