@@ -63,6 +63,7 @@ class Member(Links, Fleet):
         self.outbox = Outbox(self.contact, self._due)
         self.governs, self.workers = False, 1
         self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
+        self._counts = True  # the counters could be read at the last heartbeat
         self._probes = 0  # the number of the last probe
         self._closed = False
         self._fallback = secrets.token_bytes(16)
@@ -161,12 +162,16 @@ class Member(Links, Fleet):
         return digest
 
     def read_counters(self) -> Counters:
-        """The counters, gauges and recent numbers of this worker."""
+        """The counters, gauges and recent numbers of this worker; that they cannot be read is logged once."""
         try:
-            return self.counters()
+            counters = self.counters()
         except Exception:
-            logger.exception("the counters of this worker cannot be read")
+            if self._counts:
+                logger.exception("the counters of this worker cannot be read")
+            self._counts = False
             return {}, {}, ""
+        self._counts = True
+        return counters
 
     async def read(self) -> tuple[FleetView, LookReply] | None:
         """The live workers, and everything open or isolated; `None` if the store cannot be reached."""
