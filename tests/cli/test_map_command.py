@@ -113,6 +113,9 @@ def test_answers_may_go_into_a_database(simulator, prompts):
         ("{}", "line 4: give a text"),
         ('{"prompt": "a", "messages": []}', "line 4: give a text"),
         ('{"prompt": "a", "temprature": 1}', "line 4: 'temprature' is unknown"),
+        ('{"prompt": "a", "key": ["x"]}', "line 4: key=['x']: give a whole number, or a text"),
+        ('{"prompt": "a", "id": ""}', "line 4: key='': give"),
+        ('{"prompt": "a", "key": true}', "line 4: key=True: give"),
     ],
 )
 def test_a_line_that_is_no_prompt_is_status_2(simulator, prompts, capsys, line, complaint):
@@ -197,6 +200,13 @@ def test_a_line_of_a_pipe_that_cannot_be_read_is_status_2(
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count("\n") == 1
+
+
+def test_an_option_that_no_prompt_can_have_is_status_2(simulator, prompts, capsys):
+    """Once, instead of an error for each prompt."""
+    assert main(command(simulator, prompts, "--max-tokens", "0")) == 2
+    assert capsys.readouterr().err == "ranvier map: max_tokens=0: give a whole number, 1 or more\n"
+    assert simulator.total == 0
 
 
 def test_a_byte_order_mark_is_no_part_of_a_prompt(simulator, prompts):

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.build import build_request
 from ranvier.messages.request import Request
+from ranvier.pipeline.mapping.prompts import MAX_KEY
 
 FIELDS = ("prompt", "messages", "key", "id", "system", "max_tokens")
 """Fields of a line."""
@@ -117,7 +118,17 @@ def _item(line: str, path: str, number: int) -> dict[str, Any] | None:
             f"{where}: {unknown[0]!r:.60} is unknown: the fields are {', '.join(FIELDS)}"
         )
     key = item.get("key", item.get("id"))
+    if not _is_key(key):
+        what = f"key={key!r:.60}: give a whole number, or a text of 1 to {MAX_KEY} characters"
+        raise ConfigurationError(f"{where}: {what}")
     return {**item, "key": _digest(line, number) if key is None else key}
+
+
+def _is_key(key: object) -> bool:
+    """True for a key, and for none."""
+    if isinstance(key, str):
+        return 0 < len(key) <= MAX_KEY
+    return key is None or (isinstance(key, int) and not isinstance(key, bool))
 
 
 def _digest(line: str, number: int) -> str:
