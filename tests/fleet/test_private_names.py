@@ -63,3 +63,23 @@ async def test_the_endpoints_of_tenants_are_shared_by_digest() -> None:
         kinds = {type(each) for each in store.sent}
         assert kinds >= {Count, TenantOpened}
         assert not any(word in repr(store.sent) for word in ("confidential", "customer", "a-key"))
+
+
+async def test_a_circuit_that_a_worker_has_not_used_is_forgotten_when_it_closes() -> None:
+    """Also if the push is lost: it must not open with the first call."""
+    store = TroubledStore()
+    async with AsyncExitStack() as stack:
+        workers = [Worker(store) for _ in range(2)]
+        for each in workers:
+            await stack.enter_async_context(each.pipeline)
+        await asyncio.sleep(3)
+        await workers[0].ask("first", "second")
+        await asyncio.sleep(0.1)
+        assert workers[0].state == "open"
+        store.deaf = True
+        shared: Any = workers[0].pipeline.circuits.shared
+        assert shared.reset(f"p@{OWN.endpoint}", "m", tenants_keys=True)
+        await asyncio.sleep(3)
+        await workers[1].ask("another")
+        await asyncio.sleep(0)
+        assert workers[1].state == "closed"

@@ -168,7 +168,7 @@ class Links:
         circuits = (key for key, link in list(self._links.items()) if link.troubled)
         tenants = (each.known() for each in list(self._tenants))
         gates = (each.known() for each in list(self._gates))
-        return [*circuits, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
+        return [*circuits, *self._unseen, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
 
     def report_again(self) -> None:
         """Report all counts of the current window again."""
