@@ -21,7 +21,7 @@ from ranvier.asgi import status_app
 from ranvier.asgi.status.circuits import CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.portions import PORTION
+from ranvier.asgi.status.recent.portions import PORTION
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError, RateLimitError
 from ranvier.layers import AdaptiveLimit, Balance, Breaker, Bulkhead, Fallback
 from ranvier.pipeline import Layer, Place

@@ -16,7 +16,7 @@ from typing import Any
 
 from ranvier import clock
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.portions import PORTION
+from ranvier.asgi.status.recent.portions import PORTION
 from ranvier.asgi.status.stats import MAX_PROVIDERS, OTHERS
 from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.tenancy import digest_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.portions import in_portions
+from ranvier.asgi.status.recent.portions import in_portions
 from ranvier.asgi.status.stories import KEYLESS
 from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import CallRejected, Event, FallbackTaken

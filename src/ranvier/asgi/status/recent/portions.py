@@ -13,9 +13,9 @@ PORTION = 1000
 """Items that are read without yielding to the event loop: about two milliseconds."""
 
 
-async def in_portions(items: Iterable[T]) -> AsyncIterator[list[T]]:
-    """The items, `PORTION` at a time; between them other tasks run."""
+async def in_portions(items: Iterable[T], size: int = PORTION) -> AsyncIterator[list[T]]:
+    """The items, `size` at a time; in between, other tasks run."""
     rest = iter(items)
-    while portion := list(islice(rest, PORTION)):
+    while portion := list(islice(rest, size)):
         yield portion
         await asyncio.sleep(0)
