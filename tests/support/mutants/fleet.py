@@ -206,6 +206,18 @@ MUTANTS = [
         f"{OPERATORS}::test_what_an_operator_ends_ends_also_where_nobody_heard_of_it",
     ),
     mutant(
+        "F20", "the store learns the host of a tenant's endpoint", MEMBER,
+        '        return f"{provider}{at}{self.digest(endpoint)}{slash}{model}" if at else name',
+        "        return name",
+        "tests/fleet/test_private_names.py::test_the_endpoints_of_tenants_are_shared_by_digest",
+    ),
+    mutant(
+        "F20", "a full queue drops the command of an operator", MEMBER,
+        "        return [*(self.take_commands() if self.governs else ()), *self.news()]",
+        "        return [*self.news()]",
+        f"{OPERATORS}::test_no_full_queue_drops_a_command",
+    ),
+    mutant(
         "F21", "an isolation ends with the data of the store", TENANTS,
         "        self._isolated = dict.fromkeys(self._isolated, 0)",
         "        pass",
