@@ -169,7 +169,12 @@ def fed(monkeypatch, content, *, through=os.pipe):
     else:
         read, write = (each.detach() for each in through())
     monkeypatch.setattr(sys, "stdin", os.fdopen(read))
-    writing = threading.Thread(target=lambda: [os.write(write, content), os.close(write)])
+
+    def feed():
+        os.write(write, content)
+        os.close(write)
+
+    writing = threading.Thread(target=feed)
     writing.start()
     return writing
 
