@@ -251,7 +251,7 @@ def test_a_secret_that_is_not_there_is_named_and_never_shown(secret: Any, words:
     assert "sk-inline" not in said
 
 
-@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Auth-Token", "Cookie"])
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Auth-Token", "Cookie", "apikey"])
 def test_a_secret_is_not_written_into_a_header(name: str) -> None:
     """Nor into a query parameter."""
     for where in ("headers", "params"):
@@ -259,6 +259,53 @@ def test_a_secret_is_not_written_into_a_header(name: str) -> None:
             sent(**{where: {name: "sk-inline"}})
         assert f"providers.mine.{where}: {name}: a file holds no secrets" in str(caught.value)
         assert "sk-inline" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "valkey://user:sk-inline@localhost:6379/0",
+        "rediss://:sk-inline@localhost",
+        "unix:///tmp/valkey.sock?db=1&password=sk-inline",
+    ],
+)
+def test_a_password_is_not_written_into_a_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from the environment, with the rest of the URL."""
+    pytest.importorskip("valkey")
+    described: dict[str, Any] = {
+        "layers": [{"type": "Fallback", "targets": ["stub"]}],
+        "store": {"url": url},
+    }
+    told = error(described)
+    assert told.startswith("the configuration: store.url: a file holds no secrets")
+    assert "sk-inline" not in told
+    monkeypatch.setenv("STORE", url)
+    Pipeline.from_config({**described, "store": {"url": {"env": "STORE"}}})
+    Pipeline.from_config({**described, "store": {"url": "valkey://localhost:6379/0?client_name=a:b"}})
+
+
+def test_an_override_names_a_target_of_the_stack() -> None:
+    """A misspelled one would change nothing; with `open`, any model of a provider is a target."""
+    route = {"type": "Fallback", "targets": ["stub/a"]}
+
+    def overridden(name: str, **more: Any) -> Any:
+        return {"layers": [{**route, **more}, {"type": "Retry", "overrides": {name: {"max_retries": 1}}}]}
+
+    for good in (overridden("stub"), overridden("stub/a"), overridden("stub/b", open=True)):
+        Pipeline.from_config(good)
+    assert error(overridden("stub/b")) == (
+        "the configuration: layers[1].overrides.stub/b: no target has this name, did you mean 'stub/a'?; "
+        "known are stub, stub/a"
+    )
+    assert "overrides.stab/b: no target" in error(overridden("stab/b", open=True))
+
+
+def test_a_provider_without_a_target_is_named() -> None:
+    """Rather than the part of its name before the slash."""
+    told = error(
+        {"providers": {"a/b": {"type": "stub"}}, "layers": [{"type": "Fallback", "targets": ["a/b"]}]}
+    )
+    assert told.startswith("the configuration: providers.a/b: a name with a slash cannot be")
 
 
 def test_a_text_from_elsewhere_is_not_in_an_error(monkeypatch: Any) -> None:

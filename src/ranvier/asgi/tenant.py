@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
@@ -50,7 +51,7 @@ class TenantMiddleware:
         *,
         cancel_on_disconnect: bool = True,
     ) -> None:
-        if not header.isascii() or not header.replace("-", "").replace("_", "").isalnum():
+        if not isinstance(header, str) or not re.fullmatch("[A-Za-z0-9_-]+", header):
             raise ConfigurationError(f"header={header!r:.60}: pass the name of a header, such as x-tenant-id")
         if resolve is not None and not callable(resolve):
             raise ConfigurationError(f"resolve={type(resolve).__name__}: pass a function of the ASGI scope")

@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli import prompt_lines, targets
-from ranvier.cli.ask import INTERRUPTED
+from ranvier.cli.streams import INTERRUPTED
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _map(pipeline: Pipeline, args: argparse.Namespace, total: int | None) -> Progress:
     options = {"system": args.system, "max_tokens": args.max_tokens}
+    prompt_lines.request_of({"prompt": "?"}, options)  # what no prompt can have is an error at once
     async with pipeline:
         run = pipeline.map(
             prompt_lines.read(args.prompts),

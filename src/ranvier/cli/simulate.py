@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ranvier.cli.streams import drop_output
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -73,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(simulator))
     except KeyboardInterrupt:
         pass  # because: this is the usual end where the event loop has no signal handlers
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise ConfigurationError(f"port={args.port!r}: {error}") from error
+        raise ConfigurationError(f"--host {args.host} --port {args.port}: {error}") from error
     print(f"{simulator.total} requests served")
     return 0
 
@@ -83,6 +86,8 @@ def _simulator(args: argparse.Namespace) -> Simulator:
     from ranvier.simulator.script_file import parse, read
     from ranvier.simulator.simulator import Simulator
 
+    if not 0 <= args.port < 2**16:
+        raise ConfigurationError(f"--port {args.port}: give a number from 0 to 65535")
     script = parse({}) if args.script is None else read(args.script)
     return Simulator(
         script.rules,
@@ -133,16 +138,19 @@ def _directions(simulator: Simulator) -> str:
 
 
 def _print_exchange(exchange: Exchange) -> None:
-    """Print one line for an exchange that has ended."""
+    """Print one line for an exchange that has ended; if nobody reads it any more, the requests go on."""
     model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
     played = "" if exchange.fault is None else f" {exchange.fault!r}"
     rejected = "" if exchange.refused is None else f" rejected: {exchange.refused}"
     took = (exchange.ended or 0.0) - exchange.started
-    print(
+    line = (
         f"{exchange.started:9.3f} #{exchange.number} {exchange.provider} {model} "
-        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{rejected}",
-        flush=True,
+        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{rejected}"
     )
+    try:
+        print(line, flush=True)
+    except OSError:
+        drop_output()
 
 
 def _vocabulary() -> str:

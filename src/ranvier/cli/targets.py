@@ -40,7 +40,11 @@ def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.presets import resilient
 
-    urls = dict(map(_base_url, base_urls))
+    urls = {}
+    for name, url in map(_base_url, base_urls):
+        if name in urls:
+            raise ConfigurationError(f"--base-url {name}=...: given twice")
+        urls[name] = url
     providers: dict[str, Provider] = {}
     deployments = []
     for target in targets:
@@ -66,8 +70,10 @@ def _provider(name: str, url: str | None) -> Provider:
     from ranvier.pipeline.registry import provider_named
     from ranvier.providers import ADAPTERS, adapter
 
-    if url is None or name not in ADAPTERS:
+    if url is None:
         return provider_named(name)
+    if name not in ADAPTERS:
+        raise ConfigurationError(f"--base-url {name}=...: {provider_named(name)!r} has no address")
     parameter = "endpoint" if name == "azure" else "base_url"
     provider: Provider = adapter(name)(**{parameter: url})
     return provider

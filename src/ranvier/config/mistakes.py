@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ranvier.config.source import Source
 from ranvier.config.types_of_values import MARK, keys_of
+from ranvier.config.values import Imported
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_SHOWN = 20
@@ -23,6 +24,7 @@ SENTENCES = {
     "int_from_float": "give a whole number",
     "float_type": "give a number",
     "string_type": "give a string",
+    "string_too_short": "give at least one character",
     "list_type": "give a list",
     "too_short": "give at least one",
     "dict_type": "give a table",
@@ -60,9 +62,10 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
         what = _unknown(str(key), _table_at(model, around))
     elif kind == "union_tag_invalid":
         path.append("type")
-        tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
-        given = str(context["tag"]).removeprefix(MARK)
-        what = f"{given!r:.60} is unknown{suggestion(given, tags)}; known are {', '.join(tags)}"
+        expected = (tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", "))
+        tags = [tag for tag in expected if tag != Imported.__name__]  # which has no type
+        tag = str(context["tag"]).removeprefix(MARK)
+        what = f"{tag!r:.60} is unknown{suggestion(tag, tags)}; known are {', '.join(tags)}"
     elif kind == "union_tag_not_found" and path[:1] in (["layers"], ["providers"]) and len(path) == 2:
         what = "give a table with a type"
     elif kind == "literal_error":

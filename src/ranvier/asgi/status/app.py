@@ -62,7 +62,8 @@ def status_app(
     Args:
         pipeline: The pipeline to show, with or without `listeners` of its own.
         token: Allows anyone with the token to reset and isolate circuits. `None` makes the page read-only.
-        tenants: Whether tenants are shown by their names or by digests of their names.
+        tenants: Whether tenants are shown by their names or by digests of their names. The hosts of their own
+            endpoints are shown in either case.
         tenant_metrics: Also export one sample per circuit that is not closed, with its tenant; 500 at most.
         slow: Seconds from which on a call counts as slow: its story is kept longer.
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
+
+from ranvier import validation
+from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\
 Start three simulated providers on loopback and run fifty tenants through two acts. In the first act, one
@@ -35,6 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ranvier.cli.demo.silent_provider import SilentProvider
     from ranvier.cli.demo.stage import play
 
-    tenants, seconds, seed = arguments.tenants, arguments.seconds / 2, arguments.seed
+    tenants, seed = validation.count("--tenants", arguments.tenants, least=1), arguments.seed
+    seconds = validation.seconds("--seconds", arguments.seconds) / 2
+    if not 0 < seconds < math.inf:
+        raise ConfigurationError(f"--seconds {arguments.seconds:g}: give a number of seconds above 0")
     acts = Scenario(tenants, seconds, seed), SilentProvider(tenants, seconds, seed)
     return 0 if play(*acts, plain=arguments.plain, report=arguments.report).good else 1

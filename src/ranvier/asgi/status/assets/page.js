@@ -29,7 +29,11 @@
 
   // Reuses the elements of items that are still present, so that none loses the focus or closes.
   const keyed = (parent, items, keyOf, create, update) => {
-    const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+    const old = new Map();
+    for (const child of [...parent.children]) {
+      if (old.has(child.dataset.key)) child.remove();  // custom keys of circuits may look the same
+      else old.set(child.dataset.key, child);
+    }
     items.forEach((item, place) => {
       const key = keyOf(item);
       let child = old.get(key);
