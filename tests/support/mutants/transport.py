@@ -27,8 +27,8 @@ MUTANTS = [
         "I1",
         "the key of the SDK goes to every target",
         RECOGNITION,
-        "if name not in OF_A_KEY | OF_A_CONNECTION}",
-        "if name not in OF_A_CONNECTION}",
+        "NOT_SENT: Final = FRAMING | HOLD_KEYS",
+        "NOT_SENT: Final = FRAMING",
         f"{TESTS}::test_a_key_of_the_sdk_goes_nowhere_else",
     ),
     mutant(
@@ -59,8 +59,8 @@ MUTANTS = [
         "I3",
         "half an event is handed on before the error",
         BODY,
-        "    return arrived[:end], arrived[end:]",
-        '    return arrived, b""',
+        "        events = bytes(self._left[:end])",
+        "        events = bytes(self._left)",
         f"{TESTS}::test_half_an_event_is_not_handed_on",
     ),
     mutant(
@@ -83,8 +83,8 @@ MUTANTS = [
         "I5",
         "a whole answer is empty",
         BODY,
-        "        return self._left + self.reply.take()",
-        "        return self._left",
+        "        return bytes(self._left) + self.reply.take()",
+        "        return bytes(self._left)",
         f"{SYNC}::test_a_whole_answer_is_that_of_the_provider",
     ),
     mutant(
