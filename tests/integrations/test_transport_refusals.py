@@ -12,6 +12,7 @@ from ranvier import Deployment, Pipeline
 from ranvier.integrations import sync_transport, transport
 from ranvier.layers import Fallback, Retry
 from ranvier.providers import Anthropic, Gemini, OpenAI
+from support.providers.asking import Chunks
 from support.providers.five_wires import as_sse
 
 USAGE = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
@@ -71,20 +72,61 @@ STREAMED = {
 }
 
 
+THOUGHT = {"type": "thinking_delta", "thinking": "Hm."}
+AFTER_THOUGHTS = {
+    "chat": as_sse(
+        [
+            {
+                "id": "c",
+                "choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}, "finish_reason": None}],
+            },
+            DELTA,
+            {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        ],
+        end=b"data: [DONE]\n\n",
+    ),
+    "responses": as_sse(
+        [
+            {
+                "type": "response.reasoning_summary_text.delta",
+                "item_id": "r",
+                "output_index": 0,
+                "delta": "Hm.",
+            },
+            {"type": "response.completed", "response": response("completed", REFUSAL)},
+        ]
+    ),
+    "anthropic": as_sse(
+        [
+            {"type": "message_start", "message": refused_by_claude(None)},
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "thinking", "thinking": ""},
+            },
+            {"type": "content_block_delta", "index": 0, "delta": THOUGHT},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": {"output_tokens": 1}},
+            {"type": "message_stop"},
+        ]
+    ),
+}
+
+
 class Server:
-    """Answers all requests with `content`.
+    """Answers all requests with the same bytes, in these chunks.
 
     Attributes:
         asked: The hosts that were asked, in order.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, *content: bytes) -> None:
         self.asked: list[str] = []
         self._content = content
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.host)
-        return httpx.Response(200, content=self._content, headers={"x-request-id": "r1"})
+        return httpx.Response(200, stream=Chunks(*self._content), headers={"x-request-id": "r1"})
 
 
 def stack(wire: str, servers: httpx.AsyncClient) -> Pipeline:
@@ -119,6 +161,20 @@ async def test_a_refusal_is_handed_on_as_its_provider_wrote_it(wire: str, stream
     assert (answer.status_code, answer.content) == (200, content)
     assert answer.headers["x-request-id"] == "r1"
     assert server.asked == ["first"]
+
+
+@pytest.mark.parametrize("wire", AFTER_THOUGHTS)
+async def test_a_refusal_after_thoughts_ends_as_its_provider_wrote_it(wire: str) -> None:
+    """The thoughts have been handed on; no error of ours follows the end."""
+    content = AFTER_THOUGHTS[wire]
+    pieces = [piece + b"\n\n" for piece in content.split(b"\n\n") if piece]
+    server = Server(*pieces)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as servers:
+        pipeline = stack(wire, servers)
+        async with pipeline, httpx.AsyncClient(transport=transport(pipeline)) as client:
+            path, body = request_of(wire, streamed=True)
+            answer = await client.post(f"https://sdk{path}", json=body)
+    assert (answer.status_code, answer.content) == (200, content)
 
 
 def test_a_refusal_is_handed_on_to_a_synchronous_client() -> None:

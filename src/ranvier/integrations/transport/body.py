@@ -68,5 +68,7 @@ class Body:
         return bytes(self._left) + self.reply.take()
 
     def failure(self, error: RanvierError) -> bytes:
-        """The last event of a stream that has failed."""
+        """The last event of a stream that has failed; the rest of a refusal, which has its own end."""
+        if self.reply.refused:
+            return bytes(self._left) + self.reply.take()
         return event_of(self._written.wire, error)

@@ -55,11 +55,13 @@ class VerbatimReply:
     Attributes:
         status: Its HTTP status; 0 until it arrives.
         headers: Its headers, without those of the connection.
+        refused: True if it is a refusal, which has come to its end.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
+        self.refused = False
         self._arrived: deque[bytes] = deque()  # another thread may take from it
 
     def began(self, reply: HttpReply) -> None:
@@ -143,6 +145,7 @@ async def _streamed(
             if body.error is not None:
                 if isinstance(body.error, ContentFilterError) and not body.lenient:
                     kept.arrived(await reply.drain())
+                    kept.refused = True
                     written_in(call).rejections[call.deployment.target] = kept
                 raise body.error
         await reply.drain()
