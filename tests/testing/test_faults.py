@@ -107,6 +107,15 @@ def test_a_fault_is_read_as_it_was_written(size: float) -> None:
     assert Fault.parse(str(fault)) == fault
 
 
+@pytest.mark.parametrize(
+    "written", ["one#1=slow:", "one#1=slow:1-2", "one#1=slow:.", "one#1=slow:e5", "one=slow:1"]
+)
+def test_a_fault_that_was_written_otherwise_is_refused(written: str) -> None:
+    """With the form that it has."""
+    with pytest.raises(ConfigurationError, match="write it like"):
+        Fault.parse(written)
+
+
 def test_a_provider_without_faults_can_be_had() -> None:
     """No kinds, no faults."""
     assert all(isinstance(each, Response) for each in outcomes(3, kinds=[], rate=1))

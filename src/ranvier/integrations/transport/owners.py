@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ranvier.messages.response import Response
 
-MAX_OWNERS: Final = 10_000
+MAX_OWNERS: Final = 30_000
 """Maximum number of ids with a known provider; beyond that, the oldest is dropped."""
 
 
