@@ -143,9 +143,8 @@ async def test_a_stream_says_what_the_whole_answer_says(sim: Any, client: Any) -
 
 async def test_a_stream_has_all_events_that_an_sdk_builds_its_answer_from(sim: Any, client: Any) -> None:
     """Numbered, each part begun and done, and each item."""
-    sim.play(
-        "openai", Say("Well. Yes.", reasoning="Hm.") & CallTool("now", {"zone": "UTC"}, text="Well. Yes.")
-    )
+    told = Say("Well. Yes.", reasoning="Hm.") & CallTool("now", {"zone": "UTC"}, "Well. Yes.")
+    sim.play("openai", told)
     reply = await ask(sim, client, stream=True, reasoning={"summary": "auto"})
     events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]
     assert [event["sequence_number"] for event in events] == [*range(len(events))]
