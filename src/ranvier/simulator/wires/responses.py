@@ -161,7 +161,8 @@ def _thought(answer: Answer) -> Item:
 
 
 def _message(answer: Answer) -> Item:
-    text, place, logprobs = "".join(answer.text), {"content_index": 0}, {"logprobs": []}
+    text, place = "".join(answer.text), {"content_index": 0}
+    logprobs: Json = {"logprobs": []}
     part = {"type": "output_text", "text": text, "annotations": [], **logprobs}
     item = {"id": f"msg_{answer.id}", "type": "message", "status": "completed", "role": "assistant"}
     of_text, of_part = "response.output_text", "response.content_part"
