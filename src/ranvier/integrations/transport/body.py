@@ -65,10 +65,11 @@ class Body:
             return self.failure(ConnectionFailedError("the client was closed", provider=provider))
         if self._written.wire == RESPONSES and self._written.fields.get("store") is not False:
             self._owners.keep(response)
-        return bytes(self._left) + self.reply.take()
+        return self._remaining()
 
     def failure(self, error: RanvierError) -> bytes:
         """The last event of a stream that has failed; the rest of a refusal, which has its own end."""
-        if self.reply.refused:
-            return bytes(self._left) + self.reply.take()
-        return event_of(self._written.wire, error)
+        return self._remaining() if self.reply.refused else event_of(self._written.wire, error)
+
+    def _remaining(self) -> bytes:
+        return bytes(self._left) + self.reply.take()
