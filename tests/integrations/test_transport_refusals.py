@@ -68,7 +68,7 @@ STREAMED = {
             {"type": "message_stop"},
         ]
     ),
-    "gemini": as_sse([BLOCKED]),
+    "gemini": as_sse([BLOCKED, {"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 1}}]),
 }
 
 
@@ -129,6 +129,12 @@ class Server:
         return httpx.Response(200, stream=Chunks(*self._content), headers={"x-request-id": "r1"})
 
 
+def in_events(content: bytes) -> list[bytes]:
+    """The events of a stream, each a chunk of its own; a whole answer is one chunk."""
+    *events, last = content.split(b"\n\n")
+    return [*(event + b"\n\n" for event in events), *([last] if last else [])]
+
+
 def stack(wire: str, servers: httpx.AsyncClient) -> Pipeline:
     """Two endpoints, and one retry at each."""
     more = {"api": wire} if KINDS[wire] is OpenAI else {}
@@ -152,7 +158,7 @@ def request_of(wire: str, *, streamed: bool, **more: Any) -> tuple[str, dict[str
 async def test_a_refusal_is_handed_on_as_its_provider_wrote_it(wire: str, streamed: bool) -> None:
     """To the last byte, and with status 200: an SDK knows it, as `refusal` or as a finish reason."""
     content = STREAMED[wire] if streamed else json.dumps(WHOLE[wire]).encode()
-    server = Server(content)
+    server = Server(*in_events(content))
     async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as servers:
         pipeline = stack(wire, servers)
         async with pipeline, httpx.AsyncClient(transport=transport(pipeline)) as client:
@@ -167,8 +173,7 @@ async def test_a_refusal_is_handed_on_as_its_provider_wrote_it(wire: str, stream
 async def test_a_refusal_after_thoughts_ends_as_its_provider_wrote_it(wire: str) -> None:
     """The thoughts have been handed on; no error of ours follows the end."""
     content = AFTER_THOUGHTS[wire]
-    pieces = [piece + b"\n\n" for piece in content.split(b"\n\n") if piece]
-    server = Server(*pieces)
+    server = Server(*in_events(content))
     async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as servers:
         pipeline = stack(wire, servers)
         async with pipeline, httpx.AsyncClient(transport=transport(pipeline)) as client:

@@ -26,7 +26,7 @@ OF_GEMINI = {"candidates": [CANDIDATE], "usageMetadata": {"promptTokenCount": 1}
 class Server:
     """Answers all requests with `content`, and keeps them."""
 
-    def __init__(self, *content: bytes) -> None:
+    def __init__(self, *content: bytes | Exception) -> None:
         self.requests: list[httpx.Request] = []
         self._content = content
 
@@ -107,14 +107,15 @@ async def test_a_stream_in_one_array_passes_untouched() -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
 async def test_an_event_in_many_chunks_is_handed_on_whole(end: bytes) -> None:
-    """Wherever it is cut, also within the mark of its end."""
-    delta = {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hi" * 20}, "finish_reason": None}]}
-    last = {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    content = b"".join(b"data: " + json.dumps(each).encode() + end * 2 for each in (delta, last, delta, last))
-    server = Server(*(content[at : at + 1] for at in range(len(content))))
+    """Before the stream breaks, and wherever it is cut, also within the mark of its end."""
+    delta = {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
+    first = b"data: " + json.dumps(delta).encode() + end * 2
+    content = first * 2
+    server = Server(*(content[at : at + 1] for at in range(len(content))), httpx.ReadError("gone"))
     body = {**CHAT, "stream": True}
     answer = await asked(server, OpenAI, ["m"], "https://sdk/v1/chat/completions", json=body)
-    assert answer.content == content
+    assert answer.content.startswith(first)
+    assert json.loads(answer.content.rpartition(b"data: ")[2])["error"]
 
 
 async def test_a_broken_stream_of_responses_is_raised_by_an_sdk() -> None:
