@@ -27,7 +27,7 @@ class WrittenRequest(Request):
         streamed: True if the answer is to be streamed.
         stays_at: The name of the only provider that may be asked, because it keeps what the request refers
             to; `None` if there is no such thing.
-        rejections: The last reply with an error status of each target, by `"provider/model"`.
+        rejections: The last reply of each target that was an error or a refusal, by `"provider/model"`.
     """
 
     wire: str
@@ -49,7 +49,7 @@ class WrittenRequest(Request):
         """The body for a target with that model."""
         if model == self.model or "model" not in self.fields:
             return self.content
-        return json.dumps({**self.fields, "model": model}, ensure_ascii=False).encode()
+        return json.dumps({**self.fields, "model": model}).encode()  # escaped: it may have halves of pairs
 
 
 def texts(value: object) -> Iterator[str]:
