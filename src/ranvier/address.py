@@ -20,16 +20,15 @@ def checked_url(url: str, name: str = "base_url") -> str:
 
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"{name}={_public(url)!r} is not a URL: {error}") from None
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name}={_public(url)!r:.160} is not a URL: {error}") from None
     if parsed.userinfo:
         raise ConfigurationError(f"{name} has a user: put it into headers=...")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise ConfigurationError(
-            f"{name}={_public(url)!r}: give a URL such as 'https://llm.example/v1', and its query in params="
-        )
+        instead = "give a URL such as 'https://llm.example/v1', and its query in params="
+        raise ConfigurationError(f"{name}={_public(url)!r:.160}: {instead}")
     if parsed.port is not None and parsed.port > MAX_PORT:
-        raise ConfigurationError(f"{name}={_public(url)!r}: the largest port is {MAX_PORT}")
+        raise ConfigurationError(f"{name}={_public(url)!r:.160}: the largest port is {MAX_PORT}")
     return url.rstrip("/")
 
 

@@ -85,6 +85,7 @@ OF_A_CALL = {
         ("stream", "stream_options", "streaming"), "call pipeline.stream(...), whose last event has the usage"
     ),
     "n": "make one call for each answer",
+    "on_break": "only a stream can break after it has begun: pipeline.stream(..., on_break='restart')",
     **dict.fromkeys(("function_call", "tool_config"), "write tool_choice=..."),
     "random_seed": "write seed=...",
     "prompt_cache_key": "write cache_key=...",

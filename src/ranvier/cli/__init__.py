@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ranvier import __version__
 from ranvier.errors import ConfigurationError
 
 _COMMANDS = ("ask", "check", "demo", "doctor", "explain_config", "map", "simulate", "watch")
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ranvier", description="LLM calls that keep going.")
+    parser.add_argument("--version", action="version", version=f"ranvier {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in _COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)

@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass  # because: this is the usual end where the event loop has no signal handlers
     except OSError as error:
-        raise ConfigurationError(f"port={args.port!r}: {error}") from error
+        what = f"host={args.host!r}, port={args.port}: {error.strerror or error}"
+        raise ConfigurationError(what) from error
     print(f"{simulator.total} requests served")
     return 0
 

@@ -59,7 +59,7 @@ class Timeout(Layer):
             connect=connect if self.seconds is None or connect is None else min(connect, self.seconds),
             first_token=validation.seconds("Timeout(first_token)", first_token, optional=True),
             idle=validation.seconds("Timeout(idle)", idle, optional=True),
-            stream_complete=stream_complete,
+            stream_complete=validation.flag("Timeout(stream_complete)", stream_complete),
         )
         self.override_with(overrides)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import UnionType
@@ -66,7 +67,8 @@ def _option(check: Callable[[Any], Any], default: Any = None) -> Any:
 
 
 def _stop(stop: object) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
+    several = isinstance(stop, Iterable) and not isinstance(stop, Mapping)
+    stops = (stop,) if isinstance(stop, str) else tuple(stop) if several else ()
     if not stops or not all(isinstance(text, str) and text for text in stops):
         shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
         raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
@@ -123,12 +125,7 @@ def _cache(value: Any) -> Lifetime | bool:
 
 
 def _flag(name: str) -> Any:
-    def check(value: object) -> bool:
-        if not isinstance(value, bool):
-            raise ConfigurationError(f"{name}={value!r:.60}: give True or False")
-        return value
-
-    return check
+    return functools.partial(validation.flag, name)
 
 
 def _seed(value: Any) -> int:

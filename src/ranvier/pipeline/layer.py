@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.place import Place
 
@@ -171,13 +172,14 @@ class Layer:
 
     def override_with(self, overrides: Mapping[str, Self] | None) -> None:
         """Set `overrides`, after validating them."""
-        for target, settings in (overrides or {}).items():
+        name = type(self).__name__
+        wanted = f"{name}(...) by 'provider' or 'provider/model'"
+        self.overrides = validation.mapping(f"{name}(overrides)", overrides, wanted)
+        for target, settings in self.overrides.items():
             if type(settings) is not type(self) or not isinstance(target, str):
-                name = type(self).__name__
                 raise ConfigurationError(
                     f"overrides={{{target!r}: {settings!r}}}: give a {name} by 'provider' or 'provider/model'"
                 )
-        self.overrides = dict(overrides or {})
 
     def _describe(self, **settings: Any) -> str:
         """`Name(setting=value, ...)`, for a repr."""

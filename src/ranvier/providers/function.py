@@ -70,6 +70,9 @@ class FunctionProvider:
         for argument, function in (("complete", complete), ("stream", stream), ("classify", classify)):
             if function is not None and not callable(function):
                 raise ConfigurationError(f"{argument}={function!r:.80}: give a function")
+            if function is not None:
+                what = "error" if argument == "classify" else "call"
+                validation.check_takes(f"FunctionProvider({argument})", function, what)
         self._complete = complete
         self._stream = stream
         self._errors = FunctionErrors(self, self.name, classify)

@@ -129,7 +129,9 @@ class Breaker(Guard):
             lambda deployment: self.settings_for(deployment).rules,
             WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
-        self._key = plain("Breaker(key)", key)
+        self._key = plain("Breaker(key)", key, "call")
+        if shared is not None and not isinstance(shared, SharedCircuits):
+            raise ConfigurationError(f"Breaker(shared)={shared!r:.60}: give SharedCircuits(...), or None")
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
         self.names: dict[str, str] = {}  # the names of circuits by target; empty with a custom key

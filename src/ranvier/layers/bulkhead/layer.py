@@ -54,7 +54,7 @@ class Bulkhead(FairPlaces):
         key: Callable[[Call], Hashable] | None = None,
     ) -> None:
         self.limit = validation.count("Bulkhead(limit)", limit, least=1)
-        self._key = plain("Bulkhead(key)", key)
+        self._key = plain("Bulkhead(key)", key, "call")
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def key_of(self, call: Call) -> Hashable:

@@ -86,11 +86,11 @@ class Fallback(Layer):
     ) -> None:
         if not targets:
             raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-haiku'")
-        self._on_invalid_request = on_invalid_request
-        self._on_content_filter = on_content_filter
-        self._on_empty = on_empty
+        self._on_invalid_request = validation.flag("Fallback(on_invalid_request)", on_invalid_request)
+        self._on_content_filter = validation.flag("Fallback(on_content_filter)", on_content_filter)
+        self._on_empty = validation.flag("Fallback(on_empty)", on_empty)
         share = 0.95 if hedge_after == "p95" else 0.99
-        self._chains = Chains(targets, chains or {}, share if open else None)
+        self._chains = Chains(targets, chains, share if open else None)
         self._default = self._chains.default
         self.targets = self._chains.targets
         self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
@@ -103,7 +103,7 @@ class Fallback(Layer):
         self.budget = HedgeBudget()
         self.probing_layers: tuple[Layer, ...] = ()
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
-        self.takes_any_model = open
+        self.takes_any_model = validation.flag("Fallback(open)", open)
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._loops = Loops("Fallback", several=True)

@@ -42,7 +42,11 @@ class TargetNames:
         for deployment in among:
             if target in (deployment.target, deployment.provider.name):
                 return deployment
-        name, _, model = target.partition("/")
+        name, slash, model = target.partition("/")
+        if slash and not model:
+            raise ConfigurationError(
+                f"target {target!r:.80} ends after the slash: name a model, or write {name!r:.80}"
+            )
         if name not in self._providers:
             self._providers[name] = provider_named(name)
         return Deployment(self._providers[name], model or None)
@@ -52,10 +56,10 @@ def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:
     """`chain`, the targets after `primary`.
 
     Raises:
-        ConfigurationError: it is a string.
+        ConfigurationError: it is not a list.
     """
-    if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: pass a list of targets")
+    if isinstance(chain, str) or not isinstance(chain, Sequence):
+        raise ConfigurationError(f"chains={{{primary!r:.80}: {chain!r:.80}}}: pass a list of targets")
     return chain
 
 

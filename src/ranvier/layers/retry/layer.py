@@ -75,12 +75,8 @@ class Retry(Layer):
         self.base_delay = validation.seconds("Retry(base_delay)", base_delay)
         self.max_delay = validation.seconds("Retry(max_delay)", max_delay)
         self.jitter = validation.choice("Retry(jitter)", jitter, ("full", "equal", "none"))
-        self.on_timeout = on_timeout
-        self.multiplier = validation.seconds("Retry(multiplier)", multiplier)
-        if self.multiplier < 1:
-            raise ConfigurationError(
-                f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink"
-            )
+        self.on_timeout = validation.flag("Retry(on_timeout)", on_timeout)
+        self.multiplier = validation.number("Retry(multiplier)", multiplier, least=1)  # or waits would shrink
         self._backoff = Backoff(self.base_delay, self.max_delay, self.multiplier, jitter, random.random)
         self.budget = RetryBudget() if budget is DEFAULT_BUDGET else budget
         if self.budget is not None and not isinstance(self.budget, RetryBudget):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 
+from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import AllowFailedError, NotAllowedError
@@ -127,14 +128,7 @@ def check_allow(function: object) -> None:
         raise ConfigurationError(
             f"allow={name}: it is `async def`, but has to answer at once: make it a plain function"
         )
-    try:
-        inspect.signature(function).bind("call", "deployment")
-    except ValueError:
-        return  # some functions of C have no signature
-    except TypeError:
-        raise ConfigurationError(
-            f"allow={name}: it is called with two arguments, (call, deployment)"
-        ) from None
+    validation.check_takes("allow", function, "call", "deployment")
 
 
 def _shown(reason: str) -> str:

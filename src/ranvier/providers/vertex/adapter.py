@@ -101,7 +101,9 @@ class Vertex(GenerateContent, TokenAdapter):
         if mistake is not None:
             raise unknown_argument_of(type(self), mistake)
         self.project, self.location = checked_project(project), checked_location(location)
-        self._quota_project = None if quota_project is None else checked_project(quota_project)
+        self._quota_project = (
+            None if quota_project is None else checked_project(quota_project, "quota_project")
+        )
         self._has_key = self._api_key is not None
         self._below = path_of(self.project, self.location)
         super().__init__(

@@ -83,7 +83,7 @@ class AdaptiveLimit(FairPlaces):
         if not least <= initial <= most:
             given = f"AdaptiveLimit(initial={initial}, least={least}, most={most})"
             raise ConfigurationError(f"{given}: give least <= initial <= most")
-        self.first_token = first_token
+        self.first_token = validation.flag("AdaptiveLimit(first_token)", first_token)
         self._workers = 1
         self._learned = FoundLimits(self._create_finder)
         super().__init__(per_tenant, queue, max_wait, weight, priority)

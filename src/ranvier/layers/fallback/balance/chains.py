@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.layers.fallback.balance.balancer import Balancer
 from ranvier.layers.fallback.balance.settings import Balance
@@ -37,13 +38,16 @@ class Chains:
     def __init__(
         self,
         targets: Sequence[Target | Balance],
-        chains: Mapping[str, Sequence[Target | Balance]],
+        chains: Mapping[str, Sequence[Target | Balance]] | None = None,
         share: float | None = None,
     ) -> None:
+        chains = validation.mapping("Fallback(chains)", chains, "lists of targets by the first target")
         self._unlisted: UnlistedTargets | None = None
         self.balancers: dict[Deployment, Balancer] = {}
         self._made: dict[int, Balancer] = {}
-        self._named = TargetNames(_plain([*targets, *(each for chain in chains.values() for each in chain)]))
+        self._named = TargetNames(
+            _plain([*targets, *(each for name, chain in chains.items() for each in listed(name, chain))])
+        )
         usual = tuple([self._step(target) for target in targets])
         self.targets = flat(usual)
         self._by_start: dict[str, Chain] = {}  # by the target or provider where a call starts
@@ -54,7 +58,7 @@ class Chains:
         for primary, further in chains.items():
             start = self.of(primary)[0]
             assert isinstance(start, Deployment)
-            own = (start, *(self._step(target, among=self.targets) for target in listed(primary, further)))
+            own = (start, *(self._step(target, among=self.targets) for target in further))
             self._by_start.update({primary: own, start.target: own})
         self.balances = tuple(self._made.values())
         first_step = usual[0]
