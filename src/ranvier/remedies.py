@@ -84,6 +84,14 @@ OF_A_CALL = {
     **dict.fromkeys(
         ("stream", "stream_options", "streaming"), "call pipeline.stream(...), whose last event has the usage"
     ),
+    **dict.fromkeys(
+        ("max_workers", "workers", "n_jobs", "batch_size", "max_concurrency", "max_concurrent"),
+        "write concurrency=... in pipeline.map(prompts), which sends many prompts",
+    ),
+    **dict.fromkeys(
+        ("output", "out", "output_file", "save_to"),
+        "write file='answers.jsonl' in pipeline.map(prompts), which sends many prompts",
+    ),
     "n": "make one call for each answer",
     "on_break": "only a stream can break after it has begun: pipeline.stream(..., on_break='restart')",
     **dict.fromkeys(("function_call", "tool_config"), "write tool_choice=..."),

@@ -114,8 +114,9 @@ class Deployment:
         if isinstance(provider, (str, type)) or not usable:
             raise ConfigurationError(f"provider={provider!r:.160}: {_instead_of(provider)}")
         self.provider = provider
+        validation.identifier(f"{type(provider).__name__}.name", provider.name)
         self.traits = traits_of(provider)
-        self.model = validation.identifier("model", provider.default_model if model is None else model)
+        self.model = validation.identifier("model", _default_of(provider) if model is None else model)
         if context_window is not None:
             validation.count("context_window", context_window, least=1)
         self.context_window = context_window
@@ -176,6 +177,15 @@ class Deployment:
 
     def __hash__(self) -> int:
         return hash(self.target)
+
+
+def _default_of(provider: Provider) -> str:
+    if not hasattr(provider, "default_model"):
+        kind = type(provider).__name__
+        raise ConfigurationError(
+            f"{kind} has no default_model: name a model, Deployment({kind}(...), 'model'), or give it one"
+        )
+    return provider.default_model
 
 
 def _instead_of(thing: object) -> str:

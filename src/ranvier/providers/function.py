@@ -167,6 +167,9 @@ class FunctionProvider:
             parts = (Text(answer),) if answer else ()
             return Response(text=answer, provider=self.name, model=model, parts=parts)
         if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
+            if not isinstance(answer.text, str):
+                reason = f"the text of its Response is a {_kind(answer.text)}: give a str"
+                raise self._errors.invalid(call, reason)
             return dataclasses.replace(
                 answer,
                 text=whole_characters(answer.text),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import random
@@ -14,7 +13,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import FaultInjected
 from ranvier.layers.chaos.faults import NAMES, Fault
 from ranvier.layers.chaos.provider import FaultyProvider
-from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.asking.users_function import ask, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -73,14 +72,12 @@ class Chaos(Layer):
         if not faults:
             raise ConfigurationError(f"Chaos(): name at least one fault of {', '.join(NAMES)}")
         names = [validation.choice("Chaos(fault)", fault, NAMES) for fault in faults]
-        if when is not None and (not callable(when) or inspect.iscoroutinefunction(when)):
-            raise ConfigurationError("Chaos(when): give a plain function of the call, not `async def`")
         seconds = validation.seconds("Chaos(seconds)", seconds)
         after = validation.count("Chaos(after)", after, least=0)
         self.faults = tuple(Fault(name, seconds, after) for name in names)
         self.rate = validation.share("Chaos(rate)", rate)
-        self.when = when
-        self.counted = counted
+        self.when = plain("Chaos(when)", when, "call")
+        self.counted = validation.flag("Chaos(counted)", counted)
         self.on = os.environ.get(SWITCH, "").strip().lower() not in OFF
         self.injected = 0
         self._attempts = 0

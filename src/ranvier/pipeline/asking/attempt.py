@@ -121,7 +121,7 @@ async def _whole(call: Call) -> Response:
 
 def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    if type(answer) is Response:
+    if type(answer) is Response and type(answer.text) is str:
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
 

@@ -61,7 +61,9 @@ def checked(call: Call, answer: object) -> Response:
         InvalidResponseError: it is no answer.
     """
     if isinstance(answer, Response):
-        return answer
+        if isinstance(answer.text, str):
+            return answer
+        raise _invalid(call, f"the text of its Response is a {kind_of(answer.text)}: give a str")
     raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
 
 

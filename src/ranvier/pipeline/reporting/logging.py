@@ -7,9 +7,12 @@ import logging
 from typing import Any
 
 from ranvier import clock, validation
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken
 from ranvier.pipeline.reporting.repeats import Repeats
+
+RULED_OUT = (CredentialMissingError.kind, NotAllowedError.kind)
+"""Why a target was not asked although nothing has failed."""
 
 MORE = " (and %(repeats)d similar messages before)"
 
@@ -25,8 +28,8 @@ class LoggingListener:
     across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call. The
     field `repeats` is the number of messages that were logged at DEBUG in the previous period.
 
-    The class of an event determines its level. A fallback from a target for which the tenant has no key is
-    logged at INFO, because nothing has failed.
+    The class of an event determines its level. A fallback from a target for which the tenant has no key, or
+    which `allow=` rejects, is logged at INFO, because nothing has failed.
 
     Args:
         logger: The logger to use; `ranvier` by default.
@@ -63,7 +66,7 @@ class LoggingListener:
 
 
 def _level(event: Event) -> int:
-    if isinstance(event, FallbackTaken) and event.kind == CredentialMissingError.kind:
+    if isinstance(event, FallbackTaken) and event.kind in RULED_OUT:
         return logging.INFO
     return event.level
 
