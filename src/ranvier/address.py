@@ -18,9 +18,13 @@ def checked_url(url: str, name: str = "base_url") -> str:
     """
     import httpx  # here, because `import ranvier` stays cheap
 
+    if not isinstance(url, str):
+        raise ConfigurationError(
+            f"{name} is a {type(url).__name__}: give a URL such as 'https://llm.example/v1'"
+        )
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError, ValueError) as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise ConfigurationError(f"{name}={_public(url)!r:.160} is not a URL: {error}") from None
     if parsed.userinfo:
         raise ConfigurationError(f"{name} has a user: put it into headers=...")
@@ -32,6 +36,6 @@ def checked_url(url: str, name: str = "base_url") -> str:
     return url.rstrip("/")
 
 
-def _public(url: object) -> object:
+def _public(url: str) -> str:
     """The part of a URL that may be shown: without user, password and query, which may hold a key."""
-    return re.split("[?#]", url)[0].rpartition("@")[2] if isinstance(url, str) else url
+    return re.split("[?#]", url)[0].rpartition("@")[2]

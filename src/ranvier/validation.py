@@ -52,6 +52,13 @@ def count(name: str, value: int, *, least: int) -> int:
     return value
 
 
+def whole(name: str, value: int) -> int:
+    """`value` as a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"{name}={value!r:.60}: give a whole number")
+    return value
+
+
 def share(name: str, value: float) -> float:
     """`value` as a share above 0 and up to 1."""
     if not is_number(value) or not 0 < value <= 1:

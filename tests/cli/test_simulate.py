@@ -118,7 +118,10 @@ def test_an_interrupt_that_the_loop_does_not_catch_ends_it_well(monkeypatch, cap
     ("arguments", "complaint"),
     [
         (["--script", "/nowhere.toml"], "script='/nowhere.toml'"),
-        (["--port", "1", "--host", "203.0.113.1"], "port=1"),
+        (["--script", "/nowhere.toml"], "No such file or directory\n"),
+        (["--port", "1", "--host", "203.0.113.1"], "host='203.0.113.1', port=1: "),
+        (["--port", "99999"], "port=99999: the largest port is 65535"),
+        (["--port", "-1"], "port=-1: give a whole number, 0 or more"),
     ],
 )
 def test_bad_input_is_status_2(capsys, arguments, complaint):

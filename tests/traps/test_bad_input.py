@@ -53,7 +53,7 @@ BUILDING: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Retry(max_retries=-1), "Retry(max_retries)=-1", "give a whole number, 0 or more"),
     (lambda: Retry(max_retries=1.5), "Retry(max_retries)=1.5", "give a whole number, 0 or more"),
     (lambda: Retry(jitter="some"), "Retry(jitter)='some'", "choose one of 'full', 'equal', 'none'"),
-    (lambda: Retry(multiplier=0.5), "Retry(multiplier)=0.5", "give 1 or more"),
+    (lambda: Retry(multiplier=0.5), "Retry(multiplier)=0.5", "give a finite number, 1 or more"),
     (lambda: Breaker(failure_threshold=0), "Breaker(failure_threshold)=0", "1 or more"),
     (lambda: Breaker(success_threshold=True), "Breaker(success_threshold)=True", "1 or more"),
     (lambda: Breaker(max_probes=0), "Breaker(max_probes)=0", "1 or more"),

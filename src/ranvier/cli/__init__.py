@@ -19,6 +19,9 @@ and `run(args) -> int`, which returns the exit status. At its top it may import 
 has; what comes with the extra `cli` is imported in `run`.
 """
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
+
 CLOSED_PIPE = 141
 """Exit status when the reader of our output closed it: 128 plus the number of SIGPIPE, as in shells."""
 
@@ -30,12 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
+        if sys.stdout is None:
+            raise ConfigurationError("standard output is closed: redirect it, such as to /dev/null")
         status: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Otherwise the interpreter would flush the remaining output at exit, and print a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return CLOSED_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except ConfigurationError as error:
         print(f"ranvier {args.command}: {error}", file=sys.stderr)
         return 2
@@ -44,7 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f'ranvier {args.command} needs {missing.name}: pip install "ranvier[cli]"', file=sys.stderr)
         return 2
+    except OSError as error:
+        _discard_output()
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        print(f"ranvier {args.command}: {what}", file=sys.stderr)
+        return 1
     return status
+
+
+def _discard_output() -> None:
+    """Otherwise the interpreter would flush the remaining output at exit, and print a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

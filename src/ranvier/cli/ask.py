@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
     from ranvier.pipeline.streaming.stream import ResponseStream
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
-
 
 def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
@@ -54,12 +51,15 @@ def run(args: argparse.Namespace) -> int:
     _print_to_stderr(*targets.missing_keys(pipeline))
     if targets.all_lack_keys(pipeline):
         return 1
-    prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+    prompt = _read_stdin() if args.prompt == "-" else args.prompt
     options = {"system": args.system, "max_tokens": args.max_tokens, "deadline": args.deadline}
-    try:
-        return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
+
+
+def _read_stdin() -> str:
+    if sys.stdin is None:
+        raise ConfigurationError("standard input is closed: give the prompt as an argument")
+    return sys.stdin.read()
 
 
 # --- the call ------------------------------------------------------------------------------------

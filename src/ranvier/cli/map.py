@@ -15,8 +15,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ranvier.cli import prompt_lines, targets
-from ranvier.cli.ask import INTERRUPTED
+from ranvier.cli import INTERRUPTED, prompt_lines, targets
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:

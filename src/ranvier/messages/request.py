@@ -128,12 +128,6 @@ def _flag(name: str) -> Any:
     return functools.partial(validation.flag, name)
 
 
-def _seed(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(f"seed={value!r:.60}: give a whole number")
-    return value
-
-
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
@@ -191,7 +185,7 @@ class Request:
     metadata: Mapping[str, str | float] = field(default_factory=dict, metadata={"check": _metadata})
     reasoning: Level | int | None = _option(_reasoning)  # noqa: RUF009  # because it is a field, not a value
     reasoning_summary: bool | None = _option(_flag("reasoning_summary"))
-    seed: int | None = _option(_seed)
+    seed: int | None = _option(functools.partial(validation.whole, "seed"))
     cache: Lifetime | bool | None = _option(_cache)  # noqa: RUF009  # because it is a field, not a value
     cache_key: str | None = _option(lambda value: validation.identifier("cache_key", value, longest=64))
     keep_raw: bool = _option(_flag("keep_raw"), default=False)

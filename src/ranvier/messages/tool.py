@@ -39,6 +39,9 @@ class Tool:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigurationError(f"Tool(name={self.name!r:.60}): give the tool a name")
+        if not isinstance(self.description, str):
+            kind = type(self.description).__name__
+            raise ConfigurationError(f"Tool({self.name!r:.80}, description=...) is a {kind}: give a str")
         if not isinstance(self.parameters, Mapping):
             raise ConfigurationError(f"Tool({self.name!r:.80}, parameters=...): give a JSON schema as a dict")
 

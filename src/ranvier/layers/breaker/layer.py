@@ -15,10 +15,10 @@ from ranvier.layers.breaker.adoption import adopt, adopt_shared
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.models import names_of, several_models
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
-from ranvier.layers.breaker.shared.settings import SharedCircuits
+from ranvier.layers.breaker.shared.settings import SharedCircuits, checked
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.asking.users_function import ask_key, plain
 from ranvier.pipeline.call import Call
@@ -130,9 +130,7 @@ class Breaker(Guard):
             WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
         self._key = plain("Breaker(key)", key, "call")
-        if shared is not None and not isinstance(shared, SharedCircuits):
-            raise ConfigurationError(f"Breaker(shared)={shared!r:.60}: give SharedCircuits(...), or None")
-        self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
+        self._shared = SharedCircuitRegistry(shared) if shared is not None and checked(shared).used else None
         self.circuits.shared = self._shared
         self.names: dict[str, str] = {}  # the names of circuits by target; empty with a custom key
         self._plain = key is None and not overrides  # every key is (tenant, provider)

@@ -81,7 +81,7 @@ class Chaos(Layer):
         self.on = os.environ.get(SWITCH, "").strip().lower() not in OFF
         self.injected = 0
         self._attempts = 0
-        self._random = random.Random(seed)
+        self._random = random.Random(None if seed is None else validation.whole("Chaos(seed)", seed))
         self._reminds_at = float("-inf")
 
     def join(self, pipeline: Runtime) -> None:

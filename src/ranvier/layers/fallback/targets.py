@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.registry import provider_named
+from ranvier.pipeline.registry import names_in, provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
@@ -42,14 +42,10 @@ class TargetNames:
         for deployment in among:
             if target in (deployment.target, deployment.provider.name):
                 return deployment
-        name, slash, model = target.partition("/")
-        if slash and not model:
-            raise ConfigurationError(
-                f"target {target!r:.80} ends after the slash: name a model, or write {name!r:.80}"
-            )
+        name, model = names_in(target)
         if name not in self._providers:
             self._providers[name] = provider_named(name)
-        return Deployment(self._providers[name], model or None)
+        return Deployment(self._providers[name], model)
 
 
 def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from ranvier import clock, validation
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken
 from ranvier.pipeline.reporting.repeats import Repeats
@@ -41,7 +42,9 @@ class LoggingListener:
     """
 
     def __init__(self, logger: logging.Logger | None = None, *, burst: int = 5, every: float = 60.0) -> None:
-        self._logger = logger or logging.getLogger("ranvier")
+        if logger is not None and not hasattr(logger, "isEnabledFor"):
+            raise ConfigurationError(f"LoggingListener(logger)={logger!r:.80}: give logging.getLogger('...')")
+        self._logger = logging.getLogger("ranvier") if logger is None else logger
         validation.count("LoggingListener(burst)", burst, least=1)
         self._repeats = Repeats(burst, validation.seconds("LoggingListener(every)", every))
 

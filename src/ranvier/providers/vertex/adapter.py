@@ -127,8 +127,10 @@ class Vertex(GenerateContent, TokenAdapter):
             raise ConfigurationError("api_key and token are both given: give one of them")
         if not self._has_key and self.project is None:
             raise ConfigurationError(f"Vertex(project=...): give the id of a project, or set {PROJECT}")
-        if token is not None or (not self._has_key and self.needs_credential):
-            self.use_tokens(TokenSource("token", token or DefaultCredentials(), account=self._account))
+        if token is None and not self._has_key and self.needs_credential:
+            token = DefaultCredentials()
+        if token is not None:
+            self.use_tokens(TokenSource("token", token, account=self._account))
 
     # --- the target ------------------------------------------------------------------------------
 
