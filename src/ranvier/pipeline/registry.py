@@ -29,8 +29,12 @@ def names_in(target: str) -> tuple[str, str | None]:
     """The provider and the model that a target names; `None` for the provider's default model.
 
     Raises:
-        ConfigurationError: it ends after the slash.
+        ConfigurationError: it ends after the slash, or is more than one name.
     """
+    if "," in target or target != target.strip():
+        raise ConfigurationError(
+            f"target {target!r:.80}: give one name each, without commas and spaces around it"
+        )
     name, slash, model = target.partition("/")
     if slash and not model:
         raise ConfigurationError(

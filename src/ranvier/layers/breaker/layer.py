@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.adoption import adopt, adopt_shared
@@ -26,7 +26,6 @@ from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.timing.limits import slot_wait
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -81,10 +80,7 @@ class Breaker(Guard):
 
     circuits: Circuits
 
-    @suggests(
-        **dict.fromkeys(("threshold", "fail_max", "max_failures"), "write failure_threshold=..."),
-        **dict.fromkeys(("recovery_timeout", "reset_timeout", "timeout"), "write cooldown=..."),
-    )
+    @layer_remedies.suggested
     def __init__(
         self,
         failure_threshold: int | None = 5,

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import FaultInjected
 from ranvier.layers.chaos.faults import NAMES, Fault
@@ -59,6 +59,7 @@ class Chaos(Layer):
     place: ClassVar[Place] = Place.ATTEMPT
     innermost: ClassVar[bool] = True
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *faults: str,

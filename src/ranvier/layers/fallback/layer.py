@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
@@ -65,13 +65,13 @@ class Fallback(Layer):
     counts it. A stream can fall back until its first content, including thoughts.
 
     If one target was tried, its own error is raised; if several were, an `AllDeploymentsFailedError` with
-    the error of each. If all of them reported an invalid request, only the first one's error is raised: the
-    request has to be corrected, and the record has the other errors. An error that other targets would most
+    the error of each, or the first one if all reported an invalid request. An error that others would most
     likely return too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *targets: Target | Balance,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.clock import earliest, sleep_until
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError
@@ -20,7 +20,6 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -54,11 +53,7 @@ class Retry(Layer):
     place: ClassVar[Place] = Place.RETRY
     retries_broken = True
 
-    @suggests(
-        **dict.fromkeys(("max_attempts", "attempts", "tries"), "max_retries=2 is three attempts at most"),
-        **dict.fromkeys(("retries", "num_retries"), "write max_retries=..."),
-        **dict.fromkeys(("delay", "wait", "backoff"), "write base_delay=... and max_delay=..."),
-    )
+    @layer_remedies.suggested
     def __init__(
         self,
         max_retries: int = 3,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from weakref import WeakKeyDictionary
 
-from ranvier import clock, validation
+from ranvier import clock, layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.facts.price import Price, Prices, of_target
@@ -67,6 +67,7 @@ class SpendLimit(Layer):
 
     place: ClassVar[Place] = Place.CALL
 
+    @layer_remedies.suggested
     def __init__(
         self,
         per_tenant: float | LimitOf,

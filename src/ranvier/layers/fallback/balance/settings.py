@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.balance.hashing import number_of
@@ -44,6 +44,7 @@ class Balance:
     recovered from an outage gets its full share again within 20 seconds.
     """
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *targets: Target,
