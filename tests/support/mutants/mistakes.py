@@ -10,8 +10,8 @@ MUTANTS = (
         "mistakes",
         "a text counts as true",
         "validation.py",
-        '    if not isinstance(value, bool):\n        raise ConfigurationError(f"{name}={value!r:.60}: give True',
-        '    if value is None:\n        raise ConfigurationError(f"{name}={value!r:.60}: give True',
+        "    if not isinstance(value, bool):\n",
+        "    if value is None:\n",
         (TYPICAL,),
     ),
     Mutant(
