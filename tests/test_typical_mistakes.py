@@ -28,6 +28,10 @@ def lookup(city):  # type: ignore[no-untyped-def]  # because: it is one of the m
     return city
 
 
+def print_city(city: str) -> None:
+    """Show a city."""
+
+
 first, second = ScriptedProvider("first"), ScriptedProvider("second")
 NAMES: dict[str, Any] = {
     **{name: getattr(ranvier, name) for name in ranvier.__all__},
@@ -39,6 +43,7 @@ NAMES: dict[str, Any] = {
     "virtual_time": virtual_time,
     "Invoice": Invoice,
     "lookup": lookup,
+    "print_city": print_city,
     "first": first,
     "second": second,
     "pipeline": resilient(first, second),
@@ -238,6 +243,7 @@ MISTAKES = [
     ("Message.tool('1', None)", "is a NoneType: give a str, such as json.dumps(result)"),
     ("Message('user', {'text': 'Hi'})", "content is a dict: give a str"),
     ("Tool('f', None)", "Tool('f', description=...) is a NoneType: give a str"),
+    ("Tool.of(print_city).arguments({'city': 'Bern'})", "call is a dict: give a ToolCall"),
     ("Message('human', 'Hi')", "choose one of system, user, assistant, tool"),
     ("tenant(5)", "give a str, not int"),
 ]

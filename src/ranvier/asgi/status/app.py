@@ -71,7 +71,7 @@ def status_app(
         ConfigurationError: the token is too easy to guess, or another argument is invalid.
     """
     if not isinstance(pipeline, Pipeline):
-        raise ConfigurationError(f"pipeline={pipeline!r:.80}: give a Pipeline")
+        raise ConfigurationError(f"pipeline is a {type(pipeline).__name__}: give a Pipeline")
     validation.flag("tenant_metrics", tenant_metrics)
     names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
     stats = Stats(validation.seconds("slow", slow))

@@ -13,7 +13,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.adoption import adopt, adopt_shared
 from ranvier.layers.breaker.circuit import Circuit
-from ranvier.layers.breaker.models import names_of, several_models
+from ranvier.layers.breaker.models import names_of, providers_of, several_models
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
@@ -142,6 +142,7 @@ class Breaker(Guard):
             self._shared.join(pipeline)
         if self._key is None:
             self.circuits.models.update(several_models(pipeline))
+            self.circuits.providers.update(providers_of(pipeline))
             self._plain = self._plain and not self.circuits.models
             self.names.update(names_of(pipeline, self.overrides, self.circuits.models))
 
