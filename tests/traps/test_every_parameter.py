@@ -95,7 +95,7 @@ def build_with(built: Callable[..., Any], name: str, value: object) -> None:
         built(**{**signature.bind(*positional, **named).arguments, name: value})
 
 
-@pytest.mark.parametrize(("built", "name", "value"), cases())
+@pytest.mark.parametrize(("built", "name", "value"), list(cases()))
 def test_a_value_of_no_use_is_refused_and_named(built: Any, name: str, value: object) -> None:
     """By a `ConfigurationError` with the name of the parameter, at once, and not by an error from within."""
     with pytest.raises(ConfigurationError) as raised:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from ranvier.closing import Steps
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import stream_class
@@ -55,6 +56,10 @@ class Transport(Served):
     def __init__(self, *pipeline_or_layers: Pipeline | Layer, others: Any = None) -> None:
         super().__init__(*pipeline_or_layers, others=others)
         self._streams: WeakSet[Any] = WeakSet()  # open streams, which end with the client
+
+    def handle_request(self, request: Any) -> Any:
+        """Refuse to serve a synchronous client."""
+        raise ConfigurationError("it serves an AsyncClient: take sync_transport(...) for a Client")
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""

@@ -58,9 +58,9 @@ class Throttle(Layer):
     the most waiting calls is rejected.
 
     Args:
-        max_wait: The longest time in seconds that a call waits at the gates of a target, in all attempts. A
-            call waits only if no later target would admit it now, and its turn is expected in that time
-            and before its deadline. Otherwise it falls back at once. With 0 no call waits.
+        max_wait: The longest time in seconds that a call waits at the gates of a target, in all attempts
+            together. A call waits only if no later target would admit it now, and if its turn is expected in
+            that time and before its deadline. Otherwise it falls back at once. With 0 no call waits.
         auth_cooldown: Seconds for which a key is not used after the provider rejected it.
         quota_cooldown: Seconds for which a key out of credit is not used; a longer `retry_after` applies.
         max_gates: The maximum number of gates to keep.
