@@ -133,7 +133,15 @@ MISTAKES = [
     ),
     ("SpendLimit(lambda: 1, 60)", "it is called with one argument, (tenant)"),
     ("SpendLimit(1, 60, image_tokens=[5])", "SpendLimit(image_tokens) is a list: give a dict of"),
-    ("Price('3', 15)", "Price(input)='3': give a finite number, 0 or more"),
+    (
+        "Pipeline(Fallback(first), prices={'first/scripted': Price('3', 15)})",
+        "prices['first/scripted'].input='3': give a finite number, 0 or more",
+    ),
+    ("SpendLimit(1, 60, prices={'a/b': Price(-1, 1)})", "SpendLimit(prices)['a/b'].input=-1: give a finite"),
+    (
+        "Pipeline(Fallback(first), prices={'first/scripted': 3})",
+        "prices has a int: give Price(",
+    ),
     (
         "resilient(first, listeners=[lambda: 1])",
         "listeners=<lambda>(): it is called with one argument, (event)",

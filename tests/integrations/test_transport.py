@@ -377,9 +377,8 @@ async def test_a_client_of_the_other_kind_is_told_which_transport_to_take() -> N
     pipeline = Pipeline(Fallback(OpenAI("sk-x")))
     with pytest.raises(ConfigurationError, match=r"take sync_transport\(\.\.\.\) for a Client"):
         httpx.Client(transport=transport(pipeline)).get("http://here.invalid")
-    async with httpx.AsyncClient(transport=sync_transport(pipeline)) as client:
-        with pytest.raises(ConfigurationError, match=r"take transport\(\.\.\.\) for an AsyncClient"):
-            await client.get("http://here.invalid")
+    with pytest.raises(ConfigurationError, match=r"take transport\(\.\.\.\) for an AsyncClient"):
+        await httpx.AsyncClient(transport=sync_transport(pipeline)).get("http://here.invalid")
 
 
 async def test_an_api_that_no_target_speaks_is_told_how_to(simulator: Simulator) -> None:

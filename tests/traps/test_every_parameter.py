@@ -20,7 +20,6 @@ from ranvier import (
     resilient,
 )
 from ranvier.asgi import TenantMiddleware, status_app
-from ranvier.pipeline import Price
 from ranvier.telemetry import OpenTelemetry
 from ranvier.testing import ScriptedProvider
 
@@ -50,7 +49,6 @@ ARGUMENTS: dict[Any, tuple[tuple[Any, ...], dict[str, Any]]] = {
     Access: (("sk",), {}),
     Deployment: ((A,), {}),
     Pipeline: ((layers.Fallback(A),), {}),
-    Price: ((1, 2), {}),
     resilient: ((A, B), {}),
     TenantMiddleware: ((answer,), {}),
     status_app: ((resilient(A),), {}),
@@ -60,7 +58,7 @@ ARGUMENTS: dict[Any, tuple[tuple[Any, ...], dict[str, Any]]] = {
 BUILT = (
     *(getattr(layers, name) for name in layers.__all__ if name not in ("CircuitState", "Circuits")),
     *(getattr(providers, name) for name in providers.__all__ if not name.startswith(("from_", "Provider"))),
-    *(Access, Credentials, Deployment, OpenTelemetry, Pipeline, Price, TenantMiddleware),
+    *(Access, Credentials, Deployment, OpenTelemetry, Pipeline, TenantMiddleware),
     *(resilient, status_app),
 )
 TAKEN = {

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ranvier import validation
 from ranvier.messages.usage import Usage
 
 
@@ -18,21 +17,12 @@ class Price:
         input, output: The price of prompt tokens, and of answer tokens with reasoning.
         cache_read, cache_write: The price of prompt tokens read from or written to a cache; `None` means
             the same as `input`.
-
-    Raises:
-        ConfigurationError: one of them is not a finite number of at least 0.
     """
 
     input: float
     output: float
     cache_read: float | None = None
     cache_write: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if value is not None or name in ("input", "output"):
-                validation.number(f"Price({name})", value)
 
     def of(self, usage: Usage) -> float:
         """What `usage` costs."""

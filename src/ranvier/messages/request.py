@@ -67,12 +67,14 @@ def _option(check: Callable[[Any], Any], default: Any = None) -> Any:
 
 
 def _stop(stop: object) -> tuple[str, ...]:
-    several = isinstance(stop, Iterable) and not isinstance(stop, Mapping)
-    stops = (stop,) if isinstance(stop, str) else tuple(stop) if several else ()
+    if isinstance(stop, str):
+        stops: tuple[object, ...] = (stop,)
+    else:
+        stops = tuple(stop) if isinstance(stop, Iterable) and not isinstance(stop, Mapping) else ()
     if not stops or not all(isinstance(text, str) and text for text in stops):
         shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
         raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
-    return stops
+    return stops  # type: ignore[return-value]  # because: all are str
 
 
 def _text(name: str) -> Any:

@@ -10,12 +10,13 @@ from weakref import WeakKeyDictionary
 from ranvier import clock, layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
-from ranvier.facts.price import Price, Prices, of_target
+from ranvier.facts.price import Prices, of_target
 from ranvier.layers.spend_limit.fund import Fund, OnStoreLoss
 from ranvier.layers.spend_limit.ledger import Account, Ledger, Spent
 from ranvier.layers.spend_limit.purse import Purse
 from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
 from ranvier.layers.spend_limit.shared_purse import SharedPurse
+from ranvier.pipeline.asking.prices import checked_prices
 from ranvier.pipeline.asking.users_function import ask, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -86,15 +87,9 @@ class SpendLimit(Layer):
         self.window = validation.seconds("SpendLimit(window)", window)
         if not 0 < self.window < math.inf:
             raise ConfigurationError(f"SpendLimit(window)={window!r}: give a finite number above 0")
-        if prices is not None and not isinstance(prices, Mapping):
-            raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
-        for price in (prices or {}).values():
-            if not isinstance(price, Price):
-                raise ConfigurationError(
-                    f"SpendLimit(prices) has a {type(price).__name__}: give Price(input=, output=)"
-                )
+        known = checked_prices("SpendLimit(prices)", prices)
         self.in_money = prices is not None
-        self._rates = {target: rates_of(price) for target, price in (prices or {}).items()}
+        self._rates = {target: rates_of(price) for target, price in known.items()}
         self.allows_unknown = (
             validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
         )
