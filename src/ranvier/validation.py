@@ -110,9 +110,9 @@ def check_takes(name: str, function: Callable[..., object], *arguments: str) -> 
     except TypeError:
         own = getattr(function, "__name__", type(function).__name__)
         shown = f"{own}({', '.join(signature.parameters)})"
-        many = "one argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
-        called = f"{many}, ({', '.join(arguments)})" if arguments else "no arguments"
-        raise ConfigurationError(f"{name}={shown:.160}: it is called with {called}") from None
+        many = "one argument" if len(arguments) == 1 else "two arguments"
+        called = f"it is called with {many}, ({', '.join(arguments)})"
+        raise ConfigurationError(f"{name}={shown:.160}: {called}") from None
 
 
 def identifier(name: str, value: object, *, longest: int = 256) -> str:
