@@ -112,6 +112,8 @@ def test_answers_may_go_into_a_database(simulator, prompts):
         ("7", "line 4: give a text"),
         ("{}", "line 4: give a text"),
         ('{"prompt": "a", "messages": []}', "line 4: give a text"),
+        ('{"prompt": 7}', "line 4: prompt is a int: give a text"),
+        ('{"messages": "a"}', "line 4: messages is a str: give a list"),
         ('{"prompt": "a", "temprature": 1}', "line 4: 'temprature' is unknown"),
         ('{"prompt": "a", "key": ["x"]}', "line 4: key=['x']: give a whole number, or a text"),
         ('{"prompt": "a", "id": ""}', "line 4: key='': give"),
@@ -224,7 +226,7 @@ def test_a_missing_file_is_status_2(simulator, prompts, capsys):
     """Its name is shown."""
     prompts.unlink()
     assert main(command(simulator, prompts)) == 2
-    assert "prompts.jsonl" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("prompts.jsonl: No such file or directory\n")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
@@ -245,3 +247,10 @@ def test_an_ended_run_goes_on_with_the_same_command(simulator, prompts, end):
     assert main(arguments) == 0
     keys = [each["key"] for each in answers(prompts)]
     assert len(keys) == len(set(keys)) == 60
+
+
+def test_a_file_that_is_no_text_is_status_2(simulator, prompts, capsys):
+    """In the words of a user, not of a codec."""
+    prompts.write_bytes(b"\xff\n")
+    assert main(command(simulator, prompts)) == 2
+    assert "prompts.jsonl is no UTF-8 text" in capsys.readouterr().err

@@ -132,6 +132,7 @@ def test_an_interrupt_that_the_loop_does_not_catch_ends_it_well(monkeypatch, cap
     ("arguments", "complaint"),
     [
         (["--script", "/nowhere.toml"], "script='/nowhere.toml'"),
+        (["--script", "/nowhere.toml"], "No such file or directory\n"),
         (["--port", "1", "--host", "203.0.113.1"], "--host 203.0.113.1 --port 1: "),
         (["--port", "65536"], "--port 65536: give a number from 0 to 65535"),
         (["--port", "-1"], "--port -1: give"),

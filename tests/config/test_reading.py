@@ -428,7 +428,9 @@ def test_a_file_is_checked_without_its_secrets() -> None:
         ("ratio = 0.1", "ratio = -1", "line 33: layers[2].budget.ratio", "0 or more"),
         ('"Retry"', '"Rety"', "line 31: layers[2].type", "'Rety' is unknown, did you mean 'Retry'?"),
         ('"Retry"', '"retry"', "line 31: layers[2].type", "did you mean 'Retry'?"),
-        ('type = "Retry"\n', "", "line 30: layers[2]", "give a table with a type"),
+        ('type = "Retry"\n', "", "line 30: layers[2]", "a type; known are AdaptiveLimit, Breaker"),
+        ('type = "openai"', "", "line 2: providers.openai-eu", "a type; known are anthropic, openai"),
+        ("input = 1.5", "input = -1.5", "line 14: pipeline.prices", "].input=-1.5: give a finite number"),
         ('"openai"', '"opnai"', "line 3: providers.openai-eu.type", "did you mean 'openai'?"),
         (
             "max_retries = 0",
@@ -444,7 +446,7 @@ def test_a_file_is_checked_without_its_secrets() -> None:
         ),
         ("input = 1.5, ", "", "line 14: pipeline.prices.openai-eu/gpt-5.2.input", "is missing"),
         ('    "sorry",', '    "sory",', "line 22: layers[1].targets[2]", "did you mean 'sorry'?"),
-        ('    "sorry",', "    3,", "line 22: layers[1].targets[2]", "give a value of another type"),
+        ('    "sorry",', "    3,", "line 22: layers[1].targets[2]", "give a table or a string"),
         ("[providers.sorry]", "[provider.sorry]", "line 8: provider", "did you mean 'providers'?"),
         ('by = "latency"', 'by = "speed"', "line 22: layers[1].targets[1].by", "choose one of"),
         ("max_connections = 7", 'name = "x"', "line 6: providers.openai-eu.name", "unknown"),
@@ -584,3 +586,20 @@ def test_off_is_none_where_that_is_not_the_default() -> None:
     assert isinstance(made, Retry)
     assert made.budget is None
     assert "did you mean" not in error({"layers": [route("stub"), layer("Retry", max_retries="off")]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"layers": {"type": "Fallback"}}, "layers: give a list: begin each layer with [[layers]]"),
+        ({"type": "Deadline", "seconds": "60 s"}, "layers[0].seconds: give a number, or 'off'"),
+        ({"type": "Breaker", "mode": "on"}, "layers[0].mode: "),
+        ({"type": "Fallback", "targets": ["stub/"]}, "targets[0]: target 'stub/' ends after the slash"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_what_may_be_given(settings: Any, words: str) -> None:
+    """In the words of a file."""
+    content = settings if "layers" in settings else {"layers": [settings]}
+    with pytest.raises(ConfigurationError) as raised:
+        Pipeline.from_config(content)
+    assert words in str(raised.value)

@@ -94,6 +94,7 @@ WHOLE = [
     (Mine(), "complete returned a NoneType"),
     (Mine("text"), "complete returned a str"),
     (Mine({"text": "text"}), "complete returned a dict"),
+    (Mine(Response(None)), "the text of its Response is a NoneType: give a str"),  # type: ignore[arg-type]
     (Mine(forgotten), "complete returned a coroutine"),
     (Synchronous(), "complete returned a NoneType"),
     (Mine(Response("words", usage=Counts())), "the usage of its answer is a Counts"),  # type: ignore[arg-type]

@@ -55,10 +55,13 @@ class TenantMiddleware:
             raise ConfigurationError(f"header={header!r:.60}: pass the name of a header, such as x-tenant-id")
         if resolve is not None and not callable(resolve):
             raise ConfigurationError(f"resolve={type(resolve).__name__}: pass a function of the ASGI scope")
+        if resolve is not None:
+            validation.check_takes("resolve", resolve, "scope")
+        cancels = validation.flag("cancel_on_disconnect", cancel_on_disconnect)
         self.app = app
         self._header = header.lower().encode()
         self._resolve = resolve
-        self._handle: App = CancelOnDisconnect(self._serve) if cancel_on_disconnect else self._serve
+        self._handle: App = CancelOnDisconnect(self._serve) if cancels else self._serve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, websocket or lifespan."""

@@ -65,8 +65,11 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _print_to_stderr("interrupted: run the same command again to resume")
         return INTERRUPTED
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{args.prompts} is no UTF-8 text: {error.reason}") from error
+    except OSError as error:
+        what = f"{error.filename or args.out}: {error.strerror or error}"
+        raise ConfigurationError(what) from error
     _print_to_stderr(
         f"{progress.answered} answered, {progress.failed} failed, {progress.skipped} answered before"
     )

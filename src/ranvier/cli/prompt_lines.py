@@ -44,6 +44,8 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
     Raises:
         ConfigurationError: a line is no prompt.
     """
+    if path == "-" and sys.stdin is None:
+        raise ConfigurationError("standard input is closed: name a file")
     with _opened(path) as lines:
         if not _is_pipe(lines):
             for number, line in enumerate(lines, 1):
@@ -112,6 +114,9 @@ def _item(line: str, path: str, number: int) -> dict[str, Any] | None:
         item = {"prompt": item}
     if not isinstance(item, dict) or ("prompt" in item) == ("messages" in item):
         raise ConfigurationError(f"{where}: give a text, or an object with prompt or messages")
+    for name, kind, wanted in (("prompt", str, "a text"), ("messages", list, "a list")):
+        if not isinstance(item.get(name, kind()), kind):
+            raise ConfigurationError(f"{where}: {name} is a {type(item[name]).__name__}: give {wanted}")
     unknown = [name for name in item if name not in FIELDS]
     if unknown:
         raise ConfigurationError(

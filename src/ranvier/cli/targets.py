@@ -38,6 +38,7 @@ def add_base_url(parser: argparse.ArgumentParser) -> None:
 def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
     """The stack of `resilient` with these targets, without logging."""
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.registry import names_in
     from ranvier.presets import resilient
 
     urls = {}
@@ -48,10 +49,10 @@ def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
     providers: dict[str, Provider] = {}
     deployments = []
     for target in targets:
-        name, _, model = target.partition("/")
+        name, model = names_in(target)
         if name not in providers:
             providers[name] = _provider(name, urls.pop(name, None))
-        deployments.append(Deployment(providers[name], model or None))
+        deployments.append(Deployment(providers[name], model))
     for name in urls:
         raise ConfigurationError(f"--base-url {name}=...: no --to names {name}")
     return resilient(*deployments, listeners=())  # the command itself prints the results

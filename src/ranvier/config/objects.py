@@ -14,7 +14,7 @@ from ranvier.config.tables import OFF, Table
 from ranvier.config.values import Imported, ProviderName, Secret, TargetName, holds_secret
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.registry import names_of, provider_named
+from ranvier.pipeline.registry import names_in, names_of, provider_named
 
 Path = tuple[str | int, ...]
 
@@ -174,9 +174,9 @@ class Objects:
 
     def _target(self, target: str, path: Path) -> Deployment:
         if target not in self._targets:
-            name, _, model = target.partition("/")
+            name, model = self.call(names_in, (target,), {}, path)
             provider = self.provider(name, path)
-            self._targets[target] = self.call(Deployment, (provider, model or None), {}, path)
+            self._targets[target] = self.call(Deployment, (provider, model), {}, path)
         return self._targets[target]
 
     # --- objects and secrets ---------------------------------------------------------------------

@@ -13,6 +13,7 @@ from ranvier.caller import Caller
 from ranvier.errors.partial import LayerError
 from ranvier.messages.response import Response
 from ranvier.pipeline.asking import schema_repair
+from ranvier.pipeline.asking.users_function import kind_of
 from ranvier.pipeline.streaming.answered import AnsweredStream
 from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -97,7 +98,9 @@ def _checked_answer(call: Call, answer: object, layer: str) -> Response | Respon
     if call.streaming and isinstance(answer, ResponseStream):
         return answer
     expected = "a ResponseStream or a Response" if call.streaming else "a Response"
-    raise LayerError(f"it returned a {type(answer).__name__} instead of {expected}", layer)
+    if (kind := kind_of(answer)) == "coroutine":
+        expected = f"{expected}: await inner(call)"
+    raise LayerError(f"it returned a {kind} instead of {expected}", layer)
 
 
 def _copied(answer: Response) -> Response:

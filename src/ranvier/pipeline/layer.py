@@ -180,11 +180,11 @@ class Layer:
     def override_with(self, overrides: Mapping[str, Self] | None) -> None:
         """Set `overrides`, after validating them."""
         name = type(self).__name__
-        remedy = f"give a {name} by 'provider' or 'provider/model'"
-        self.overrides = dict(validation.mapping(f"{name}(overrides)", overrides, f"a dict: {remedy}"))
+        wanted = f"{name}(...) by 'provider' or 'provider/model'"
+        self.overrides = validation.mapping(f"{name}(overrides)", overrides, wanted)
         for target, settings in self.overrides.items():
             if type(settings) is not type(self) or not isinstance(target, str):
-                raise ConfigurationError(f"overrides={{{target!r}: {settings!r}}}: {remedy}")
+                raise ConfigurationError(f"overrides={{{target!r}: {settings!r}}}: give {wanted}")
             if settings.overrides:
                 raise ConfigurationError(
                     f"overrides={{{target!r}: {settings!r}}}: its own overrides have no effect: give all of "

@@ -70,6 +70,9 @@ class FunctionProvider:
         for argument, function in (("complete", complete), ("stream", stream), ("classify", classify)):
             if function is not None and not callable(function):
                 raise ConfigurationError(f"{argument}={function!r:.80}: give a function")
+            if function is not None:
+                what = "error" if argument == "classify" else "call"
+                validation.check_takes(f"FunctionProvider({argument})", function, what)
         self._complete = complete
         self._stream = stream
         self._errors = FunctionErrors(self, self.name, classify)
@@ -164,6 +167,9 @@ class FunctionProvider:
             parts = (Text(answer),) if answer else ()
             return Response(text=answer, provider=self.name, model=model, parts=parts)
         if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
+            if not isinstance(answer.text, str):
+                reason = f"the text of its Response is a {_kind(answer.text)}: give a str"
+                raise self._errors.invalid(call, reason)
             return dataclasses.replace(
                 answer,
                 text=whole_characters(answer.text),

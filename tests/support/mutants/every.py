@@ -19,6 +19,7 @@ from support.mutants.langchain import MUTANTS as OF_LANGCHAIN
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.media import MUTANTS as OF_MEDIA
+from support.mutants.mistakes import MUTANTS as OF_MISTAKES
 from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
@@ -58,6 +59,7 @@ MUTANTS = (
     *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,
+    *OF_MISTAKES,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,

@@ -17,6 +17,7 @@ from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import Stats
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_QUERY = 2048
@@ -70,6 +71,9 @@ def status_app(
     Raises:
         ConfigurationError: the token is too easy to guess, or another argument is invalid.
     """
+    if not isinstance(pipeline, Pipeline):
+        raise ConfigurationError(f"pipeline is a {type(pipeline).__name__}: give a Pipeline")
+    validation.flag("tenant_metrics", tenant_metrics)
     names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
     stats = Stats(validation.seconds("slow", slow))
     report = Report(pipeline, stats, names)

@@ -14,7 +14,7 @@ from typing import Any
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.recent.portions import in_portions
 from ranvier.asgi.status.stories import KEYLESS
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import CallRejected, Event, FallbackTaken
 
 SLICE = 10
@@ -63,6 +63,8 @@ class Tenants:
     def happened(self, event: Event, now: float) -> None:
         """Count a fallback or a rejection; other events are ignored."""
         if isinstance(event, FallbackTaken):
+            if event.kind == NotAllowedError.kind:
+                return  # its rejection is counted
             field = MISSING_KEYS if event.kind == CredentialMissingError.kind else FALLBACKS
         elif isinstance(event, CallRejected):
             field = REJECTIONS

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\
 Start three simulated providers on loopback and run fifty tenants through two acts. In the first act, one
@@ -40,8 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ranvier.cli.demo.stage import play
 
     tenants, seed = validation.count("--tenants", arguments.tenants, least=1), arguments.seed
-    seconds = validation.seconds("--seconds", arguments.seconds) / 2
-    if not 0 < seconds < math.inf:
-        raise ConfigurationError(f"--seconds {arguments.seconds:g}: give a number of seconds above 0")
+    seconds = validation.number("--seconds", arguments.seconds, least=0.1) / 2
     acts = Scenario(tenants, seconds, seed), SilentProvider(tenants, seconds, seed)
     return 0 if play(*acts, plain=arguments.plain, report=arguments.report).good else 1

@@ -35,6 +35,9 @@ class Served(AnyTransport):  # type: ignore[misc]  # because it is every type at
         self._owned = not isinstance(first, Pipeline)
         if len(pipeline_or_layers) > 1 and any(isinstance(each, Pipeline) for each in pipeline_or_layers):
             raise ConfigurationError("transport(...): give one pipeline, or layers, and not both")
+        if first is not None and not isinstance(first, (Pipeline, Layer)):
+            kind = type(first).__name__
+            raise ConfigurationError(f"transport(...) was given a {kind}: give a Pipeline, or layers")
         self.pipeline = first if isinstance(first, Pipeline) else Pipeline(*pipeline_or_layers)  # type: ignore[arg-type]
         self._targets = Targets(self.pipeline)
         self._others = others

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import sync_stream_class
@@ -46,6 +47,10 @@ class SyncTransport(Served):
     Attributes:
         pipeline: The pipeline that requests for answers pass.
     """
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Refuse to serve an asynchronous client."""
+        raise ConfigurationError("it serves a Client: take transport(...) for an AsyncClient")
 
     def handle_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""

@@ -37,7 +37,11 @@ class Targets:
         targets = [each for layer in layers for each in layer.deployments()]
         speaking = [each for each in targets if _speaks(each, written.wire)]
         if not speaking:
-            raise ModelNotFoundError(f"no target of the pipeline speaks {written.wire}", provider="ranvier")
+            own = ": at a server of your own, write OpenAI(api='responses', base_url=...)"
+            hint = own if written.wire == "responses" else ""
+            raise ModelNotFoundError(
+                f"no target of the pipeline speaks {written.wire}{hint}", provider="ranvier"
+            )
         owner = self.owners.of(written.fields)
         at_owner = [each for each in speaking if each.provider.name == owner]
         known = [each for each in at_owner or speaking if written.model in (each.model, each.facts_of)]

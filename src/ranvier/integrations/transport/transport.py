@@ -6,6 +6,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from ranvier.closing import Steps
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import stream_class
@@ -50,6 +51,10 @@ class Transport(Served):
     Attributes:
         pipeline: The pipeline that requests for answers pass.
     """
+
+    def handle_request(self, request: Any) -> Any:
+        """Refuse to serve a synchronous client."""
+        raise ConfigurationError("it serves an AsyncClient: take sync_transport(...) for a Client")
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""

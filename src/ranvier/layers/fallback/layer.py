@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
@@ -65,13 +65,13 @@ class Fallback(Layer):
     counts it. A stream can fall back until its first content, including thoughts.
 
     If one target was tried, its own error is raised; if several were, an `AllDeploymentsFailedError` with
-    the error of each. If all of them reported an invalid request, only the first one's error is raised: the
-    request has to be corrected, and the record has the other errors. An error that other targets would most
+    the error of each, or the first one if all reported an invalid request. An error that others would most
     likely return too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *targets: Target | Balance,
@@ -86,9 +86,9 @@ class Fallback(Layer):
     ) -> None:
         if not targets:
             raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-haiku'")
-        self._on_invalid_request = on_invalid_request
-        self._on_content_filter = on_content_filter
-        self._on_empty = on_empty
+        self._on_invalid_request = validation.flag("Fallback(on_invalid_request)", on_invalid_request)
+        self._on_content_filter = validation.flag("Fallback(on_content_filter)", on_content_filter)
+        self._on_empty = validation.flag("Fallback(on_empty)", on_empty)
         share = 0.95 if hedge_after == "p95" else 0.99
         self._chains = Chains(targets, checked_chains(chains), share if open else None)
         self._default = self._chains.default
@@ -102,7 +102,7 @@ class Fallback(Layer):
         self.detects_silence, self.watched = self.hedges, self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
-        self.takes_any_model = open
+        self.takes_any_model = validation.flag("Fallback(open)", open)
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._loops = Loops("Fallback", several=True)

@@ -10,7 +10,7 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.registry import provider_named
+from ranvier.pipeline.registry import names_in, provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
@@ -43,10 +43,10 @@ class TargetNames:
         for deployment in among:
             if target in (deployment.target, deployment.provider.name):
                 return deployment
-        name, _, model = target.partition("/")
+        name, model = names_in(target)
         if name not in self._providers:
             self._providers[name] = provider_named(name)
-        return Deployment(self._providers[name], model or None)
+        return Deployment(self._providers[name], model)
 
 
 def checked_chains(chains: Mapping[str, Iterable[T]] | None) -> dict[str, tuple[T, ...]]:
@@ -55,10 +55,10 @@ def checked_chains(chains: Mapping[str, Iterable[T]] | None) -> dict[str, tuple[
     Raises:
         ConfigurationError: they are no dict of lists.
     """
-    chains = validation.mapping("Fallback(chains)", chains, "a dict of lists of targets")
+    chains = validation.mapping("Fallback(chains)", chains, "lists of targets by the first target")
     for primary, chain in chains.items():
         if isinstance(chain, str) or not isinstance(chain, Iterable):
-            raise ConfigurationError(f"chains={{{primary!r}: {chain!r:.60}}}: pass a list of targets")
+            raise ConfigurationError(f"chains={{{primary!r:.80}: {chain!r:.80}}}: pass a list of targets")
     return {primary: tuple(chain) for primary, chain in chains.items()}
 
 

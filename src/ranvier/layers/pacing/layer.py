@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.pacing import PacedError
 from ranvier.errors.root import RanvierError
 from ranvier.events import LimitUsedUp
@@ -69,6 +69,7 @@ class Pacing(Layer):
     outermost: ClassVar[bool] = True
     watches = True
 
+    @layer_remedies.suggested
     def __init__(self, max_wait: float | None = 10.0, queue: int = 10_000, max_keys: int = 10_000) -> None:
         self.max_wait = validation.seconds("Pacing(max_wait)", max_wait, optional=True)
         self.queue = validation.count("Pacing(queue)", queue, least=0)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
@@ -40,7 +40,6 @@ Tickets = dict[Key, Ticket]
 
 MAX_WAITING = 10_000
 """The maximum number of calls that wait at one gate."""
-
 MAX_SHOWN = 12
 """Gates that `print(pipeline)` lists."""
 
@@ -69,8 +68,8 @@ class Throttle(Layer):
             out of credit); after that a probe is sent. It does not limit the two cooldowns.
         overrides: The settings for single targets, by `"provider/model"` or `"provider"`.
 
-    Put it outside the breaker, so that no call waits while it occupies a probe. A call that is
-    rejected raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
+    Put it outside the breaker, so that no call waits while it occupies a probe. A call that is rejected
+    raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
 
     Attributes:
         gates: The registry of closed gates, with reasons, times and waiting calls; `gates.open` opens them.
@@ -79,6 +78,7 @@ class Throttle(Layer):
     place: ClassVar[Place] = Place.ADMIT
     watches = True
 
+    @layer_remedies.suggested
     def __init__(
         self,
         max_wait: float = 10.0,

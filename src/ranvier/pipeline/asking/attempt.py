@@ -128,7 +128,8 @@ async def _whole(call: Call) -> Response:
 
 def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    if type(answer) is Response and (answer.usage is UNKNOWN or is_sound(answer.usage)):
+    sound = type(answer) is Response and type(answer.text) is str
+    if sound and (answer.usage is UNKNOWN or is_sound(answer.usage)):
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
 

@@ -78,6 +78,8 @@ def checked(call: Call, answer: object) -> Response:
     """
     if not isinstance(answer, Response):
         raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
+    if not isinstance(answer.text, str):
+        raise _invalid(call, f"the text of its Response is a {kind_of(answer.text)}: give a str")
     if not isinstance(answer.usage, Usage):
         raise _invalid(call, f"the usage of its answer is a {kind_of(answer.usage)}: give a Usage")
     if not is_sound(answer.usage):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, CircuitState, SharedCircuitSnapshot
-from ranvier.layers.breaker.settings import OBSERVED, OFF
+from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import changed, rejection, status_lines
 from ranvier.layers.breaker.shared.followed_circuit import FollowedCircuit
 from ranvier.layers.breaker.shared.other_workers import OtherWorkers
@@ -232,14 +232,3 @@ class SharedCircuitRegistry(SharedTargets):
         if before is not after:
             for events in self._listening:
                 events.emit(changed("", snapshot, before, after))
-
-
-def registry_of(shared: SharedCircuits | None) -> SharedCircuitRegistry | None:
-    """A registry of circuits with the settings `shared`; `None` if they are off.
-
-    Raises:
-        ConfigurationError: `shared` is something else, such as `True`.
-    """
-    if shared is not None and not isinstance(shared, SharedCircuits):
-        raise ConfigurationError(f"Breaker(shared)={shared!r:.60}: give SharedCircuits(...)")
-    return None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
