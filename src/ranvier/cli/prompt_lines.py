@@ -44,8 +44,6 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
     Raises:
         ConfigurationError: a line is no prompt.
     """
-    if path == "-" and sys.stdin is None:
-        raise ConfigurationError("standard input is closed: name a file")
     with _opened(path) as lines:
         if not _is_pipe(lines):
             for number, line in enumerate(lines, 1):
