@@ -13,7 +13,9 @@ MINE = 'ranvier_provider=~"$provider"'
 MAX_COLUMNS = 4
 """Panels in one line; a row with more has two lines."""
 
-NEITHER = "abandoned|credential_missing|not_allowed"  # no key, or no permission, is no failure
+NEITHER = "abandoned|credential_missing|not_allowed|spend_limit"
+"""Outcomes that are neither a success nor a failure."""
+
 FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
 NO_RESULT = "abandoned|hedge_lost"  # of attempts: another target answered first
 
@@ -50,7 +52,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
             ),
             (
                 "Failed calls",
-                "Share of calls, without abandoned ones and those of tenants without a key. Page above 2 %.",
+                "Share of calls, without abandoned ones and those their tenant may not make. Page above 2 %.",
                 "percentunit",
                 [
                     (

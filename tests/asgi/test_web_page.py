@@ -187,7 +187,7 @@ def facts(name: str) -> dict[str, str]:
     """What the error of that name has to be told."""
     if name == "SpendLimitExceededError":
         return {"tenant": "acme"}
-    if name in ("CircuitOpenError", "PacedError"):
+    if name in ("CircuitOpenError", "BulkheadFullError", "PacedError"):
         return {"tenant": "acme", "provider": "openai"}
     of_provider = issubclass(getattr(errors, name), errors.ProviderError | errors.AttemptTimeoutError)
     return {"provider": "openai"} if of_provider else {}

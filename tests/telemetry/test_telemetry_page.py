@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import ranvier
+from ranvier.asgi.status.stories import NO_INCIDENTS
 from ranvier.errors.hedge_lost import HedgeLostError
 from ranvier.telemetry.opentelemetry import names
 from support.telemetry import conventions
@@ -138,6 +139,13 @@ async def test_a_query_asks_for_what_is_told(expression: str, sdk: Sdk) -> None:
         assert set(re.findall(r"(\w+)\s*[=!]", chosen)) | grouped <= known[metric], metric
     for value in re.findall(r'ranvier_outcome!?[=~]+"([^"]*)"', expression):
         assert set(value.split("|")) <= {"succeeded", "abandoned", HedgeLostError.kind, *kinds_of_errors()}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_a_share_of_failed_calls_leaves_out_what_the_status_page_leaves_out(expression: str) -> None:
+    """A tenant without a key, without permission or over its limit must not page anybody."""
+    for outcomes in re.findall(r'ranvier_calls_total{ranvier_outcome!~"([^"]*)"', expression):
+        assert set(NO_INCIDENTS) <= set(outcomes.split("|"))
 
 
 def kinds_of_errors() -> set[str]:
