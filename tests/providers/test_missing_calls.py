@@ -91,6 +91,16 @@ async def test_the_promise_may_come_before_the_call(ask: Any, repeated: bool) ->
     assert answer.finish_reason is FinishReason.TOOL_CALLS
 
 
+async def test_usage_after_an_empty_promise_does_not_keep_it(ask: Any) -> None:
+    """The tokens come in a chunk of their own, and count."""
+    chunks = [chat_chunk({"content": "Well."}), chat_chunk({}, "tool_calls")]
+    chunks.append({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}})
+    async with ask(Chat, httpx.Response(200, content=as_chat(chunks))) as server:
+        with pytest.raises(InvalidResponseError, match="a tool call is missing"):
+            await server.stream()
+        assert usage_in(await before_the_error(server)).total == 13
+
+
 @pytest.mark.parametrize("name", ["openai", "gemini", "anthropic", "converse", "ollama"])
 async def test_what_breaks_after_an_empty_promise_is_no_end(ask: Any, streamed: Any, name: str) -> None:
     """The call may have been lost with the connection."""

@@ -28,9 +28,9 @@ MUTANTS = [
         f"{MISSING}::test_the_promise_may_come_before_the_call",
     ),
     mutant(
-        "FR", "a broken connection keeps an empty promise", ENDINGS,
+        "FR", "usage keeps an empty promise", ENDINGS,
         " and not self.early and self.failure is None", " and not self.early",
-        f"{MISSING}::test_what_breaks_after_an_empty_promise_is_no_end",
+        f"{MISSING}::test_usage_after_an_empty_promise_does_not_keep_it",
     ),
     mutant(
         "FR", "a connection that breaks hides what the filter has said", STREAMED,
