@@ -74,13 +74,13 @@ def _floor(told: str, table: str, limit: float, far: float = FAR) -> Bound:
 
 def _ahead(row: str, told: str, limits: dict[str, float]) -> list[Bound]:
     return [
-        Bound(f"{other} costs so many times {told}", "wire-500", row, limit, base=other, least=True)
+        Bound(f"CPU of a request: {other} over {told}", "wire-500", row, limit, base=other, least=True)
         for other, limit in limits.items()
     ]
 
 
 BOUNDS = [
-    _floor("The whole stack over the floor, call after call, uvloop", "sequential-uvloop", 2.0, NEVER),
+    _floor("The whole stack over the floor, sequential calls, uvloop", "sequential-uvloop", 2.0, NEVER),
     _floor("The same, asyncio", "sequential-asyncio", 1.8, NEVER),
     _floor("The whole stack over the floor, 10,000 in flight, uvloop", "in-flight-10000-uvloop", 1.8),
     _floor("The same, asyncio", "in-flight-10000-asyncio", 1.7),
@@ -94,15 +94,21 @@ BOUNDS = [
     Bound("The same, with its lock in use", "circuits", "ranvier, its lock in use", 350, "bytes"),
     Bound("A rejection by an open circuit, through the whole stack", "rejection", "ranvier", 6.0, "us"),
     Bound("`import ranvier` beyond `import httpx`", "import", "ranvier", 60, "ms"),
-    Bound("A request on the fastest engine, over that engine raw", "wire-500", FASTEST, 1.4, base=RAW),
-    *_ahead(FASTEST, "our fastest", {"litellm Router": 20, "openai SDK": 13, "anthropic SDK": 12}),
+    Bound("CPU of a request on aiohttp, over raw aiohttp", "wire-500", FASTEST, 1.4, base=RAW),
+    *_ahead(FASTEST, "ranvier on aiohttp", {"litellm Router": 20, "openai SDK": 13, "anthropic SDK": 12}),
     Bound(
-        "A chunk of a stream that `complete()` gathers, over a reader written by hand",
+        "A streamed chunk in `complete()`, over a hand-written reader",
         *("wire-streamed", GATHERED, 1.1),
         base=BY_HAND,
     ),
-    Bound("The same, read event by event", "wire-streamed", FASTEST, 1.3, base=BY_HAND),
-    *_ahead(DEFAULT, "ours without extras", {"litellm Router": 4, "openai SDK": 3, "anthropic SDK": 2.5}),
+    Bound(
+        "A streamed chunk in `stream()`, over a hand-written reader",
+        "wire-streamed",
+        FASTEST,
+        1.3,
+        base=BY_HAND,
+    ),
+    *_ahead(DEFAULT, "ranvier without extras", {"litellm Router": 4, "openai SDK": 3, "anthropic SDK": 2.5}),
 ]
 
 
@@ -130,11 +136,11 @@ def judged(results: Results) -> Iterator[tuple[Bound, float]]:
     for row, limit in ((FASTEST, 1.3), (HTTPX, 1.6)):
         if (figure := growth(results, row)) is not None:
             yield (
-                Bound(f"Growth from 50 to 2,000 in flight, over raw aiohttp's: {row}", "", row, limit),
+                Bound(f"CPU growth from 50 to 2,000 in flight, over raw aiohttp's: {row}", "", row, limit),
                 figure,
             )
     if (figure := chunk(results)) is not None:
-        yield Bound("A streamed chunk, beyond the engine raw", "wire-streamed", FASTEST, 10, "us"), figure
+        yield Bound("A streamed chunk, beyond raw aiohttp", "wire-streamed", FASTEST, 10, "us"), figure
 
 
 def far_outside(results: Results) -> list[str]:

@@ -17,11 +17,11 @@ START, END = "<!-- figures: {} -->\n", "<!-- end of figures -->"
 
 def bounds(results: Results) -> Iterator[str]:
     """A table of every bound, and whether it is kept."""
-    yield "| what | bound | measured | |"
+    yield "| measurement | limit | measured | |"
     yield "|---|---|---|---|"
     for bound, figure in judged(results):
         limit = f"{'>=' if bound.least else '<='} {bound.shown(bound.limit)}"
-        verdict = "kept" if bound.kept(figure) else "**missed**"
+        verdict = "met" if bound.kept(figure) else "**missed**"
         yield f"| {bound.told} | {limit} | {bound.shown(figure)} | {verdict} |"
 
 
@@ -33,7 +33,7 @@ def figures(results: Results, keys: tuple[str, ...]) -> Iterator[str]:
 
 def _one(table: Table) -> Iterator[str]:
     over = f" | over {table.base}" if table.base else ""
-    yield f"\n| {table.title} | {table.unit}, median | least to most{over} |"
+    yield f"\n| {table.title} | {table.unit}, median | min to max{over} |"
     yield "|---|---|---|" + ("---|" if table.base else "")
     for row in sorted(table.rows, key=table.median):
         least, most = table.spread(row)

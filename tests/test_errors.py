@@ -28,6 +28,7 @@ from ranvier import (
     SpendLimitExceededError,
     StreamInterruptedError,
     TimedOutError,
+    UnsupportedRequestError,
     errors,
 )
 from ranvier.pipeline import Attempt
@@ -154,6 +155,8 @@ REFUSED = CircuitOpenError(tenant="acme", provider="a", retry_after=9.0)
 MISSING = CredentialMissingError("no key")
 BUSY = RateLimitError("busy", provider="b", retry_after=4.0)
 DOWN = ServerError("down", provider="c")
+UNABLE = UnsupportedRequestError("takes no images; nothing was sent", provider="d")
+UNSUPPORTED = UnsupportedRequestError("no such parameter", provider="d", status=400)
 
 
 UNSET = CredentialUnusableError("no key for a: set A_API_KEY")
@@ -174,6 +177,10 @@ def test_a_tenant_without_any_key_is_counted_apart() -> None:
         (failed(DOWN, REFUSED), DOWN, 9.0, False),
         (failed(MISSING, REFUSED), MISSING, 9.0, True),
         (failed(MISSING, DOWN), DOWN, None, False),
+        (failed(UNABLE, DOWN), DOWN, None, False),
+        (failed(UNABLE, REFUSED), REFUSED, 9.0, False),
+        (failed(UNABLE, UNABLE), UNABLE, None, False),
+        (failed(UNSUPPORTED, DOWN), UNSUPPORTED, None, False),
     ],
 )
 def test_a_group_tells_what_matters_of_its_errors(

@@ -32,6 +32,7 @@ VOCABULARY = {
     "events",
     "facts",
     "headers",
+    "layer_remedies",
     "messages",
     "provider_remedies",
     "remedies",

@@ -15,7 +15,9 @@ from pydantic import BaseModel
 import ranvier
 from ranvier import ConfigurationError, Pipeline, layers, providers, resilient
 from ranvier.layers import Fallback
-from ranvier.testing import ScriptedProvider, stall, stream
+from ranvier.pipeline import Price
+from ranvier.telemetry import LoggingListener
+from ranvier.testing import ScriptedProvider, stall, stream, virtual_time
 
 
 class Invoice(BaseModel):
@@ -26,13 +28,22 @@ def lookup(city):  # type: ignore[no-untyped-def]  # because: it is one of the m
     return city
 
 
+def print_city(city: str) -> None:
+    """Show a city."""
+
+
 first, second = ScriptedProvider("first"), ScriptedProvider("second")
 NAMES: dict[str, Any] = {
     **{name: getattr(ranvier, name) for name in ranvier.__all__},
     **{name: getattr(layers, name) for name in layers.__all__},
     **{name: getattr(providers, name) for name in providers.__all__},
+    "LoggingListener": LoggingListener,
+    "Price": Price,
+    "ScriptedProvider": ScriptedProvider,
+    "virtual_time": virtual_time,
     "Invoice": Invoice,
     "lookup": lookup,
+    "print_city": print_city,
     "first": first,
     "second": second,
     "pipeline": resilient(first, second),
@@ -98,9 +109,73 @@ MISTAKES = [
     ("Retry(retries=3)", "write max_retries=..."),
     ("Timeout(timeout=5)", "write seconds=..."),
     ("Timeout('5s')", "give a number of seconds"),
+    ("Deadline(10**400)", "give a number of seconds"),
+    ("Timeout(stream_complete='no')", "give True or False"),
+    (
+        "Timeout(overrides=[Timeout(5)])",
+        "Timeout(overrides) is a list: give a dict of Timeout(...) by 'provider'",
+    ),
+    ("AdaptiveLimit(first_token=2.0)", "give True or False"),
+    ("Pipeline(Fallback(first), require_tenant='false')", "require_tenant='false': give True or False"),
+    ("Pipeline(Balance(first, second))", "Fallback(Balance(...))"),
+    ("Fallback(Pipeline(Fallback(first)))", "give FunctionProvider('inner', ask), whose ask(call) awaits"),
+    ("Fallback('openai/')", "ends after the slash: name a model, or write 'openai'"),
+    ("Fallback(first, chains=['second'])", "give a dict of lists of targets"),
+    ("Fallback(first, open='no')", "Fallback(open)='no': give True or False"),
+    ("Balance(first, second, weights=2)", "give one for each of the 2 targets"),
+    (
+        "Balance(first, second, sticky=lambda: 1)",
+        "Balance(sticky)=<lambda>(): it is called with one argument, (call)",
+    ),
+    (
+        "Bulkhead(5, weight=lambda: 1)",
+        "Bulkhead(weight)=<lambda>(): it is called with one argument, (tenant)",
+    ),
+    ("SpendLimit(lambda: 1, 60)", "it is called with one argument, (tenant)"),
+    ("SpendLimit(1, 60, image_tokens=[5])", "SpendLimit(image_tokens) is a list: give a dict of"),
+    (
+        "Pipeline(Fallback(first), prices={'first/scripted': Price('3', 15)})",
+        "prices['first/scripted'].input='3': give a finite number, 0 or more",
+    ),
+    ("SpendLimit(1, 60, prices={'a/b': Price(-1, 1)})", "SpendLimit(prices)['a/b'].input=-1: give a finite"),
+    (
+        "Pipeline(Fallback(first), prices={'first/scripted': 3})",
+        "prices has a int: give Price(",
+    ),
+    (
+        "resilient(first, listeners=[lambda: 1])",
+        "listeners=<lambda>(): it is called with one argument, (event)",
+    ),
+    ("LoggingListener('our.calls')", "give logging.getLogger('...')"),
+    ("FunctionProvider('ours', lambda: 'Hi')", "it is called with one argument, (call)"),
+    ("Deployment(first, options=['x'])", "options is a list: give a dict of wire fields"),
+    ("virtual_time(lookup)", "write @virtual_time()"),
+    ("ScriptedProvider('a', None)", "script is a NoneType: give a list"),
     ("Deadline(timeout=5)", "write seconds=..."),
     ("Breaker(fail_max=5)", "write failure_threshold=..."),
     ("Breaker(reset_timeout=5)", "write cooldown=..."),
+    ("Breaker(shared=True)", "give SharedCircuits(...), or None"),
+    ("Retry(stop=3)", "max_retries=2 is three attempts at most"),
+    ("Retry(exceptions=(ValueError,))", "each error says whether it is retried and counted"),
+    ("Retry(max_retriess=3)", "did you mean 'max_retries'?"),
+    ("Retry(frobnicate=3)", "it takes max_retries, base_delay, max_delay, multiplier, jitter"),
+    ("Breaker(expected_exception=ValueError)", "each error says whether it is retried and counted"),
+    ("Timeout(ttft=5)", "write first_token=..."),
+    ("Throttle(rpm=60)", "the limits are those that the provider reports: Pacing()"),
+    ("Pacing(tokens_per_minute=60)", "the limits are those that the provider reports: Pacing()"),
+    ("Bulkhead(max_concurrent=5)", "write limit=..."),
+    ("AdaptiveLimit(max=5)", "write most=..."),
+    ("SpendLimit(budget=5)", "write per_tenant=..."),
+    ("Fallback(targets=[first])", "pass the targets one by one, or unpack them: Fallback(*targets)"),
+    ("Fallback(first, hedge=True)", "write hedge_after='p99', or seconds"),
+    ("Balance(first, second, strategy='round_robin')", "write by='load'"),
+    ("Chaos('overloaded', probability=0.5)", "write rate=..."),
+    ("Pipeline(layers=[Fallback(first)])", "pass the layers one by one, or unpack them: Pipeline(*layers)"),
+    ("Pipeline(Fallback(first), callbacks=[])", "write listeners=[...]"),
+    ("Deployment(first, 'x', rpm=5)", "it takes provider, model, context_window, options, facts_of"),
+    ("resilient('openai/gpt-5.2, gemini')", "give one name each, without commas and spaces around it"),
+    ("resilient('openai/gpt-5.2 ')", "give one name each, without commas and spaces around it"),
+    ("OpenAI(['sk-one', 'sk-two'])", "give the key itself, or several to Pipeline(credentials=...)"),
     # --- asking ---
     ("pipeline.complete()", "give a str, a list of messages, or a Request"),
     ("pipeline.complete(messages=[{'role': 'user', 'content': 'Hi'}])", "as the first argument"),
@@ -114,6 +189,23 @@ MISTAKES = [
     ("pipeline.complete([{'role': 'human', 'content': 'Hi'}])", "choose one of system, developer, user"),
     ("pipeline.complete('Hi', model='gpt-5.2')", "to='openai/gpt-5.2' starts a call there"),
     ("pipeline.complete('Hi', to='openai')", "first/scripted, second/scripted"),
+    ("pipeline.complete('Hi', to=['first'])", "to is a list: give the name of one target"),
+    ("pipeline.complete('Hi', to=first)", "to is a ScriptedProvider: give the name of one target"),
+    ("pipeline.complete('Hi', hedge=2.0)", "hedge=2.0: give True or False"),
+    ("pipeline.complete('Hi', on_break='restart')", "pipeline.stream(..., on_break='restart')"),
+    ("pipeline.complete('Hi', stop={'a': 1})", "stop is a dict: give a text, or a list of texts"),
+    ("pipeline.complete('Hi', schema={'name': 'x', 'schema': {}})", "give the JSON schema alone"),
+    ("pipeline.complete([Message('user', [Text(5)])])", "messages[0]: a Text holds a int: give a str"),
+    (
+        "pipeline.complete([Message.assistant(tool_calls=[ToolCall('1', 'f', '{}')])])",
+        "ToolCall.parse(id, name, text)",
+    ),
+    ("pipeline.complete([{'role': 'tool', 'content': '5'}])", "messages[0] has no tool_call_id: give the id"),
+    ("pipeline.map(['Hi'], max_workers=5)", "write concurrency=... in pipeline.map(prompts)"),
+    ("pipeline.map(['Hi'], output='a.jsonl')", "write file='answers.jsonl' in pipeline.map(prompts)"),
+    ("pipeline.map(['Hi'], in_order='no')", "in_order='no': give True or False"),
+    ("pipeline.map(['Hi'], key=lambda: 1)", "key=<lambda>(): it is called with one argument, (item)"),
+    ("pipeline.map(['Hi'], tools=5)", "give a list, tools=[...]"),
     ("pipeline.complete('Hi', timeout=5)", "write deadline=... for the whole call"),
     ("pipeline.complete('Hi', max_retries=5)", "give the pipeline a Retry(max_retries=...) layer"),
     ("pipeline.complete('Hi', temperature='hot')", "give a number, 0 or more"),
@@ -155,6 +247,11 @@ MISTAKES = [
     ("pipeline.stream('Hi', timeout=5)", "write deadline=... for the whole call"),
     ("pipeline.stream('Hi', response_format=Invoice)", "write schema=..."),
     ("pipeline.stream('Hi', max_completion_tokens=100)", "write max_tokens=..."),
+    ("Message.tool('1', {'a': 1})", "is a dict: give a str, such as json.dumps(result)"),
+    ("Message.tool('1', None)", "is a NoneType: give a str, such as json.dumps(result)"),
+    ("Message('user', {'text': 'Hi'})", "content is a dict: give a str"),
+    ("Tool('f', None)", "Tool('f', description=...) is a NoneType: give a str"),
+    ("Tool.of(print_city).arguments({'city': 'Bern'})", "call is a dict: give a ToolCall"),
     ("Message('human', 'Hi')", "choose one of system, user, assistant, tool"),
     ("tenant(5)", "give a str, not int"),
 ]

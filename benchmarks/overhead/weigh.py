@@ -125,7 +125,7 @@ def _for_one_target() -> list[Layer]:
 
 def rejection(times: int) -> Table:
     """CPU of a call that an open circuit refuses, through all layers, its error raised to the caller."""
-    table = Table("rejection", "A call refused by an open circuit, through the whole stack", "us")
+    table = Table("rejection", "A call rejected by an open circuit, through the whole stack", "us")
     for _ in range(times):
         table.add("ranvier", uvloop.run(_rejections(5_000)))
     return table

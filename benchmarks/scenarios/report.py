@@ -14,9 +14,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 INTRODUCTION = """\
 # Outage scenarios
 
-`nox -s scenarios` runs these scenarios in virtual time and writes this page. It exits with status 1 if a
-figure of `resilient()` is out of its bound. `nox -s scenarios -- --short` takes less than a minute, and
-`-- --only NAME` runs one scenario.
+`nox -s scenarios` runs these scenarios in virtual time and writes this page. It exits with status 1 if
+`resilient()` misses a limit. `nox -s scenarios -- --short` takes less than a minute, and `-- --only NAME`
+runs one scenario.
 
 - **off** is a stack without hedges, shared circuits and budgets: `Deadline(180)`, `Fallback`,
   `Retry(max_retries=2)`, `Throttle()`, `Breaker(failure_threshold=5, success_threshold=2, cooldown=10,
@@ -24,7 +24,8 @@ figure of `resilient()` is out of its bound. `nox -s scenarios -- --short` takes
 - **on** is `resilient(...)`.
 - Times are seconds until the first content, or until a call failed. Requests are counted per target, in the
   order of the targets.
-- Each scenario runs with several seeds; the worst value of each bounded figure counts.
+- Each scenario runs with several seeds. The column *checked* shows the worst value of each checked figure,
+  with its limit.
 """
 
 COLUMNS = ("calls", "requests", "success", "mean", "p50", "p99", ">= 15 s")
@@ -80,7 +81,7 @@ def page(results: list[Result]) -> str:
 
 
 def _table(results: list[Result]) -> Iterator[str]:
-    yield "| variant | features | " + " | ".join(COLUMNS) + " | bounded | |"
+    yield "| variant | features | " + " | ".join(COLUMNS) + " | checked | |"
     yield "|---" * (len(COLUMNS) + 4) + "|"
     for result in results:
         for features, figures in result.figures.items():

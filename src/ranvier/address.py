@@ -18,21 +18,24 @@ def checked_url(url: str, name: str = "base_url") -> str:
     """
     import httpx  # here, because `import ranvier` stays cheap
 
+    if not isinstance(url, str):
+        raise ConfigurationError(
+            f"{name} is a {type(url).__name__}: give a URL such as 'https://llm.example/v1'"
+        )
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"{name}={_public(url)!r} is not a URL: {error}") from None
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ConfigurationError(f"{name}={_public(url)!r:.160} is not a URL: {error}") from None
     if parsed.userinfo:
         raise ConfigurationError(f"{name} has a user: put it into headers=...")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise ConfigurationError(
-            f"{name}={_public(url)!r}: give a URL such as 'https://llm.example/v1', and its query in params="
-        )
+        instead = "give a URL such as 'https://llm.example/v1', and its query in params="
+        raise ConfigurationError(f"{name}={_public(url)!r:.160}: {instead}")
     if parsed.port is not None and parsed.port > MAX_PORT:
-        raise ConfigurationError(f"{name}={_public(url)!r}: the largest port is {MAX_PORT}")
+        raise ConfigurationError(f"{name}={_public(url)!r:.160}: the largest port is {MAX_PORT}")
     return url.rstrip("/")
 
 
-def _public(url: object) -> object:
+def _public(url: str) -> str:
     """The part of a URL that may be shown: without user, password and query, which may hold a key."""
-    return re.split("[?#]", url)[0].rpartition("@")[2] if isinstance(url, str) else url
+    return re.split("[?#]", url)[0].rpartition("@")[2]

@@ -11,6 +11,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""The kinds of parameters that can be given by name."""
+
 MESSAGES = "pass the messages as the first argument: complete([...])"
 TO = "name the model in a target of the pipeline, 'openai/gpt-5.2'; to='openai/gpt-5.2' starts a call there"
 SCHEMA = "write schema=..., which takes a type or a JSON schema"
@@ -84,7 +87,16 @@ OF_A_CALL = {
     **dict.fromkeys(
         ("stream", "stream_options", "streaming"), "call pipeline.stream(...), whose last event has the usage"
     ),
+    **dict.fromkeys(
+        ("max_workers", "workers", "n_jobs", "batch_size", "max_concurrency", "max_concurrent"),
+        "write concurrency=... in pipeline.map(prompts), which sends many prompts",
+    ),
+    **dict.fromkeys(
+        ("output", "out", "output_file", "save_to"),
+        "write file='answers.jsonl' in pipeline.map(prompts), which sends many prompts",
+    ),
     "n": "make one call for each answer",
+    "on_break": "only a stream can break after it has begun: pipeline.stream(..., on_break='restart')",
     **dict.fromkeys(("function_call", "tool_config"), "write tool_choice=..."),
     "random_seed": "write seed=...",
     "prompt_cache_key": "write cache_key=...",
@@ -150,7 +162,8 @@ OF_A_PIPELINE = {
     **dict.fromkeys(
         ("model", "models", "targets", "fallbacks"), "give it a Fallback('openai/gpt-5.2', ...) layer"
     ),
-    **dict.fromkeys(("api_key", "key"), KEY),
+    **dict.fromkeys(("api_key", "key", "keys"), KEY),
+    **dict.fromkeys(("callbacks", "callback", "hooks", "logger"), "write listeners=[...]"),
     "layers": "pass the layers one by one, or unpack them: Pipeline(*layers)",
 }
 OF_RESILIENT = {
@@ -164,7 +177,8 @@ OF_RESILIENT = {
         ("model", "models", "targets", "fallbacks"),
         "pass the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
     ),
-    **dict.fromkeys(("api_key", "key"), KEY),
+    **dict.fromkeys(("api_key", "key", "keys"), KEY),
+    **dict.fromkeys(("callbacks", "callback", "hooks", "logger"), "write listeners=[...]"),
 }
 OF_A_DEPLOYMENT = {
     **dict.fromkeys(
@@ -173,28 +187,42 @@ OF_A_DEPLOYMENT = {
     ),
     **dict.fromkeys(("base_url", "api_base", "headers", "http_client"), OF_A_CALL["base_url"]),
     **dict.fromkeys(("api_key", "key"), KEY),
+    **dict.fromkeys(("model_name", "model_id"), "write model=..."),
+    "weight": "give it to Balance(first, second, weights=[2, 1])",
     "name": "give it to the provider: Deployment(OpenAI(name='openai-eu', base_url=...), 'gpt-5.2')",
 }
 
 
-def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:
-    """The error for an unknown argument of `function`."""
-    remedy = f": {remedies[name]}" if name in remedies else ""
-    return TypeError(f"{function}() got an unexpected keyword argument {name!r}{remedy}")
+def unknown_argument(
+    function: str, name: str, remedies: Mapping[str, str], known: Iterable[str] = ()
+) -> TypeError:
+    """The error for an unknown argument of `function`, whose arguments are `known`, if any are given."""
+    from difflib import get_close_matches  # because only a mistake needs it
+
+    remedy = remedies.get(name)
+    if remedy is None and (close := get_close_matches(name, known, 1, 0.75)):
+        remedy = f"did you mean {close[0]!r}?"
+    if remedy is None and known:
+        remedy = f"it takes {', '.join(known)}"
+    return TypeError(
+        f"{function}() got an unexpected keyword argument {name!r}{f': {remedy}' if remedy else ''}"
+    )
 
 
 def suggests(**remedies: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Make a function's errors for unknown arguments suggest what to write instead."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        known = inspect.signature(function).parameters
+        parameters = inspect.signature(function).parameters.values()
+        known = [each.name for each in parameters if each.kind in NAMED and each.name != "self"]
 
         @functools.wraps(function)
         def call(*args: P.args, **named: P.kwargs) -> T:
-            mistake = next((name for name in named if name in remedies and name not in known), None)
+            mistake = next((name for name in named if name not in known), None)
             if mistake is not None:
                 named.clear()  # or a traceback might show a key
-                raise unknown_argument(function.__qualname__.removesuffix(".__init__"), mistake, remedies)
+                name = function.__qualname__.removesuffix(".__init__")
+                raise unknown_argument(name, mistake, remedies, known)
             return function(*args, **named)
 
         call.remedies = remedies  # type: ignore[attr-defined]  # for other ways to name an argument: a file

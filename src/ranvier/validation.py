@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, overload
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard, TypeVar, overload
 
 from ranvier.errors.configuration import ConfigurationError
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -19,9 +22,26 @@ def seconds(name: str, value: float | None, *, optional: bool = False) -> float 
     """`value` as seconds; `None` (off) is accepted if `optional`, `0` means at once."""
     if value is None and optional:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
+    if not is_number(value) or value < 0:
         off = ", or None to switch it off" if optional else ""
-        raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more{off}")
+        raise ConfigurationError(f"{name}={value!r:.60}: give a number of seconds, 0 or more{off}")
+    return float(value)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """True for a number that a float can hold, also an infinite one; not for a bool and NaN."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and (isinstance(value, float) or abs(value) <= sys.float_info.max)
+        and value == value
+    )
+
+
+def number(name: str, value: float, *, least: float = 0) -> float:
+    """`value` as a finite number of at least `least`."""
+    if not is_number(value) or not least <= value < math.inf:
+        raise ConfigurationError(f"{name}={value!r:.60}: give a finite number, {least:g} or more")
     return float(value)
 
 
@@ -32,9 +52,16 @@ def count(name: str, value: int, *, least: int) -> int:
     return value
 
 
+def whole(name: str, value: int) -> int:
+    """`value` as a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"{name}={value!r:.60}: give a whole number")
+    return value
+
+
 def share(name: str, value: float) -> float:
     """`value` as a share above 0 and up to 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+    if not is_number(value) or not 0 < value <= 1:
         raise ConfigurationError(f"{name}={value!r:.60}: give a share above 0 and up to 1")
     return float(value)
 
@@ -42,8 +69,24 @@ def share(name: str, value: float) -> float:
 def choice(name: str, value: str, options: tuple[str, ...]) -> str:
     """`value` as one of `options`."""
     if value not in options:
-        raise ConfigurationError(f"{name}={value!r}: choose one of {', '.join(map(repr, options))}")
+        raise ConfigurationError(f"{name}={value!r:.60}: choose one of {', '.join(map(repr, options))}")
     return value
+
+
+def flag(name: str, value: bool) -> bool:
+    """`value`, which must be a bool: a text such as "false" would count as true."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name}={value!r:.60}: give True or False")
+    return value
+
+
+def mapping(name: str, value: Mapping[K, T] | None, wanted: str) -> dict[K, T]:
+    """A copy of `value`, which must be a mapping of what is `wanted`; empty for `None`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} is a {type(value).__name__}: give a dict of {wanted}")
+    return dict(value)
 
 
 def listed(name: str, value: Iterable[T]) -> Iterable[T]:
@@ -51,6 +94,25 @@ def listed(name: str, value: Iterable[T]) -> Iterable[T]:
     if not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} is a {type(value).__name__}: give a list, {name}=[...]")
     return value
+
+
+def check_takes(name: str, function: Callable[..., object], *arguments: str) -> None:
+    """Check that `function` can be called with `arguments`, which are their names in the error.
+
+    Functions of C that do not tell their parameters pass. The error shows no defaults: one may be a secret.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        own = getattr(function, "__name__", type(function).__name__)
+        shown = f"{own}({', '.join(signature.parameters)})"
+        many = "one argument" if len(arguments) == 1 else "two arguments"
+        called = f"it is called with {many}, ({', '.join(arguments)})"
+        raise ConfigurationError(f"{name}={shown:.160}: {called}") from None
 
 
 def identifier(name: str, value: object, *, longest: int = 256) -> str:

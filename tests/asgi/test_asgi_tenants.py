@@ -242,7 +242,8 @@ async def test_a_resolver_that_answers_nonsense_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"header": ""}, {"header": "x tenant"}, {"header": "ü"}, {"resolve": "acme"}]
+    "settings",
+    [{"header": ""}, {"header": "x tenant"}, {"header": "ü"}, {"header": None}, {"resolve": "acme"}],
 )
 def test_a_middleware_that_could_not_work_is_refused(settings: dict[str, Any]) -> None:
     """When it is built, by the name of the argument."""

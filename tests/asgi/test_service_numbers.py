@@ -146,7 +146,7 @@ async def test_a_command_does_not_hide_the_circuits_of_a_worker() -> None:
     """They are read again in the background; until then it tells of those that it knew."""
     pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
     await pipeline.circuits.isolate("acme", "openai")
-    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
+    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False), ["openai"])
     await viewer.overview()
     await pipeline.circuits.isolate("beta", "openai")
     viewer.forget()

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import math
 import re
 from typing import Any
 
@@ -17,11 +18,13 @@ from starlette.routing import Mount
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
-from ranvier.asgi.status.circuits import PORTION, CircuitViewer, TooBusyError
+from ranvier.asgi.status.circuits import CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.recent.portions import PORTION
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError, RateLimitError
 from ranvier.layers import AdaptiveLimit, Balance, Breaker, Bulkhead, Fallback
+from ranvier.pipeline import Layer, Place
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import TOKEN, Answer, ask, stack
@@ -283,7 +286,7 @@ async def test_a_hundred_thousand_circuits_are_looked_at_in_portions() -> None:
     pipeline = Pipeline(Fallback(ScriptedProvider("first")), Breaker())
     for number in range(3 * PORTION):
         await pipeline.circuits.isolate(f"tenant {number}", "first")
-    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
+    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False), ["first"])
     turns = 0
 
     async def others() -> None:
@@ -310,10 +313,57 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
     )
     assert {answer.status for answer in answers} == {200, 503}
     assert (await ask(app, "/status.json")).status == 200
-    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
-    viewer._waiting = 8
+    viewer = CircuitViewer(pipeline.circuits, Names(hashed=False), ["first"])
+    viewer._waiting.update(map(str, range(8)))
     with pytest.raises(TooBusyError):
-        await viewer.overview()
+        await viewer.overview("one more")
+
+
+async def test_a_circuit_that_never_probes_is_shown() -> None:
+    """A cooldown may be infinite, which JSON is not."""
+    pipeline = Pipeline(Fallback(failing("first")), Breaker(failure_threshold=1, cooldown=math.inf))
+    app = status_app(pipeline)
+    with pytest.raises(RanvierError):
+        await pipeline.complete("Why?", tenant="acme")
+    [row] = (await ask(app, "/status.json")).json["circuits"]["rows"]
+    assert (row["state"], row["retry_after"]) == ("open", None)
+    assert (await ask(app, "/metrics")).status == 200
+
+
+class OwnLayer(Layer):
+    """A user's, with names that layers of ours have for other things."""
+
+    place = Place.ADMIT
+    gates, places, spending, balances, allowances, on = 1, 2, 3, 4, 5, True
+
+    async def handle(self, call: Any, inner: Any) -> Any:
+        return await inner(call)
+
+
+class OwnBulkhead(Bulkhead):
+    """Derived from ours."""
+
+
+async def test_layers_of_a_user_may_have_any_attributes() -> None:
+    """Only those of ours have a meaning."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("first")), OwnBulkhead(3), OwnLayer(), Breaker())
+    app = status_app(pipeline)
+    await pipeline.complete("Why?")
+    assert (await ask(app, "/metrics")).status == 200
+    facts = (await ask(app, "/status.json")).json
+    assert [each["limit"] for each in facts["places"]] == [3]
+    assert facts["findings"] == []
+
+
+async def test_readers_of_the_same_overview_are_never_refused() -> None:
+    """However many come while it is read, and whatever others search for."""
+    pipeline, app = stack()
+    for number in range(PORTION):
+        await pipeline.circuits.isolate(f"tenant {number}", "first")
+    searches = [ask(app, "/status.json", query=f"search={number}") for number in range(8)]
+    readers = [ask(app, path) for path in ("/metrics", "/status.json", "/metrics") * 10]
+    answers = await asyncio.gather(*searches, *readers)
+    assert {answer.status for answer in answers} == {200}
 
 
 # --- health --------------------------------------------------------------------------------------

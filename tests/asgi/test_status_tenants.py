@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -32,6 +33,11 @@ from support.asgi.told import attempt, call
 
 SHOWN, HASHED = Names(hashed=False), Names(hashed=True)
 KEYLESS = "credential_missing"
+
+
+def facts_of(counts: Tenants, now: float, names: Names) -> dict[str, Any]:
+    """What the page shows of them."""
+    return asyncio.run(counts.facts(now, names))
 
 
 def fallback(tenant: str, kind: str = "overloaded") -> FallbackTaken:
@@ -105,7 +111,7 @@ def test_the_last_minute_is_counted_exactly(moments: list[tuple[float, str, bool
         counts.call_ended(tenant, "failed" if failed else "good", when)
     now = (moments[-1][0] if moments else 0.0) + later
     since = (int(now // SLICE) - SLICES + 1) * SLICE
-    rows = {row["tenant"]: row for row in counts.facts(now, SHOWN)["rows"]}
+    rows = {row["tenant"]: row for row in facts_of(counts, now, SHOWN)["rows"]}
     recent = [each for each in moments if each[0] >= since]
     assert set(rows) == {tenant for _, tenant, _ in recent}
     for tenant, row in rows.items():
@@ -120,7 +126,7 @@ def test_a_crowd_takes_bounded_room_and_hides_no_failing_tenant() -> None:
     for number in range(3 * MAX_TENANTS):
         counts.call_ended(f"calm {number}", "good", 1.0)
     counts.call_ended("failing", "failed", 2.0)
-    facts = counts.facts(3.0, SHOWN)
+    facts = facts_of(counts, 3.0, SHOWN)
     assert facts["rows"][0]["tenant"] == "failing"
     assert (facts["total"], facts["failing"]) == (MAX_TENANTS + 1, 1)
     assert facts["uncounted"] == 2 * MAX_TENANTS
@@ -128,7 +134,28 @@ def test_a_crowd_takes_bounded_room_and_hides_no_failing_tenant() -> None:
     for number in range(3 * MAX_TENANTS):
         counts.happened(rejected(f"rejected {number}"), 4.0)
         counts.call_ended(f"failing {number}", "failed", 4.0)
-    assert counts.facts(5.0, SHOWN)["total"] == 2 * MAX_TENANTS
+    assert facts_of(counts, 5.0, SHOWN)["total"] == 2 * MAX_TENANTS
+
+
+async def test_a_crowd_is_read_in_portions() -> None:
+    """Between which others run; they may make calls."""
+    counts = Tenants()
+    for number in range(SLICES * 2 * MAX_TENANTS):
+        counts.call_ended(f"failing {number}", "failed", number / (2 * MAX_TENANTS) * SLICE)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            counts.call_ended(f"other {turns}", "good", SLICES * SLICE - 1.0)
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    facts = await counts.facts(SLICES * SLICE - 1.0, SHOWN)
+    other.cancel()
+    assert (facts["total"], len(facts["rows"])) == (SLICES * 2 * MAX_TENANTS, MAX_LISTED)
+    assert turns >= 2 * SLICES
 
 
 def test_slices_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,8 +165,8 @@ def test_slices_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     for second in range(3600):
         counts.call_ended(f"request {second}", "failed", float(second))
     assert len(counts._slices) == SLICES
-    assert counts.facts(3600.0, SHOWN)["total"] <= 4 * SLICES
-    assert counts.facts(4000.0, SHOWN) == {
+    assert facts_of(counts, 3600.0, SHOWN)["total"] <= 4 * SLICES
+    assert facts_of(counts, 4000.0, SHOWN) == {
         "total": 0,
         "failing": 0,
         "matching": 0,
@@ -153,8 +180,8 @@ def test_names_are_shown_as_elsewhere() -> None:
     """Cut, or as digests."""
     counts = Tenants()
     counts.call_ended("x" * 1000, "failed", 0.0)
-    assert len(counts.facts(0.0, SHOWN)["rows"][0]["tenant"]) == 256
-    assert counts.facts(0.0, HASHED)["rows"][0]["tenant"] == digest_of("x" * 1000)
+    assert len(facts_of(counts, 0.0, SHOWN)["rows"][0]["tenant"]) == 256
+    assert facts_of(counts, 0.0, HASHED)["rows"][0]["tenant"] == digest_of("x" * 1000)
 
 
 # --- what is no incident -------------------------------------------------------------------------

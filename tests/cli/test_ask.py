@@ -165,6 +165,8 @@ def test_a_deadline_is_kept(simulator, capsys):
         (["Why?", "--to", "ollama", "--base-url", "ollama"], "--base-url ollama"),
         (["Why?", "--to", "ollama", "--base-url", "kimi=http://localhost"], "no --to names kimi"),
         (["Why?", "--to", "openai", "--base-url", "openai=nowhere"], "nowhere"),
+        (["Why?", "--to", "stub", "--base-url", "stub=http://localhost"], "has no address"),
+        (["Why?", "--to", "kimi", *["--base-url", "kimi=http://localhost"] * 2], "given twice"),
         (["Why?", "--to", "ollama", "--deadline", "-1"], "deadline"),
         (["Why?", "--to", "ollama", "--max-tokens", "0"], "max_tokens"),
     ],

@@ -79,6 +79,18 @@ def test_percentiles_of_few_calls_are_sensible():
     assert tally.percentile(95) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--tenants", "0"), ("--seconds", "0"), ("--seconds", "-1"), ("--seconds", "nan"), ("--seconds", "inf")],
+)
+def test_a_demo_of_nothing_is_bad_input(option, value, capsys):
+    """It would prove nothing, with status 0."""
+    assert main(["demo", "--plain", option, value]) == 2
+    said, told = capsys.readouterr()
+    assert (said, told.count("\n")) == ("", 1)
+    assert told.startswith(f"ranvier demo: {option}")
+
+
 @pytest.mark.parametrize("options", [["--plain"], []])
 def test_a_short_demo_serves_everybody_and_balances_its_books(options, capsys):
     """`ranvier demo` ends with status 0 and a last line that says so, drawn or plain."""

@@ -155,8 +155,14 @@ def test_how_long_each_target_gets_is_told(write, capsys, deadline, limits, sett
 def test_the_turns_of_every_chain_are_told(write, capsys):
     """But not of those that are the rest of another one; and no limit is no number."""
     route = "Fallback('ollama/a', 'ollama/b', chains={'ollama/b': ['ollama/c', 'ollama/a']})"
-    main(["doctor", write(f"pipeline = Pipeline({route})"), "--offline", "--json"])
-    told = json.loads(capsys.readouterr().out)["turns"]
+    spec = write(f"pipeline = Pipeline({route})")
+    main(["doctor", spec, "--offline"])
+    assert capsys.readouterr().out.count(": never asked\n") == 3
+    main(["doctor", spec, "--offline", "--json"])
+    said = capsys.readouterr().out
+    assert "Infinity" not in said  # which is no JSON
+    told = json.loads(said)["turns"]
+    assert {each["starts"] for turns in told for each in turns} == {0, None}
     assert sorted([each["target"][-1] for each in turns] for turns in told) == [["a", "b"], ["b", "c", "a"]]
     assert {each["seconds"] for turns in told for each in turns} == {None}
 

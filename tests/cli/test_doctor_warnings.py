@@ -36,6 +36,13 @@ WRONG = [
         [],
         "overrides=",
     ),
+    (
+        "unused-override",
+        f"{DEADLINE}, {ROUTE}, Retry(overrides={{'opnai': Retry(0)}}), Breaker(), "
+        "Timeout(120, first_token=120, idle=15)",
+        ["opnai"],
+        "the targets are ollama/qwen3, openai/gpt-5.2",
+    ),
     ("no-breaker", f"{DEADLINE}, {ROUTE}, Timeout(120, first_token=120, idle=15)", [], "Breaker("),
     (
         "throttle-without-retry",

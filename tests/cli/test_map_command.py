@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ranvier.cli import main
+from ranvier.cli import main, prompt_lines
 from ranvier.simulator import Say, Simulator, Slow, Status
 from support.cli.processes import RANVIER
 from support.simulator.threaded import simulator_in_thread
@@ -111,7 +112,12 @@ def test_answers_may_go_into_a_database(simulator, prompts):
         ("7", "line 4: give a text"),
         ("{}", "line 4: give a text"),
         ('{"prompt": "a", "messages": []}', "line 4: give a text"),
+        ('{"prompt": 7}', "line 4: prompt is a int: give a text"),
+        ('{"messages": "a"}', "line 4: messages is a str: give a list"),
         ('{"prompt": "a", "temprature": 1}', "line 4: 'temprature' is unknown"),
+        ('{"prompt": "a", "key": ["x"]}', "line 4: key=['x']: give a whole number, or a text"),
+        ('{"prompt": "a", "id": ""}', "line 4: key='': give"),
+        ('{"prompt": "a", "key": true}', "line 4: key=True: give"),
     ],
 )
 def test_a_line_that_is_no_prompt_is_status_2(simulator, prompts, capsys, line, complaint):
@@ -158,11 +164,69 @@ def test_answers_are_written_while_a_pipe_is_silent(simulator, prompts, monkeypa
     assert time.monotonic() - begun < 20
 
 
+def fed(monkeypatch, content, *, through=os.pipe):
+    """Standard input with `content`, from a pipe or a socket that is closed then."""
+    if through is os.pipe:
+        read, write = os.pipe()
+    else:
+        read, write = (each.detach() for each in through())
+    monkeypatch.setattr(sys, "stdin", os.fdopen(read))
+
+    def feed():
+        os.write(write, content)
+        os.close(write)
+
+    writing = threading.Thread(target=feed)
+    writing.start()
+    return writing
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")
+def test_prompts_may_come_through_a_socket(simulator, prompts, monkeypatch):
+    """As from a program that starts this one with Node.js; it is awaited like a pipe."""
+    feeding = fed(monkeypatch, prompts.read_bytes(), through=socket.socketpair)
+    assert prompt_lines._is_pipe(sys.stdin)
+    assert main(["map", "-", *command(simulator, prompts)[2:]]) == 0
+    feeding.join()
+    assert len(answers(prompts)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b'"' + b"x" * 5000 + b'"', "has more than 1,000 bytes"), (b'"\xff"\n', "is not UTF-8")],
+)
+def test_a_line_of_a_pipe_that_cannot_be_read_is_status_2(
+    simulator, prompts, monkeypatch, capsys, content, complaint
+):
+    """In one line, without a traceback."""
+    monkeypatch.setattr(prompt_lines, "MAX_LINE", 1000)
+    feeding = fed(monkeypatch, content)
+    assert main(["map", "-", *command(simulator, prompts)[2:]]) == 2
+    feeding.join()
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+
+
+def test_an_option_that_no_prompt_can_have_is_status_2(simulator, prompts, capsys):
+    """Once, instead of an error for each prompt."""
+    assert main(command(simulator, prompts, "--max-tokens", "0")) == 2
+    assert capsys.readouterr().err == "ranvier map: max_tokens=0: give a whole number, 1 or more\n"
+    assert simulator.total == 0
+
+
+def test_a_byte_order_mark_is_no_part_of_a_prompt(simulator, prompts):
+    """Editors on Windows write one."""
+    prompts.write_bytes(b"\xef\xbb\xbf" + prompts.read_bytes())
+    assert main(command(simulator, prompts)) == 0
+
+
 def test_a_missing_file_is_status_2(simulator, prompts, capsys):
     """Its name is shown."""
     prompts.unlink()
     assert main(command(simulator, prompts)) == 2
-    assert "prompts.jsonl" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("prompts.jsonl: No such file or directory\n")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
@@ -179,7 +243,14 @@ def test_an_ended_run_goes_on_with_the_same_command(simulator, prompts, end):
         _, told = process.communicate(timeout=60)
     written = len(answers(prompts))
     assert 5 < written < 60
-    assert (process.returncode == 130 and b"goes on where it was" in told) == (end == "SIGINT")
+    assert (process.returncode == 130 and b"run the same command again" in told) == (end == "SIGINT")
     assert main(arguments) == 0
     keys = [each["key"] for each in answers(prompts)]
     assert len(keys) == len(set(keys)) == 60
+
+
+def test_a_file_that_is_no_text_is_status_2(simulator, prompts, capsys):
+    """In the words of a user, not of a codec."""
+    prompts.write_bytes(b"\xff\n")
+    assert main(command(simulator, prompts)) == 2
+    assert "prompts.jsonl is no UTF-8 text" in capsys.readouterr().err

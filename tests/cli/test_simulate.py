@@ -79,6 +79,20 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
     assert last == "3 requests served"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="such a pipe has no errors there")
+def test_it_serves_although_nobody_reads_its_lines_any_more():
+    """As behind `| head`, whose end is no reason to fail requests."""
+    with simulate() as process:
+        urls = dict(process.stdout.readline().split(maxsplit=1) for _ in WIRES)
+        while "ranvier ask" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        assert [ask(urls["ollama"].strip()) for _ in range(3)] == [200, 200, 200]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+
+
 def test_it_serves_in_this_process(capsys, tmp_path):
     """The same without a process of its own: a signal ends it, and the handler before it is back."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -118,7 +132,10 @@ def test_an_interrupt_that_the_loop_does_not_catch_ends_it_well(monkeypatch, cap
     ("arguments", "complaint"),
     [
         (["--script", "/nowhere.toml"], "script='/nowhere.toml'"),
-        (["--port", "1", "--host", "203.0.113.1"], "port=1"),
+        (["--script", "/nowhere.toml"], "No such file or directory\n"),
+        (["--port", "1", "--host", "203.0.113.1"], "--host 203.0.113.1 --port 1: "),
+        (["--port", "65536"], "--port 65536: give a number from 0 to 65535"),
+        (["--port", "-1"], "--port -1: give"),
     ],
 )
 def test_bad_input_is_status_2(capsys, arguments, complaint):

@@ -25,13 +25,16 @@ from rich.console import Console
 
 from ranvier import Credentials, Pipeline
 from ranvier.asgi import status_app
+from ranvier.asgi.exchange import Reply
 from ranvier.asgi.status import health
 from ranvier.cli import main
+from ranvier.cli.watch.polling import _lines
 from ranvier.cli.watch.screen import draw, line
 from ranvier.errors import OverloadedError
 from ranvier.layers import Breaker, Fallback
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider
+from support.asgi.serving import serving
 from support.cli.processes import RANVIER
 from support.cli.watched import drawn, status_of
 
@@ -300,6 +303,52 @@ def test_lines_are_enough_where_there_is_no_terminal(application: Application) -
         assert process.wait(60) == 0
     assert all("well" in each and "0 of 0 circuits not closed" in each for each in lines)
     assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--token", "\u00fc" * 16], "token: use printable ASCII"),
+        (["--token", "a\nb"], "token: use printable ASCII"),
+        (["--interval", "inf"], "interval=inf: give at most 3600 seconds"),
+        (["--interval", "nan"], "interval=nan"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That blames what is wrong."""
+    assert main(["watch", "http://127.0.0.1:9", "--once", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("ranvier watch: ")
+    assert complaint in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("body", ['{"version": 1}', '{"version": 1, "level": "odd", "findings": 7}', "[]"])
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+async def test_what_answers_may_be_no_status_page(
+    body: str, plain: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it says, the command says so in one line, with status 3."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Reply(200, body.encode()).send(send)
+
+    async with serving(app) as served:
+        url = f"http://127.0.0.1:{served.port}"
+        assert await asyncio.to_thread(main, ["watch", url, "--once", *plain]) == 3
+    assert "not from a status page of this version" in capsys.readouterr().out
+
+
+def test_lines_do_not_promise_a_state_below(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was known is above them; and at first nothing is."""
+    shows = _lines(Console(width=200))
+    shows(None, "ConnectError", 3.0)
+    shows({"version": 1}, "ConnectError", 3.0)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "? no answer from the server (ConnectError)"
+    assert second == "? no answer from the server (ConnectError), for 3.0 s"
 
 
 def test_once_tells_by_its_status(application: Application, capsys: pytest.CaptureFixture[str]) -> None:

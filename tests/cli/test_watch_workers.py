@@ -1,4 +1,4 @@
-"""What `ranvier watch` shows of several workers: whose the numbers are, what is not well, and by whom."""
+"""What `ranvier watch` shows of several workers: whose numbers they are, and what each of them opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = "openrouter/a-model-with-a-long-name" * 2
 
 
 def trouble(**more: Any) -> dict[str, Any]:
-    """What is not well, as the status page reports it."""
+    """An open circuit, a closed gate or an isolated tenant, as the status page reports it."""
     return {
         "kind": "circuit",
         "what": "openai/gpt-5.2",
@@ -33,7 +33,7 @@ def of_service(*troubles: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**status_of(), "service": {**service, "troubles": [*troubles]}}
 
 
-def test_what_is_not_well_is_shown_with_who_made_it_so() -> None:
+def test_circuits_gates_and_tenants_are_shown_with_their_worker() -> None:
     """A circuit, a gate and a tenant of all workers; each with its host, as far as that is known."""
     lines = drawn(
         of_service(
@@ -42,8 +42,8 @@ def test_what_is_not_well_is_shown_with_who_made_it_so() -> None:
             trouble(kind="tenant", what="acme at openai", state="isolated", retry_after=None, host=""),
         )
     )
-    assert "4 workers, what is not well" in [line.strip() for line in lines]
-    (head,) = [number for number, line in enumerate(lines) if line.split()[:3] == ["state", "of", "by"]]
+    assert "4 workers: open circuits, closed gates, isolated tenants" in [line.strip() for line in lines]
+    (head,) = [number for number, line in enumerate(lines) if line.split()[:3] == ["state", "what", "worker"]]
     assert [" ".join(line.split()) for line in lines[head + 1 : head + 4]] == [
         "open circuit openai/gpt-5.2 1a2b3c4d host-7 12.5 s",
         "quota_exhausted gate openai 1a2b3c4d 1a2b3c4d host-7 5 min",
@@ -68,7 +68,7 @@ def test_where_all_is_well_there_is_no_such_table() -> None:
     """Nor without a store, nor with a server that does not report workers yet."""
     older = {name: value for name, value in status_of().items() if name != "service"}
     for facts in (of_service(), status_of(), older):
-        assert not any("what is not well" in line for line in drawn(facts))
+        assert not any("isolated tenants" in line for line in drawn(facts))
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_secret_that_is_not_there_is_named_and_never_shown(secret: Any, words:
     assert "sk-inline" not in said
 
 
-@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Auth-Token", "Cookie"])
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Auth-Token", "Cookie", "apikey"])
 def test_a_secret_is_not_written_into_a_header(name: str) -> None:
     """Nor into a query parameter."""
     for where in ("headers", "params"):
@@ -259,6 +259,53 @@ def test_a_secret_is_not_written_into_a_header(name: str) -> None:
             sent(**{where: {name: "sk-inline"}})
         assert f"providers.mine.{where}: {name}: a file holds no secrets" in str(caught.value)
         assert "sk-inline" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "valkey://user:sk-inline@localhost:6379/0",
+        "rediss://:sk-inline@localhost",
+        "unix:///tmp/valkey.sock?db=1&password=sk-inline",
+    ],
+)
+def test_a_password_is_not_written_into_a_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from the environment, with the rest of the URL."""
+    pytest.importorskip("valkey")
+    described: dict[str, Any] = {
+        "layers": [{"type": "Fallback", "targets": ["stub"]}],
+        "store": {"url": url},
+    }
+    told = error(described)
+    assert told.startswith("the configuration: store.url: a file holds no secrets")
+    assert "sk-inline" not in told
+    monkeypatch.setenv("STORE", url)
+    Pipeline.from_config({**described, "store": {"url": {"env": "STORE"}}})
+    Pipeline.from_config({**described, "store": {"url": "valkey://localhost:6379/0?client_name=a:b"}})
+
+
+def test_an_override_names_a_target_of_the_stack() -> None:
+    """A misspelled one would change nothing; with `open`, any model of a provider is a target."""
+    route = {"type": "Fallback", "targets": ["stub/a"]}
+
+    def overridden(name: str, **more: Any) -> Any:
+        return {"layers": [{**route, **more}, {"type": "Retry", "overrides": {name: {"max_retries": 1}}}]}
+
+    for good in (overridden("stub"), overridden("stub/a"), overridden("stub/b", open=True)):
+        Pipeline.from_config(good)
+    assert error(overridden("stub/b")) == (
+        "the configuration: layers[1].overrides.stub/b: no target has this name, did you mean 'stub/a'?; "
+        "known are stub, stub/a"
+    )
+    assert "overrides.stab/b: no target" in error(overridden("stab/b", open=True))
+
+
+def test_a_provider_without_a_target_is_named() -> None:
+    """Rather than the part of its name before the slash."""
+    told = error(
+        {"providers": {"a/b": {"type": "stub"}}, "layers": [{"type": "Fallback", "targets": ["a/b"]}]}
+    )
+    assert told.startswith("the configuration: providers.a/b: a name with a slash cannot be")
 
 
 def test_a_text_from_elsewhere_is_not_in_an_error(monkeypatch: Any) -> None:
@@ -381,7 +428,9 @@ def test_a_file_is_checked_without_its_secrets() -> None:
         ("ratio = 0.1", "ratio = -1", "line 33: layers[2].budget.ratio", "0 or more"),
         ('"Retry"', '"Rety"', "line 31: layers[2].type", "'Rety' is unknown, did you mean 'Retry'?"),
         ('"Retry"', '"retry"', "line 31: layers[2].type", "did you mean 'Retry'?"),
-        ('type = "Retry"\n', "", "line 30: layers[2]", "give a table with a type"),
+        ('type = "Retry"\n', "", "line 30: layers[2]", "a type; known are AdaptiveLimit, Breaker"),
+        ('type = "openai"', "", "line 2: providers.openai-eu", "a type; known are anthropic, openai"),
+        ("input = 1.5", "input = -1.5", "line 14: pipeline.prices", "].input=-1.5: give a finite number"),
         ('"openai"', '"opnai"', "line 3: providers.openai-eu.type", "did you mean 'openai'?"),
         (
             "max_retries = 0",
@@ -397,7 +446,7 @@ def test_a_file_is_checked_without_its_secrets() -> None:
         ),
         ("input = 1.5, ", "", "line 14: pipeline.prices.openai-eu/gpt-5.2.input", "is missing"),
         ('    "sorry",', '    "sory",', "line 22: layers[1].targets[2]", "did you mean 'sorry'?"),
-        ('    "sorry",', "    3,", "line 22: layers[1].targets[2]", "give a value of another type"),
+        ('    "sorry",', "    3,", "line 22: layers[1].targets[2]", "give a table or a string"),
         ("[providers.sorry]", "[provider.sorry]", "line 8: provider", "did you mean 'providers'?"),
         ('by = "latency"', 'by = "speed"', "line 22: layers[1].targets[1].by", "choose one of"),
         ("max_connections = 7", 'name = "x"', "line 6: providers.openai-eu.name", "unknown"),
@@ -537,3 +586,20 @@ def test_off_is_none_where_that_is_not_the_default() -> None:
     assert isinstance(made, Retry)
     assert made.budget is None
     assert "did you mean" not in error({"layers": [route("stub"), layer("Retry", max_retries="off")]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"layers": {"type": "Fallback"}}, "layers: give a list: begin each layer with [[layers]]"),
+        ({"type": "Deadline", "seconds": "60 s"}, "layers[0].seconds: give a number, or 'off'"),
+        ({"type": "Breaker", "mode": "on"}, "layers[0].mode: "),
+        ({"type": "Fallback", "targets": ["stub/"]}, "targets[0]: target 'stub/' ends after the slash"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_what_may_be_given(settings: Any, words: str) -> None:
+    """In the words of a file."""
+    content = settings if "layers" in settings else {"layers": [settings]}
+    with pytest.raises(ConfigurationError) as raised:
+        Pipeline.from_config(content)
+    assert words in str(raised.value)

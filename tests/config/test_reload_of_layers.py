@@ -1,12 +1,17 @@
 """What each layer keeps when its stack is replaced: state by its name, under the new rules."""
 
 import asyncio
+import gc
+import sys
+import weakref
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from ranvier import (
     AuthenticationError,
+    Credentials,
     Deployment,
     OverloadedError,
     Pipeline,
@@ -26,7 +31,7 @@ from ranvier.layers import (
     Throttle,
 )
 from ranvier.messages import Response
-from ranvier.testing import after, assert_settled, settled, stall, stream
+from ranvier.testing import ScriptedProvider, after, assert_settled, settled, stall, stream
 from support.reloads import Reloadable, layer, route
 
 pytestmark = pytest.mark.virtual_time
@@ -449,3 +454,31 @@ async def test_the_first_layer_of_a_class_takes_over_from_the_first(monkeypatch:
     await scene.reload(route("one"), layer("Breaker", failure_threshold=2), inner)
     breakers = [each for each in scene.pipeline.layers if type(each) is Breaker]
     assert [each.circuits.state("acme", "one") for each in breakers] == ["open", "closed"]
+
+
+# --- what is given in code -----------------------------------------------------------------------
+
+
+async def test_nothing_piles_up_in_what_all_stacks_share(monkeypatch: Any) -> None:
+    """Credentials and a route that a file imports outlive its other layers, and do not keep them alive."""
+    provider = ScriptedProvider("one", ["fine"])
+    module = ModuleType("shared_by_all_stacks")
+    vars(module).update(
+        credentials=Credentials(lambda tenant, provider: ["one", "two"]),
+        route=Fallback(provider, ScriptedProvider("two", ["fine"]), hedge_after="p99"),
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    given = {
+        "pipeline": {"credentials": {"import": f"{module.__name__}:credentials"}},
+        "layers": [{"import": f"{module.__name__}:route"}, *map(layer, ("Pacing", "Throttle", "Breaker"))],
+    }
+    pipeline = Pipeline.from_config(given, imports=True)
+    gone = [weakref.ref(each) for each in pipeline.layers[1:]]
+    await pipeline.complete("Why?")
+    for _ in range(3):
+        await pipeline.reload(given)
+    await pipeline.complete("Why?")
+    assert [each.credential for each in provider.calls] == ["one", "two"]
+    provider.calls.clear()  # a call refers to its stack
+    gc.collect()
+    assert [each() for each in gone] == [None, None, None]

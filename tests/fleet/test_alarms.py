@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,48 @@ async def test_the_digests_of_voters_are_remembered_within_bounds() -> None:
         for number in range(3 * MAX_DIGESTS):
             assert member.voter_digest(f"tenant {number}") == member.digest(f"tenant {number}")
         assert len(member._digests) <= MAX_DIGESTS
+
+
+async def alarmed(service: Service) -> list[Any]:
+    """The links of all workers, after the failure of one tenant at the first."""
+    await service.ask_all(1)
+    service.reply = DOWN
+    await service.ask(0, "unlucky")
+    await asyncio.sleep(0.1)
+    links = [link for member in service.members() for link in member._links.values()]
+    return [link for link in links if link.key.model == "m"]
+
+
+async def test_a_late_push_does_not_turn_back_a_half() -> None:
+    """The end of a half is no step; the counts of the new one must not go into the old one."""
+    async with Service(MemoryStore(), 2) as service:
+        [_, link] = await alarmed(service)
+        pushed = link.view
+        await asyncio.sleep(152)
+        assert link.view.half > pushed.half
+        assert link.view.step == pushed.step
+        link.member.apply(pushed)
+        assert link.view.half > pushed.half
+
+
+async def test_the_window_of_a_lost_circuit_is_reported_again() -> None:
+    """Its record was evicted, and another worker has raised the alarm before this one missed it."""
+    async with Service(TroubledStore(), 2) as service:
+        links = await alarmed(service)
+        for half in range(2, 8):  # an old alarm
+            for link in links:
+                link.member.apply(replace(link.view, half=half))
+        store: Any = service.members()[0].contact._store
+        store.sent.clear()
+        view = links[0].view
+        anew = replace(view, generation=view.generation + 1, step=1, half=2)
+        for link in links:
+            link.reports.counted("unlucky", urgent=False)
+            link.member.apply(anew)
+            assert link.reports._half == 2
+        await asyncio.sleep(0.1)
+        counts = [each for each in store.sent if isinstance(each, Count)]
+        assert {(each.worker, each.half) for each in counts} >= {(links[0].member.worker.id, 2)}
 
 
 async def test_layers_that_a_reload_has_removed_are_forgotten() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from ranvier import RateLimitError
+from ranvier.fleet import outbox
 from ranvier.layers import Throttle
 from ranvier.store import StoreError
 from ranvier.store.commands.circuits import Isolate
-from ranvier.store.commands.tenants import IsolateTenant
+from ranvier.store.commands.gates import OpenGate
+from ranvier.store.commands.tenants import IsolateTenant, ResetTenant
 from support.fleet.service import DOWN, Service
 from support.fleet.stores import TroubledStore
 
@@ -138,3 +140,45 @@ async def test_many_isolated_tenants_are_found_in_one_search() -> None:
         assert made <= 3 * 300 + 4 * 100
         asked = [await service.ask(1, f"tenant {number}") for number in (0, 99, 100)]
         assert asked == ["circuit_open", "circuit_open", "ok"]
+
+
+@pytest.mark.parametrize("last", [IsolateTenant, ResetTenant])
+async def test_of_two_commands_at_once_the_last_holds_everywhere(last: type) -> None:
+    """Also at the worker that gave it, and heard of the other before its own was carried out."""
+
+    def late(what: Any) -> Any:
+        return asyncio.sleep(0.1) if what != "connect" and type(what[0]) is last else None
+
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        for worker in range(2):
+            await service.ask(worker, "acme")
+        store.trouble = late
+        first, second = (each.circuits for each in service.workers)
+        if last is IsolateTenant:
+            await first.isolate("acme", "p")
+            await second.reset("acme", "p")
+        else:
+            await second.isolate("acme", "p")
+            await asyncio.sleep(2)
+            await first.reset("acme", "p")
+            await second.reset("acme", "p")
+            await second.isolate("acme", "p")
+        await asyncio.sleep(2)
+        expected = "circuit_open" if last is IsolateTenant else "ok"
+        assert [await service.ask(worker, "acme") for worker in range(2)] == [expected] * 2
+
+
+async def test_no_full_queue_drops_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much happens in the moment in which it is given."""
+    monkeypatch.setattr(outbox, "MAX_QUEUED", 3)
+    store = TroubledStore()
+    async with Service(store, 2) as service:
+        await service.ask_all(1)
+        shared: Any = service.workers[0].circuits.shared
+        shared.isolate("p", "m")
+        [member, _] = service.members()
+        for number in range(10):
+            member.send(OpenGate(f"gate {number}", member.worker.id, 1), lambda view: None)
+        await asyncio.sleep(0.1)
+        assert service.states() == {"isolated"}

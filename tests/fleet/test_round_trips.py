@@ -37,6 +37,21 @@ async def test_a_reader_that_vanishes_does_not_lose_the_store(caplog: pytest.Log
     assert caplog.records == []
 
 
+async def test_counters_that_cannot_be_read_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Not with each heartbeat; and again after they could be read."""
+    async with Service(MemoryStore(), 1) as service:
+        [member] = service.members()
+        broken, member.counters = member.counters, lambda: 1 / 0
+        await asyncio.sleep(10)
+        member.counters = broken
+        await asyncio.sleep(2)
+        member.counters = lambda: 1 / 0
+        await asyncio.sleep(10)
+    assert [each.getMessage() for each in caplog.records] == [
+        "the counters of this worker cannot be read"
+    ] * 2
+
+
 @pytest.mark.parametrize("after", [0.0, 0.001, 0.006, 0.02, 0.027, 0.04, 0.5])
 async def test_a_worker_says_good_bye_in_the_middle_of_a_round_trip(after: float) -> None:
     """Its last counters are known, and it does not count as living for three seconds more."""

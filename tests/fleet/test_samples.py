@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from ranvier.fleet.circuit_link import StoreLink
 from ranvier.store.digest import digest
 
-member = SimpleNamespace(digest=lambda name: digest(name, b"the secret of all workers"))
+member = SimpleNamespace(digest=lambda name: digest(name, b"the secret of all workers"), server_name=str)
 link = StoreLink(member, SimpleNamespace(key=("openai", "gpt-5.2", False)), None)
 print([number for number in range(1000) if not link.bits(f"tenant {number}") & 7])
 """

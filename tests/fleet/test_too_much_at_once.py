@@ -51,7 +51,7 @@ async def test_the_failures_of_many_tenants_displace_no_closed_gate(
         assert any(isinstance(each, CloseGate) for each in store.sent)
         assert await service.ask(1, "b") == "throttled"
         assert service.members()[0].outbox.dropped >= 80
-        assert sum("too much happens at once" in line for line in lines(caplog)) == 1
+        assert sum("the queue for the store is full" in line for line in lines(caplog)) == 1
 
 
 async def test_a_later_flood_is_said_again(
@@ -68,7 +68,7 @@ async def test_a_later_flood_is_said_again(
             service.workers[0].circuits.shared.reset("p", "m")  # type: ignore[union-attr]
             await asyncio.sleep(1)
             service.reply = DOWN
-    assert sum("too much happens at once" in line for line in lines(caplog)) == 3
+    assert sum("the queue for the store is full" in line for line in lines(caplog)) == 3
 
 
 # --- operators -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ranvier import ConfigurationError, Deployment, Pipeline, tenant
 from ranvier.integrations import sync_transport
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.providers import OpenAI, Stub
-from ranvier.simulator import Cut, Reset, Rule, Simulator, Slow, Status
+from ranvier.simulator import Cut, Fine, Reset, Rule, Simulator, Slow, Status
 from ranvier.testing import assert_settled
 from support.simulator.threaded import simulator_in_thread
 
@@ -139,6 +139,30 @@ def test_a_reader_that_leaves_gives_everything_back(library: Any, simulator: Sim
         with client.stream("POST", URL, json=STREAMED) as answer:
             next(answer.iter_raw())
         assert_settled(pipeline)
+
+
+def test_a_stream_ends_with_the_client_that_reads_it(library: Any, simulator: Simulator) -> None:
+    """Its reader is told that it has failed, and nothing stays open."""
+    simulator.play("openai", Slow(pace=0.1))
+    pipeline = stack(simulator)
+    with pipeline.sync, ThreadPoolExecutor(1) as pool:
+        client = library.Client(transport=sync_transport(pipeline))
+        answer = client.send(client.build_request("POST", URL, json=STREAMED), stream=True)
+        reading = pool.submit(answer.read)
+        threading.Event().wait(0.15)
+        client.close()
+        *_, last = reading.result(5).strip().split(b"\n\n")
+        assert "client was closed" in json.loads(last.removeprefix(b"data: "))["error"]["message"]
+        assert_settled(pipeline)
+
+
+def test_the_time_of_an_answer_is_known(library: Any, simulator: Simulator) -> None:
+    """As SDKs and hooks want it, of a whole answer, a stream and an error."""
+    simulator.play("openai", Fine(), Fine(), Status(400))
+    pipeline = stack(simulator)
+    with pipeline.sync, library.Client(transport=sync_transport(pipeline)) as client:
+        for asked in (CHAT, STREAMED, CHAT):
+            assert client.post(URL, json=asked).elapsed.total_seconds() > 0
 
 
 def test_many_threads_share_it(simulator: Simulator) -> None:

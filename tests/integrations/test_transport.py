@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from ranvier import ConfigurationError, Deployment, Layer, Pipeline, Place, RejectedError, tenant
-from ranvier.integrations import transport
+from ranvier.integrations import sync_transport, transport
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler
 from ranvier.providers import Anthropic, Gemini, OpenAI
@@ -373,3 +373,29 @@ async def test_a_layer_may_reject_for_any_time(wait: float) -> None:
         answer = await client.post("https://api.openai.com/v1/chat/completions", json=CHAT)
     assert answer.status_code == 503
     assert answer.headers.get("retry-after") == ("2" if wait == 1.5 else None)
+
+
+@pytest.mark.parametrize("given", ["openai/gpt-5.2", 5, Pipeline(Fallback(OpenAI("sk-x"))).sync])
+def test_what_is_no_pipeline_is_named(given: Any) -> None:
+    """Such as its face for code without async."""
+    with pytest.raises(ConfigurationError, match=r"was given a \w+: give a Pipeline, or layers"):
+        transport(given)
+
+
+async def test_a_client_of_the_other_kind_is_told_which_transport_to_take() -> None:
+    """Python would name a method that it does not have."""
+    pipeline = Pipeline(Fallback(OpenAI("sk-x")))
+    with pytest.raises(ConfigurationError, match=r"take sync_transport\(\.\.\.\) for a Client"):
+        httpx.Client(transport=transport(pipeline)).get("http://here.invalid")
+    with pytest.raises(ConfigurationError, match=r"take transport\(\.\.\.\) for an AsyncClient"):
+        await httpx.AsyncClient(transport=sync_transport(pipeline)).get("http://here.invalid")
+
+
+async def test_an_api_that_no_target_speaks_is_told_how_to(simulator: Simulator) -> None:
+    """A server of one's own has the Responses API only if one says so."""
+    pipeline = Pipeline(Fallback(OpenAI("sk-ours", base_url=simulator.url("openai"))))
+    async with httpx.AsyncClient(transport=transport(pipeline)) as client:
+        reply = await client.post(
+            "https://api.openai.com/v1/responses", json={"model": "gpt-5.2", "input": "Hi"}
+        )
+    assert "write OpenAI(api='responses', base_url=...)" in reply.json()["error"]["message"]

@@ -8,7 +8,7 @@ import pytest
 
 from ranvier import Access, Deployment, Pipeline, tenant
 from ranvier.integrations import transport
-from ranvier.layers import Fallback, Retry, Timeout
+from ranvier.layers import Balance, Breaker, Fallback, Retry, Timeout
 from ranvier.providers import Anthropic, Azure, Gemini, Ollama, OpenAI, Vertex
 from ranvier.simulator import Simulator, Status
 
@@ -19,6 +19,7 @@ CONTENT_URL = "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.
 MESSAGE = {"model": "claude-sonnet-5", "max_tokens": 50, "messages": CHAT["messages"]}
 MESSAGE_URL = "https://api.anthropic.com/v1/messages"
 DATED = "2025-04-01-preview"
+MODELS = ("gpt-5.2", "gpt-5.2-mini")
 
 
 @pytest.fixture
@@ -181,3 +182,42 @@ async def test_the_targets_of_a_reload_are_asked(
         assert (await status("gpt-5.2"), await status("gpt-5.2-mini")) == (404, 200)
         await pipeline.reload(described("gpt-5.2-mini", open=True))
         assert await status("gpt-5.2") == 200
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["alone", "behind another API"])
+async def test_a_balance_spreads_the_requests_of_an_sdk(first: bool, simulator: Simulator) -> None:
+    """Where the first target that speaks the API has the model, the layers choose the target."""
+    names = ("openai-a", "openai-b")
+    ends = [OpenAI("sk", api="chat", base_url=simulator.url(name), name=name) for name in names]
+    balance = Balance(*(Deployment(each, "gpt-5.2") for each in ends), by="least_busy")
+    claude = Anthropic("sk-a", base_url=simulator.url("anthropic"))
+    pipeline = Pipeline(Fallback(*([claude] if first else []), balance))
+    async with pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
+        for _ in range(20):
+            await client.post(CHAT_URL, json=CHAT)
+    assert {each.provider for each in simulator.requests} == set(names)
+
+
+async def test_a_request_for_a_model_starts_at_its_target(simulator: Simulator) -> None:
+    """Though an earlier one speaks the API, too."""
+    ends = [Deployment(OpenAI("sk", api="chat", base_url=simulator.url("openai")), model) for model in MODELS]
+    pipeline = Pipeline(Fallback(*ends))
+    async with pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
+        await client.post(CHAT_URL, json={**CHAT, "model": MODELS[1]})
+    (sent,) = simulator.requests
+    assert sent.model == MODELS[1]
+
+
+async def test_the_error_is_that_of_the_target_that_was_asked(simulator: Simulator) -> None:
+    """And not of the first, which has another API; also while the circuit of the other one is open."""
+    claude = Anthropic("sk-a", base_url=simulator.url("anthropic"))
+    openai = OpenAI("sk-o", api="chat", base_url=simulator.url("openai"))
+    simulator.always("openai", Status(503))
+    pipeline = Pipeline(Fallback(claude, openai), Retry(max_retries=0), Breaker(failure_threshold=1))
+    async with pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
+        failed = await client.post(CHAT_URL, json=CHAT)
+        rejected = await client.post(CHAT_URL, json=CHAT)
+    assert (failed.status_code, rejected.status_code) == (503, 503)
+    assert "overloaded" in failed.json()["error"]["message"]
+    assert "circuit" in rejected.json()["error"]["message"]
+    assert len(simulator.requests) == 1

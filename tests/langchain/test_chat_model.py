@@ -368,6 +368,21 @@ async def test_a_structured_answer_comes_with_its_message_if_asked_for() -> None
     assert answer["parsed"] is None
 
 
+async def test_the_response_format_of_an_agent_is_a_schema() -> None:
+    """Agents give it with their tools, to models whose name they know; any other format is rejected."""
+    pipeline, provider = pipeline_of('{"setup": "A cat."}')
+    named = {"name": "joke", "schema": Joke.model_json_schema(), "strict": True}
+    form = {"type": "json_schema", "json_schema": named}
+    model = ChatRanvier(pipeline, model="first").bind_tools([add], response_format=form, strict=True)
+    assert (await model.ainvoke("Joke!")).text == '{"setup": "A cat."}'
+    request = provider.calls[0].request
+    assert (request.schema.name, request.schema.definition) == ("joke", Joke.model_json_schema())
+    assert [each.name for each in request.tools] == ["add"]
+    for wrong in ({"type": "json_object"}, "json", {"type": "json_schema"}):
+        with pytest.raises(ConfigurationError, match="JSON schema"):
+            await ChatRanvier(pipeline).ainvoke("Joke!", response_format=wrong)
+
+
 @pytest.mark.parametrize(("schema", "method"), [(None, "json_schema"), (Joke, "magic")])
 def test_an_unknown_method_and_a_missing_schema_are_rejected(schema: Any, method: str) -> None:
     """Instead of being ignored."""

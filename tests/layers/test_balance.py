@@ -880,7 +880,7 @@ async def test_print_shows_the_balance() -> None:
         (lambda: Fallback(Balance("stub", "stub")), "stub/stub is named twice"),
         (lambda: Fallback(Balance("stub/a", "stub/b"), Balance("stub/b", "stub/c")), "stub/b is named twice"),
         (lambda: Fallback(Balance(["stub/a", "stub/b"], "stub/c")), "pass the targets one by one"),  # type: ignore[arg-type]
-        (lambda: Pipeline(Balance("stub/a", "stub/b")), r"Fallback\(\.\.\.\) around targets"),  # type: ignore[arg-type]
+        (lambda: Pipeline(Balance("stub/a", "stub/b")), r"Fallback\(Balance\(\.\.\.\)\)"),  # type: ignore[arg-type]
     ],
 )
 def test_mistakes_are_named(make: Callable[[], object], words: str) -> None:

@@ -433,3 +433,14 @@ async def test_circuits_that_are_off_do_not_exist() -> None:
     assert len(scene.breaker.circuits) == 0
     with pytest.raises(ConfigurationError, match="mode"):
         Breaker(mode="on")
+
+
+@pytest.mark.parametrize("key", [("acme", "onyl"), ("acme",), ("acme", "one", "small"), (5, 7)])
+async def test_a_circuit_that_no_call_can_have_is_not_isolated(key: Any) -> None:
+    """A misspelt provider is an error: the operator would believe that nothing is sent."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one")), Breaker())
+    with pytest.raises(ConfigurationError, match=r"name a tenant and one of these providers: one"):
+        await pipeline.circuits.isolate(*key)
+    assert len(pipeline.circuits) == 0
+    for known in ("one", "one/scripted", "one@llm.acme.example-69bd13db"):
+        await pipeline.circuits.isolate("acme", known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -20,7 +20,9 @@ from ranvier import (
     Place,
     ProviderError,
     RanvierError,
+    Response,
     ServerError,
+    StreamEvent,
     StreamInterruptedError,
     resilient,
 )
@@ -37,6 +39,7 @@ from ranvier.layers import (
     Timeout,
 )
 from ranvier.layers.chaos.faults import ANSWERS, BREAKS, NAMES
+from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, recorded_events, run, settled, stream
 from ranvier.testing.faults import KINDS
 
@@ -99,6 +102,28 @@ async def test_a_provider_that_cannot_stream_gets_faults_too() -> None:
             with pytest.raises(ProviderError):
                 await read(pipeline, streaming=streaming)
     assert len(provider.calls) == 2
+
+
+@pytest.mark.parametrize("streaming", [True, False], ids=["stream", "complete"])
+async def test_plain_functions_of_a_users_provider_get_faults_too(streaming: bool) -> None:
+    """Where `complete` returns an answer at once, and `stream` what can only be iterated."""
+
+    class Words:
+        async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+            yield StreamEvent(text="words")
+
+    class Plain:
+        name = default_model = "plain"
+
+        def complete(self, call: Call) -> Response:
+            return Response("words")
+
+        def stream(self, call: Call) -> Words:
+            return Words()
+
+    provider: Any = Plain()
+    async with pipeline_with(Timeout(30), Chaos("slow", rate=1), provider=provider) as pipeline:
+        assert await read(pipeline, streaming=streaming) == "words"
 
 
 async def test_a_short_answer_is_cut_before_its_end() -> None:

@@ -22,7 +22,7 @@ from ranvier import (
     UnsupportedRequestError,
 )
 from ranvier.events import Event, FallbackTaken
-from ranvier.layers import Breaker, Deadline, Fallback, Retry
+from ranvier.layers import Balance, Breaker, Deadline, Fallback, Retry, SharedCircuits
 from ranvier.testing import ScriptedProvider, after
 from support.scenes import time
 
@@ -93,6 +93,18 @@ async def test_a_primary_may_have_a_chain_of_its_own(to: str | None, targets: li
     assert await asked(pipeline, to=to) == targets
 
 
+async def test_a_chain_and_weights_may_come_from_generators() -> None:
+    """They are read once, and no target is lost."""
+    chains: Any = {"a": (each for each in (down("b"), down("c")))}
+    assert await asked(Pipeline(Fallback(down("a"), chains=chains))) == [
+        "a/scripted",
+        "b/scripted",
+        "c/scripted",
+    ]
+    weights: Any = (each for each in (1, 3))
+    assert Balance(down("a"), down("b"), weights=weights).weights == (1.0, 3.0)
+
+
 def test_names_mean_the_providers_that_are_given_beside_them() -> None:
     """A string takes the provider of that name from the other targets, so that there is one of each."""
     a = ScriptedProvider("a")
@@ -101,6 +113,28 @@ def test_names_mean_the_providers_that_are_given_beside_them() -> None:
     assert [each.target for each in fallback.deployments()] == ["a/one", "a/two", "a/scripted", "a/three"]
     assert {id(each.provider) for each in fallback.deployments()} == {id(a)}
     assert repr(fallback) == "Fallback(a/one -> a/two -> a/scripted)"
+
+
+async def test_a_target_that_is_asked_although_its_shared_circuit_is_open_says_why() -> None:
+    """The record and the events have the way back to it."""
+    events: list[Event] = []
+    replies: dict[str, Any] = {}
+    a, b = (ScriptedProvider(name, lambda call, name=name: replies.get(name, "fine")) for name in "ab")  # type: ignore[misc]
+    shared = SharedCircuits(votes=2)
+    shared.rng = lambda: 0.0  # both circuits probe at the same time: the first one is asked
+    pipeline = Pipeline(
+        Fallback(a, b), Breaker(failure_threshold=1000, shared=shared), listeners=[events.append]
+    )
+    replies.update({name: ServerError("down", provider=name) for name in "ab"})
+    for number in range(4):
+        with pytest.raises(AllDeploymentsFailedError):
+            await pipeline.complete("Why?", tenant=f"tenant {number}")
+    replies.clear()
+    events.clear()
+    answer = await pipeline.complete("Why?", tenant="another")
+    assert [(each.target, each.reason) for each in answer.attempts] == [("a/scripted", "shared_circuit_open")]
+    taken = [(each.provider, each.to) for each in events if isinstance(each, FallbackTaken)]
+    assert taken == [("a", "b/scripted"), ("b", "a/scripted")]
 
 
 # --- what is raised ------------------------------------------------------------------------------

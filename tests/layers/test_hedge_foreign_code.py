@@ -345,10 +345,8 @@ def test_losers_of_a_closed_loop_do_not_count_on_the_next_one() -> None:
 async def test_two_pipelines_may_share_a_route() -> None:
     """What one of them needs stays, although the other does not need it."""
     route = Fallback(ScriptedProvider("a"), ScriptedProvider("b"), reserve=20)
-    breaker = Breaker(shared=SharedCircuits())
-    Pipeline(route, breaker, Timeout(None, first_token=5), listeners=())
+    Pipeline(route, Breaker(shared=SharedCircuits()), Timeout(None, first_token=5), listeners=())
     Pipeline(route, Retry(), Timeout(None, first_token=50), listeners=())
     assert route.detects_silence
     assert route.watched
-    assert breaker in route.probing_layers
     assert route.turn_ends(100, 0, route.targets[1:]) == 95

@@ -320,6 +320,16 @@ def test_absurd_usage_does_not_stop_a_key() -> None:
     assert limits.seconds_for(Costs(), 1, 1.0) < 400
 
 
+@pytest.mark.parametrize("limit", [1e-300, 0.5])
+def test_an_absurdly_small_limit_can_be_computed_with(limit: float) -> None:
+    """No limit is below one: whatever is lacking comes back after a finite time."""
+    limits = KeyLimits()
+    for sent in (0.0, 20.0, 40.0, 60.0, 80.0):  # used more and full no later: a window
+        reported = RateLimits(tokens=RateLimit(limit, 0.0, 100.0 - sent))
+        limits.report(reported, limits.take(Costs(tokens=1e7), sent), sent)
+    assert 0 < limits.seconds_for(Costs(tokens=1e7), 5, 81.0) < 1e12
+
+
 def test_a_limit_that_changes_counts_at_once() -> None:
     """The account was upgraded."""
     limits = KeyLimits()

@@ -118,6 +118,20 @@ def test_a_probe_that_ends_leaves_its_place() -> None:
     assert hand.verdict() is PROBES
 
 
+def test_a_probe_that_has_outlived_its_lease_leaves_the_circuit_open_too() -> None:
+    """It is not half-open without a probe."""
+    hand = Hand(max_probes=1)
+    hand.fail(*range(5))
+    hand.now += 10.0
+    probe = object()
+    hand.circuit.take(hand.verdict(), probe, hand.now, 5.0)
+    hand.now += 25.0
+    assert hand.verdict() is PROBES
+    assert (hand.circuit.state, hand.circuit.seen_at(hand.now).probes) == (HALF_OPEN, 0)
+    hand.circuit.leave(probe, hand.now)
+    assert hand.circuit.state is OPEN
+
+
 def test_the_first_content_of_any_probe_since_it_opened_closes_it() -> None:
     """Also of one whose lease has expired; never of one from before."""
     hand = Hand()

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ranvier import ConfigurationError, RanvierError
+from ranvier.events import CircuitChanged, Event
 from ranvier.layers import Breaker, Timeout
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.settings import CircuitSettings
@@ -131,10 +132,15 @@ async def test_a_provider_that_fails_every_other_call_is_noticed() -> None:
 
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_slow_first_tokens_open_it(streaming: bool) -> None:
-    """Those of streams as soon as they begin, and those of whole answers over a stream at their end."""
+    """Those of streams as soon as they begin, and those of whole answers over a stream at their end.
+
+    Listeners are told at that moment.
+    """
+    changes: list[Event] = []
     scene = BreakerScene(
         [stream(after(6, "one"), after(60, "two"))],
         inner=[Timeout(first_token=20)],
+        listeners=[changes.append],
         failure_threshold=None,
         slow_first_token=5,
         minimum=3,
@@ -148,9 +154,11 @@ async def test_slow_first_tokens_open_it(streaming: bool) -> None:
         else:
             await scene.ask()
     assert scene.state() == "open"
+    assert changes == [CircuitChanged(tenant="acme", provider="only", before="closed", after="open")]
     for answer in held:
         await answer.collect()
     assert scene.state() == "open"
+    assert len(changes) == 1
 
 
 @pytest.mark.parametrize(

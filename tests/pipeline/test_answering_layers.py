@@ -1,6 +1,7 @@
 """Layers that answer themselves (a cache, a stale answer), and layers that misbehave."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -218,3 +219,15 @@ async def test_a_cancellation_from_outside_travels_through_a_layer() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_layer_that_does_not_await_is_told_to(recwarn: pytest.WarningsRecorder) -> None:
+    """And Python says nothing of a coroutine that the user has never seen."""
+
+    async def forgetful(call: Any, inner: Any) -> Any:
+        return inner(call)
+
+    with pytest.raises(LayerError, match=r"returned a coroutine instead of a Response: await inner\(call\)"):
+        await pipeline_of(forgetful).complete("Hi")
+    gc.collect()
+    assert not recwarn

@@ -35,12 +35,28 @@ def test_options_are_its_own() -> None:
     assert (deployment.options, deployment.context_window) == ({"seed": 1}, 9)
 
 
+class Nameless:
+    """What answers, and has no name."""
+
+    async def complete(self, call: Any) -> Any:
+        """It is not called."""
+
+
+class Modelless(Nameless):
+    """A provider without a model of its own."""
+
+    name = "ours"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ({"provider": "openai"}, r"provider='openai': give a provider, such as OpenAI\(\)"),
         ({"provider": ScriptedProvider}, r"provider=<class .*not its name or class"),
         ({"provider": None}, r"provider=None"),
+        ({"provider": Nameless()}, r"provider=<.*give a provider, such as"),
+        ({"provider": ScriptedProvider(5)}, r"ScriptedProvider.name=5: give a str"),  # type: ignore[arg-type]
+        ({"provider": Modelless()}, r"Modelless has no default_model: name a model"),
         ({"model": ""}, r"model=''.*printable"),
         ({"model": "a\nb"}, r"model='a\\nb'"),
         ({"model": 5}, r"model=5: give a str"),
@@ -84,3 +100,9 @@ def test_refusals_to_stream_are_remembered_within_bounds(monkeypatch: pytest.Mon
     deployment.ask_whole(4)
     assert [deployment.streams(key) for key in (1, 4)] == [True, False]
     assert not Deployment(ScriptedProvider("one", streaming=False)).streams(0)
+
+
+def test_a_provider_without_a_model_of_its_own_has_those_that_are_named() -> None:
+    """Only its default would be missing."""
+    provider: Any = Modelless()
+    assert Deployment(provider, "small").target == "ours/small"

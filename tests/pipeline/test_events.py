@@ -137,6 +137,23 @@ async def test_a_listener_that_raises_is_logged_once_and_breaks_nothing(
     assert caplog.text.count("KeyError: 'a worse one'") == 1
 
 
+async def test_the_errors_of_a_listener_at_the_address_of_a_removed_one_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Python gives the address of an object that is gone to a new one: that has not been logged yet."""
+
+    def bad(event: Any) -> None:
+        raise ValueError("bad")
+
+    events = Events()
+    with caplog.at_level(logging.ERROR, "ranvier"):
+        for number in range(2):
+            events.add(bad)  # as if it were another one
+            events.emit(happened(number))
+            events.remove(bad)
+    assert caplog.text.count("ValueError: bad") == 2
+
+
 async def test_an_async_listener_that_ends_cancelled_does_not_silence_the_others() -> None:
     """A cancellation inside a listener is its own affair."""
     seen: list[Any] = []

@@ -13,6 +13,7 @@ from ranvier import (
     DeadlineExceededError,
     Deployment,
     Layer,
+    LayerError,
     Message,
     Pipeline,
     Place,
@@ -20,9 +21,9 @@ from ranvier import (
     RejectedError,
     Request,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Handler, Limits, Outcome, Permit
-from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
+from ranvier.testing import ScriptedProvider, after, broken, cut, settled, stall, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -226,3 +227,43 @@ async def test_a_guard_need_not_refuse_further_attempts() -> None:
     answer = await Pipeline(Fallback(provider), Retry(base_delay=1), turnstile).complete("Why?")
     assert answer.text == "fine"
     assert turnstile.log == [Outcome.FAILED, Outcome.SUCCEEDED]
+
+
+# --- a user's layer that fails -------------------------------------------------------------------
+
+
+class Refusing(Layer):
+    """Looks at the stream that it was given, and raises an error, or forgets to return it."""
+
+    place = Place.CALL
+
+    def __init__(self, error: BaseException | None, reads: bool) -> None:
+        self.error, self.reads = error, reads
+
+    async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+        answer = await inner(call)
+        if self.reads:
+            await anext(answer)
+        if self.error is not None:
+            raise self.error
+        return None
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(ValueError("no"), ValueError), (asyncio.CancelledError(), LayerError), (None, LayerError)],
+)
+async def test_a_stream_that_a_failed_layer_held_is_closed(
+    error: BaseException | None, raised: type[BaseException], reads: bool
+) -> None:
+    """At once, and not when its error, whose traceback refers to the stream, is forgotten."""
+    provider = ScriptedProvider("one", [stream("a", "b", after(60, "c"))])
+    pipeline = Pipeline(
+        Refusing(error, reads), Fallback(provider), Bulkhead(1), Breaker(), Timeout(first_token=5)
+    )
+    with pytest.raises(raised) as kept:
+        await pipeline.stream("Why?")
+    await settled(pipeline)
+    assert provider.cancelled == 1
+    assert kept.value.__traceback__ is not None

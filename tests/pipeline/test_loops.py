@@ -471,3 +471,42 @@ def test_errors_of_the_second_loop_are_those_of_its_own_calls() -> None:
 
     assert run(retried, lambda: VirtualTimeLoop(start=90)).text == "ok"
     assert run(timed_out, VirtualTimeLoop) == 5
+
+
+# --- what two pipelines on two loops share -------------------------------------------------------
+
+
+def test_an_async_listener_runs_on_the_loop_of_its_pipeline() -> None:
+    """Also if an operator changes a shared circuit in another thread, with a loop or without one."""
+    breaker = Breaker()
+    heard: list[tuple[Any, Any]] = []
+    opened: list[Any] = []
+    ready, done = threading.Event(), threading.Event()
+
+    async def listen(event: Any) -> None:
+        heard.append((event.after, asyncio.get_running_loop()))
+        if event.after == "closed":
+            done.set()
+
+    def pipeline_with(*listeners: Any) -> Pipeline:
+        return Pipeline(Fallback(ScriptedProvider("one")), breaker, listeners=listeners)
+
+    async def serve() -> None:
+        async with pipeline_with(listen) as pipeline:
+            await pipeline.complete("Why?", tenant="acme")
+            opened.append(asyncio.get_running_loop())
+            ready.set()
+            await asyncio.to_thread(done.wait, 10)
+
+    async def isolate() -> None:
+        async with pipeline_with() as pipeline:
+            await pipeline.circuits.isolate("acme", "one")
+
+    thread = threading.Thread(target=lambda: run(serve))
+    thread.start()
+    assert ready.wait(10)
+    run(isolate)
+    with pytest.raises(StopIteration):  # a coroutine that does not wait needs no loop
+        breaker.circuits.reset("acme", "one").send(None)
+    thread.join()
+    assert heard == [("isolated", opened[0]), ("closed", opened[0])]

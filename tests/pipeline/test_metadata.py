@@ -1,13 +1,31 @@
 """`metadata=`: labels of the caller's own, which go everywhere but to a provider."""
 
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from ranvier import ConfigurationError, Message, Pipeline, Request, Response, ServerError, Usage
-from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken, RetryScheduled
-from ranvier.layers import Fallback, Retry
+from ranvier import (
+    ConfigurationError,
+    Message,
+    Pipeline,
+    Request,
+    Response,
+    ServerError,
+    SpendLimitExceededError,
+    Usage,
+)
+from ranvier.events import (
+    AttemptEnded,
+    CallEnded,
+    CallRejected,
+    Event,
+    FallbackTaken,
+    RegistryFull,
+    RetryScheduled,
+)
+from ranvier.layers import Breaker, Fallback, Retry, SpendLimit
 from ranvier.messages.build import build_request
 from ranvier.pipeline import Price
 from ranvier.testing import ScriptedProvider
@@ -45,6 +63,20 @@ async def test_events_and_the_story_have_it(streamed: bool) -> None:
         assert without.story is not None
         assert without.story.metadata == {}
         assert events[-1].metadata == {}
+
+
+async def test_events_about_a_single_call_have_it() -> None:
+    """Whichever layer emits them: a spend limit that no target fits, and a registry that is full."""
+    events: list[Event] = []
+    targets = Fallback(ScriptedProvider("one", ["fine"] * 9))
+    for layers in ((SpendLimit(1, 60), targets), (targets, Breaker(max_circuits=1, failure_threshold=1))):
+        pipeline = Pipeline(*layers, listeners=[events.append])
+        if not isinstance(layers[0], SpendLimit):
+            await pipeline.circuits.isolate("acme", "one")
+        with suppress(SpendLimitExceededError):
+            await pipeline.complete("Hi", tenant="globex", metadata=LABELS)
+    seen = {type(event): event.metadata for event in events if event.tenant == "globex"}
+    assert seen == {CallRejected: LABELS, RegistryFull: LABELS}
 
 
 async def test_a_stream_that_is_entered_again_keeps_it() -> None:

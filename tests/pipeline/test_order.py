@@ -44,6 +44,16 @@ def test_the_message_says_what_is_wrong_why_and_how_it_would_be_right() -> None:
     assert positions == sorted(positions)
 
 
+def test_a_place_that_is_none_is_named() -> None:
+    """Before places are compared."""
+
+    class Misplaced(Layer):
+        place = "CALL"  # type: ignore[assignment]
+
+    with pytest.raises(ConfigurationError, match=r"Misplaced.place='CALL': give one of Place.CALL"):
+        Pipeline(Misplaced(), Fallback(ScriptedProvider("one")))
+
+
 @pytest.mark.parametrize("place", [place for place in Place if place not in (Place.ATTEMPT, Place.ROUTE)])
 def test_every_place_has_its_reason(place: Place) -> None:
     """A layer that stands too far inside is told why it should not."""

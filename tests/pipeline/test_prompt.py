@@ -162,7 +162,7 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
             [{"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": {"b": {1}}}}]}],
             r"arguments .* not JSON",
         ),
-        ([{"role": "tool", "content": "blue"}], r"messages\[0\].*tool call ''.*append response.message"),
+        ([{"role": "tool", "content": "blue"}], r"messages\[0\] has no tool_call_id: give the id"),
         ([Message.user("?"), Message.tool("c9", "blue")], r"messages\[1\].*'c9'.*no message before it"),
         ([Message.tool("c1", "blue"), Message.assistant(tool_calls=[LOOK])], r"messages\[0\].*'c1'"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from ranvier import LocalCapacityError, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import ResponseStream
-from ranvier.testing import ScriptedProvider, after, broken, stall, stream
+from ranvier.testing import ScriptedProvider, after, assert_settled, broken, stall, stream
 from support.scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
@@ -115,3 +115,83 @@ async def test_calls_cancelled_in_the_queue_leave_it_as_it_was() -> None:
     assert len(provider.calls) == 2
     assert provider.slots._value == 1
     assert live_timers() == []
+
+
+# --- slots of a user's own -----------------------------------------------------------------------
+
+
+class Suspending:
+    """A semaphore of another library, which suspends its task even if a slot is free."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.free = 1
+
+    def locked(self) -> bool:
+        return not self.free
+
+    async def acquire(self) -> bool:
+        await asyncio.sleep(self.seconds)
+        self.free -= 1
+        return True
+
+    def release(self) -> None:
+        self.free += 1
+
+
+class Unreadable(ScriptedProvider):
+    """A provider whose `slots` cannot be read any more once its pipeline is open."""
+
+    gone = False
+
+    @property
+    def slots(self) -> None:  # type: ignore[override]
+        if self.gone:
+            raise KeyError("slots")
+
+
+async def call_once(pipeline: Pipeline, *, streaming: bool) -> str:
+    if not streaming:
+        return (await pipeline.complete("Why?")).text
+    async with pipeline.stream("Why?") as answer:
+        return (await answer.collect()).text
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_call_cancelled_while_it_takes_a_free_slot_leaves_no_timer(streaming: bool) -> None:
+    """A timer left behind would cancel the task later, in the middle of other work."""
+    provider: Any = ScriptedProvider("one", ["fine"])
+    provider.slots = Suspending(0.1)
+    pipeline = Pipeline(Fallback(provider), Timeout(2))
+    assert await call_once(pipeline, streaming=streaming) == "fine"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await call_once(pipeline, streaming=streaming)
+    assert live_timers() == []
+    assert_settled(pipeline)
+    assert provider.slots.free == 1
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_the_limit_of_an_attempt_ends_a_slow_semaphore_too(streaming: bool) -> None:
+    """With the error of that limit, and not as if the caller had cancelled."""
+    provider: Any = ScriptedProvider("one", ["never"])
+    provider.slots = Suspending(60)
+    pipeline = Pipeline(Fallback(provider, ScriptedProvider("two", ["fine"])), Timeout(2))
+    assert await call_once(pipeline, streaming=streaming) == "fine"
+    assert asyncio.get_running_loop().time() == 2
+    assert_settled(pipeline)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_slots_that_cannot_be_read_leave_no_timer(streaming: bool) -> None:
+    """The error is the caller's; his task is not cancelled later."""
+    provider = Unreadable("one", ["fine"])
+    async with Pipeline(Fallback(provider), Timeout(2)) as pipeline:
+        provider.gone = True
+        with pytest.raises(KeyError):
+            await call_once(pipeline, streaming=streaming)
+        provider.gone = False
+        assert_settled(pipeline)
+        await asyncio.sleep(30)

@@ -93,6 +93,23 @@ async def test_text_reasoning_and_tool_calls_are_content(content: StreamEvent) -
     await answer.aclose()
 
 
+async def test_the_id_and_the_name_of_a_call_are_handed_out_once() -> None:
+    """Readers join fragments, and a function may repeat them in each one, or send them late."""
+    pieces = [("c1", None, ""), ("c1", "look", '{"a"'), ("c1", "look", ": 1}"), (None, None, "")]
+    fragments = [StreamEvent(tool_call=ToolCallDelta(0, *piece)) for piece in pieces]
+    other = StreamEvent(tool_call=ToolCallDelta(1, "c2", "look", "{}"))
+    answer = await pipeline_of(ScriptedProvider("only", [stream(*fragments, other)])).stream("Why?")
+    shown = [event.tool_call async for event in answer if event.tool_call is not None]
+    assert shown == [
+        ToolCallDelta(0, "c1"),
+        ToolCallDelta(0, None, "look", '{"a"'),
+        ToolCallDelta(0, arguments=": 1}"),
+        ToolCallDelta(0),
+        ToolCallDelta(1, "c2", "look", "{}"),
+    ]
+    assert [call.id for call in answer.response.tool_calls] == ["c1", "c2"]
+
+
 async def test_an_answer_without_content_is_handed_out_at_its_end() -> None:
     """Where nothing comes but the end, the end is what is waited for."""
     finish = StreamEvent(finish_reason=FinishReason.CONTENT_FILTER)

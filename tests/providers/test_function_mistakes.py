@@ -79,7 +79,7 @@ MISTAKES = [
     ({"complete": yielding("text")}, r"complete returned a async_generator synchronously"),
     ({"complete": returning(None)}, r"complete returned a NoneType: return a Response or a str"),
     ({"complete": returning(b"x")}, r"complete returned a bytes"),
-    ({"complete": returning(Response(text=None))}, r"a Response whose text is a NoneType: give a str"),  # type: ignore[arg-type]
+    ({"complete": returning(Response(text=None))}, r"the text of its Response is a NoneType: give a str"),  # type: ignore[arg-type]
     ({"complete": returning(coroutine(None))}, r"complete returned a coroutine"),
     (
         {"stream": lambda call: (each for each in "text")},

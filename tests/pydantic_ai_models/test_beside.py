@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic_ai import Agent
 from pydantic_ai import messages as theirs
-from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart
+from pydantic_ai.direct import model_request, model_request_stream
+from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 
-from ranvier import Pipeline, Response, errors
+from ranvier import Pipeline, Response, ToolCall, errors
 from ranvier.integrations.pydantic_ai import PipelineModel
 from ranvier.messages import Text
 from ranvier.messages.beside.details import Citation, Details, TokenLogprob
@@ -141,3 +142,28 @@ async def test_a_refusal_without_an_answer_is_an_error(parts: Any, streamed: boo
     kinds = (errors.ContentFilterError, errors.StreamInterruptedError)
     assert isinstance(caught.value, kinds)
     assert "content filter" in str(caught.value).replace("_", " ")
+
+
+@WAYS
+async def test_texts_and_calls_keep_their_order(streamed: bool, models: Models) -> None:
+    """Also where a text follows a call; texts in a row are one part."""
+    parts = (
+        Text("One. "),
+        Text("Two."),
+        ToolCall("c1", "look", {}),
+        Text("Three."),
+        ToolCall("c2", "look", {}),
+    )
+    calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    answer = Response("One. Two.Three.", calls, "Hm.", parts=parts)
+    model = PipelineModel(models.pipeline(ScriptedProvider("scripted", [answer])))
+    asked = [ModelRequest.user_text_prompt("Why?")]
+    if streamed:
+        async with model_request_stream(model, asked) as stream:
+            async for _ in stream:
+                pass
+            response = stream.get()
+    else:
+        response = await model_request(model, asked)
+    shown = [part.tool_call_id if isinstance(part, ToolCallPart) else part.content for part in response.parts]
+    assert shown == ["Hm.", "One. Two.", "c1", "Three.", "c2"]

@@ -77,8 +77,10 @@ async def test_texts_and_thoughts_are_handed_out_once(models: Models) -> None:
         (PartStartEvent(index=0, part=TextPart("Yes")), PartStartEvent(index=0, part=TextPart("No"))),
         (call('{"city": "Oslo"'), call(BERGEN)),
         (call({"city": "Oslo"}), more({"more": 1})),
+        (call(""), PartDeltaEvent(index=0, delta=ToolCallPartDelta(tool_name_delta="_tomorrow"))),
+        (call(""), PartStartEvent(index=0, part=ToolCallPart("weather_tomorrow", BERGEN, "c1"))),
     ],
-    ids=["a text", "arguments", "a dict"],
+    ids=["a text", "arguments", "a dict", "a name that grows", "another name"],
 )
 async def test_what_is_taken_back_is_no_answer(events: Any, models: Models) -> None:
     """A mix of both would be neither."""

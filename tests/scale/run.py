@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def table(phases: Sequence[Phase], prices: Prices, workers: int) -> Iterator[str]:
     """The phases, one a line."""
-    yield "| phase | round trips/s | commands/s | pushes/s | of one processor | it is full at |"
+    yield "| phase | round trips/s | commands/s | pushes/s | load of one CPU | saturated at |"
     yield "|---|---|---|---|---|---|"
     for each in phases:
         share = prices.of(each)

@@ -141,6 +141,28 @@ async def test_a_stream_says_what_the_whole_answer_says(sim: Any, client: Any) -
     assert last["usage"] == whole["usage"]
 
 
+async def test_a_stream_has_all_events_that_an_sdk_builds_its_answer_from(sim: Any, client: Any) -> None:
+    """Numbered, each part begun and done, and each item."""
+    told = Say("Well. Yes.", reasoning="Hm.") & CallTool("now", {"zone": "UTC"}, "Well. Yes.")
+    sim.play("openai", told)
+    reply = await ask(sim, client, stream=True, reasoning={"summary": "auto"})
+    events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]
+    assert [event["sequence_number"] for event in events] == [*range(len(events))]
+    kinds = [event["type"].removeprefix("response.") for event in events]
+    assert list(dict.fromkeys(kinds)) == [
+        *("created", "in_progress", "output_item.added"),
+        *("reasoning_summary_part.added", "reasoning_summary_text.delta"),
+        *("reasoning_summary_text.done", "reasoning_summary_part.done", "output_item.done"),
+        *("content_part.added", "output_text.delta", "output_text.done", "content_part.done"),
+        *("function_call_arguments.delta", "function_call_arguments.done", "completed"),
+    ]
+    assert kinds.count("output_item.added") == kinds.count("output_item.done") == 3
+    whole = {event["type"]: event for event in events}
+    assert whole["response.output_text.done"]["text"] == "Well. Yes."
+    assert whole["response.content_part.added"]["part"]["text"] == ""
+    assert json.loads(whole["response.function_call_arguments.done"]["arguments"]) == {"zone": "UTC"}
+
+
 async def test_chat_completions_are_served_beside_it(sim: Any, client: Any, talk: Any) -> None:
     """On the same base URL, with the same key and log."""
     assert (await talk("openai")).status == 200

@@ -238,6 +238,7 @@ async def test_broken_json_and_unknown_paths_are_refused(talk, client, provider)
     request = talk.request(provider)
     url, headers = request["url"], request["headers"]
     assert (await client.post(url, content=b"{", headers=headers)).status_code == 400
+    assert (await client.post(url, content=b"[" * 100_000, headers=headers)).status_code == 400
     assert (await client.post(url + "/x", json={}, headers=headers)).status_code == 404
 
 

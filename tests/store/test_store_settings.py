@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ URL = "valkey://me:pass-word@localhost:6379/0?client_name=pass-word"
         ("valkey://me:pass-word#x@localhost", "write / as %2F"),
         ("valkey://me:pass-word\u2100@localhost", "write / as %2F"),
         ("valkey://me:x@y?pass-word@localhost:nowhere", "write / as %2F"),
+        ("valkey://me:pass-\nword@localhost", "remove the line breaks"),
+        ("valkey://me:pass-word@localhost:6379\n", "remove the line breaks"),
+        ("unix://me:pass-\nword@/tmp/x", "remove the line breaks"),
     ],
 )
 def test_a_url_that_is_none_of_a_server_is_rejected(url: Any, remedy: str) -> None:
@@ -87,8 +91,9 @@ def test_valkey_py_is_asked_for_when_it_is_missing(monkeypatch: pytest.MonkeyPat
 
 def test_digests_depend_on_the_secret_alone() -> None:
     """In all workers the same; of any name, and any secret."""
-    digests = {ValkeyStore(URL, secret=secret).digest("tenant") for secret in (None, "a", "b" * 100, b"a")}
-    assert len(digests) == 3
+    secrets = None, "a", "b" * 100, b"a", os.fsdecode(b"\xff")
+    digests = {ValkeyStore(URL, secret=secret).digest("tenant") for secret in secrets}
+    assert len(digests) == 4
     for digest in digests:
         assert len(digest) == 32
         int(digest, 16)

@@ -272,3 +272,21 @@ def test_an_application_without_a_log_sees_warnings_on_stderr() -> None:
         "acme: one/scripted failed (network), falling back to two/scripted",
     ]
     assert logging.getLogger("ranvier").handlers == []
+
+
+async def test_a_tenant_that_may_not_use_a_target_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """The next target answers, as it was meant to; the keys are not known before the first call."""
+
+    async def key_of(tenant: str, provider: str) -> str:
+        return "sk"
+
+    keyed = ScriptedProvider("one")
+    keyed.needs_credential = True
+    pipeline = Pipeline(
+        Fallback(keyed, ScriptedProvider("two")),
+        credentials=key_of,
+        allow=lambda call, target: target.provider.name == "two",
+    )
+    with caplog.at_level(logging.INFO, "ranvier"):
+        await pipeline.complete("Why?", tenant="trial")
+    assert [(record.levelname, record.kind) for record in caplog.records] == [("INFO", "not_allowed")]

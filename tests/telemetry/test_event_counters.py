@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ranvier import Pipeline, events
 from ranvier.asgi import status_app
-from ranvier.events import COUNTERS, CallEnded, Event
+from ranvier.events import COUNTERS, CallEnded, CircuitChanged, Event
 from ranvier.layers import Fallback
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import ask
@@ -81,3 +81,15 @@ async def test_an_event_of_an_application_is_counted_by_neither() -> None:
     assert "own.counter" not in sdk.metrics
     assert "own_counter" not in families
     assert CallEnded.counter is None
+
+
+async def test_what_happens_at_a_tenants_endpoint_is_counted_with_the_provider() -> None:
+    """A series for each endpoint would name the tenants, and there may be any number."""
+    where = "one@llm.acme.test-1f2e3d4c"
+    sdk, families = await counted(
+        CircuitChanged(tenant="acme", provider=where, before="closed", after="open")
+    )
+    (point,) = sdk.points("ranvier.circuit.changes")
+    assert point.attributes["ranvier.provider"] == "one"
+    (sample,) = families["ranvier_circuit_changes"].samples
+    assert sample.labels["provider"] == "one"

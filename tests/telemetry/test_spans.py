@@ -517,6 +517,16 @@ async def test_of_a_broken_stream_the_content_is_what_had_come() -> None:
     assert (message["parts"], message["finish_reason"]) == ([{"type": "text", "content": "half"}], "error")
 
 
+async def test_a_span_can_be_exported_whatever_was_asked() -> None:
+    """A lone surrogate in one attribute would make an exporter drop its whole batch."""
+    sdk = Sdk()
+    await pipeline(sdk, "Fine.", content=True).complete("Why \ud83d?", stop=["\udcff"], system="\ud800")
+    for span in sdk.spans:
+        for value in (span.attributes or {}).values():
+            "".join(value if isinstance(value, tuple) else [str(value)]).encode()
+    assert "Why \ufffd?" in sdk.calls[0].attributes["gen_ai.input.messages"]
+
+
 @pytest.mark.parametrize(("naming", "new", "old"), [("new", 3, None), ("old", None, 3), ("both", 3, 3)])
 async def test_attributes_may_have_the_names_before(naming: Any, new: int | None, old: int | None) -> None:
     """The one that was renamed is `cache_write`."""

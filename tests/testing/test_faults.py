@@ -107,6 +107,13 @@ def test_a_fault_is_read_as_it_was_written(size: float) -> None:
     assert Fault.parse(str(fault)) == fault
 
 
+@pytest.mark.parametrize("size", ["", "1-2", ".", "e5", "1e", "nan"])
+def test_a_size_that_is_no_number_is_refused(size: str) -> None:
+    """With the form that a fault has."""
+    with pytest.raises(ConfigurationError, match="write it like"):
+        Fault.parse(f"one#1=slow:{size}")
+
+
 def test_a_provider_without_faults_can_be_had() -> None:
     """No kinds, no faults."""
     assert all(isinstance(each, Response) for each in outcomes(3, kinds=[], rate=1))

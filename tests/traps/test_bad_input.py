@@ -23,7 +23,7 @@ from ranvier import (
     UnknownProviderError,
     tenant,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Balance, Breaker, Chaos, Deadline, Fallback, Retry, SpendLimit, Timeout
 from ranvier.providers import OpenAI
 from ranvier.testing import ScriptedProvider
 
@@ -48,18 +48,35 @@ BUILDING: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Deployment(A, "gpt\x1b[2J"), "model='gpt\\x1b[2J'", "printable characters"),
     (lambda: Deployment(A, "m" * 10_000), "(10000 characters)", "1 to 256 printable"),
     (lambda: Deployment(A, context_window=0), "context_window=0", "1 or more"),
-    (lambda: Fallback("openai/\n"), "model='\\n'", "printable characters"),
+    (lambda: Fallback("openai/\n"), "target 'openai/\\n'", "without commas and spaces around it"),
+    (lambda: Fallback("openai/\0"), "model='\\x00'", "printable characters"),
     (lambda: Fallback(A, chains={"a": "b"}), "chains={'a': 'b'}", "pass a list of targets"),
     (lambda: Retry(max_retries=-1), "Retry(max_retries)=-1", "give a whole number, 0 or more"),
     (lambda: Retry(max_retries=1.5), "Retry(max_retries)=1.5", "give a whole number, 0 or more"),
     (lambda: Retry(jitter="some"), "Retry(jitter)='some'", "choose one of 'full', 'equal', 'none'"),
-    (lambda: Retry(multiplier=0.5), "Retry(multiplier)=0.5", "give 1 or more"),
+    (lambda: Retry(multiplier=0.5), "Retry(multiplier)=0.5", "give a finite number, 1 or more"),
     (lambda: Breaker(failure_threshold=0), "Breaker(failure_threshold)=0", "1 or more"),
     (lambda: Breaker(success_threshold=True), "Breaker(success_threshold)=True", "1 or more"),
     (lambda: Breaker(max_probes=0), "Breaker(max_probes)=0", "1 or more"),
     (lambda: Breaker(max_circuits=0), "Breaker(max_circuits)=0", "1 or more"),
     (lambda: Timeout(idle=-5), "Timeout(idle)=-5", "a number of seconds, 0 or more, or None"),
     (lambda: Timeout(overrides={"a": Retry()}), "overrides={'a': Retry(", "give a Timeout by 'provider'"),
+    (lambda: Timeout(overrides=["a"]), "Timeout(overrides) is a list", "give a Timeout by 'provider'"),
+    (
+        lambda: Timeout(overrides={"a": Timeout(overrides={"a/b": Timeout()})}),
+        "its own overrides have no effect",
+        "to the outer Timeout",
+    ),
+    (lambda: Deadline(10**400), "Deadline(seconds)=1000", "a number of seconds"),
+    (lambda: Breaker(shared=True), "Breaker(shared)=True", "give SharedCircuits(...)"),
+    (lambda: Breaker(overrides={"a": Breaker(key=str)}), "Breaker(overrides)", "to the outer Breaker"),
+    (lambda: Fallback(A, chains=["a"]), "Fallback(chains) is a list", "a dict of lists of targets"),
+    (lambda: Fallback(A, chains={"a": 1}), "chains={'a': 1}", "pass a list of targets"),
+    (lambda: Balance(A, B, weights=1), "Balance(weights)=1", "give one for each of the 2 targets"),
+    (lambda: SpendLimit(10**400, 60), "SpendLimit(per_tenant)=1000", "a finite number"),
+    (lambda: SpendLimit(1, 60, image_tokens=["a"]), "SpendLimit(image_tokens) is a list", "a dict"),
+    (lambda: SpendLimit(1, 60, image_tokens={"a": -5}), "SpendLimit(image_tokens)=-5", "1 or more"),
+    (lambda: Chaos("slow", seed=[1]), "Chaos(seed)=[1]", "give a whole number, or None"),
     (lambda: Pipeline(Fallback(A), credentials="key"), "credentials=str", "give a function"),
     (lambda: Pipeline(Fallback(A), listeners=["log"]), "listeners holds 'log'", "give functions"),
     (lambda: ask(7), "prompt is a int", "give a str, a list of messages, or a Request"),

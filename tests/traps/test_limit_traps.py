@@ -112,7 +112,6 @@ async def test_t35_none_is_off(whole: bool) -> None:
         (lambda value: asking()[1].stream("Why?", deadline=value), "deadline"),
         (lambda value: Retry(base_delay=value), "Retry(base_delay)"),
         (lambda value: Retry(max_delay=value), "Retry(max_delay)"),
-        (lambda value: Retry(multiplier=value), "Retry(multiplier)"),
         (lambda value: Breaker(cooldown=value), "Breaker(cooldown)"),
         (lambda value: Breaker(max_cooldown=value), "Breaker(max_cooldown)"),
         (lambda value: Breaker(probe_lease=value), "Breaker(probe_lease)"),

@@ -135,17 +135,17 @@ class Play:
 
 
 @row(
-    "A hidden limit that moves from 20 to 8 to 40",
+    "An unreported limit that changes from 20 to 8 to 40",
     kind={"of concurrency": "concurrency", "of rate": "rate"},
     service={"answers of 1 s": 1.0, "answers of 10 s": 10.0},
     pauses={"always backlog": False, "backlog that comes and goes": True},
 )
 def hidden_limit(world: World, kind: str, service: float, pauses: bool) -> Figures:
-    """`AdaptiveLimit()`: 60 callers, 100 service times per limit. A rate is per service time.
+    """`AdaptiveLimit()` with 60 callers, 100 service times per limit. Rates are per service time.
 
-    The mean of the limit, from 25 service times with a backlog after each change on, is off by at most 12 %
-    or one place. In as many it is within 10 % after the rise to 40. At most 3 % of the requests are answered
-    429, without a time to wait.
+    From 25 service times with a backlog after each change on, the mean of the learned limit is off by at most
+    one place or 12 %. After the rise to 40 it takes as long to come within 10 %. At most 3 % of the requests
+    get a 429, which has no `Retry-After`.
     """
     upstream = Hidden(kind, service, Random(world.rng.random()))
     play, settled = Play(upstream, pauses), SETTLED * (1.5 if pauses else 1)

@@ -62,10 +62,10 @@ WEIGHTS = {"equal weights": [1.0, 1.0, 1.0], "weights 2, 1, 1": [2.0, 1.0, 1.0]}
 
 @row("Three equally fast targets in a balance", sticky=STICKY, weights=WEIGHTS)
 def balance_steady(world: World, sticky: Callable[[Call], str] | None, weights: list[float]) -> Figures:
-    """For 5 minutes each conversation asks every 20 s. With features off there is no balance.
+    """For 5 minutes each conversation has a call every 20 s. With features off there is no `Balance`.
 
-    No target has more than 1.2 times its share of the calls, or 1.05 by load. No conversation moves. Of 300
-    conversations; 1,200 with weights, as the lighter targets have a quarter each.
+    No target gets more than 1.2 times its share of the calls, or 1.05 times by load. No conversation moves.
+    There are 300 conversations, or 1,200 with weights, because the lighter targets get a quarter each.
     """
     number = CONVERSATIONS if len(set(weights)) == 1 else 4 * CONVERSATIONS
     upstreams = [Upstream(name, "model", _answers(world)) for name in "abc"]
@@ -90,16 +90,16 @@ LOST, BACK, WELL, END = 100.0, 400.0, 470.0, 600.0
 
 
 @row(
-    "One of three targets of 300 conversations is lost",
+    "An outage of one of three targets, 300 conversations",
     fault=FAULTS,
     tenants={"1 tenant": 1, "60 tenants": 60},
 )
 def balance_loss(world: World, fault: Behaviour, tenants: int) -> Figures:
-    """The first target fails for 5 minutes. Each conversation asks every 20 s.
+    """The first target fails for 5 minutes. Each conversation has a call every 20 s.
 
-    At least 99 % of the conversations of the other two stay; of its own, 99 % move once, and are back at most
-    70 s after its return. Of all calls, 95 % find the prompt cache of the one before. On its return, no more
-    calls than usual are sent to it at any time.
+    At least 99 % of the conversations at the other targets stay. Of those at the first one, 99 % move once,
+    and return within 70 s after its recovery. 95 % of all calls hit the prompt cache of the previous one.
+    After its recovery, the first target never gets more calls per second than usual.
     """
     first = Upstream("a", "model", within(LOST, BACK, fault, _answers(world)))
     upstreams = [first, *(Upstream(name, "model", _answers(world)) for name in "bc")]
@@ -146,7 +146,7 @@ def _peak(log: Log) -> float:
 
 @row("One of three targets is three times as slow", every={"1 call a second": 1.0, "30 calls a second": 30.0})
 def balance_slower(world: World, every: float) -> Figures:
-    """For 5 minutes. It keeps at least 3 % of the calls, so that it is noticed when it is fast again."""
+    """For 5 minutes. It still gets at least 3 % of the calls, so its recovery is noticed."""
     slow = Upstream("c", "model", _answers(world, 3 * FIRST))
     upstreams = [*(Upstream(name, "model", _answers(world)) for name in "ab"), slow]
     log = _play(world, upstreams, _calls(world, 300.0, every=CONVERSATIONS / every))

@@ -11,7 +11,7 @@ from benchmarks.scenarios.world import Ask, World, names
 
 @row("An answer that streams for 170 s")
 def long_answer(world: World) -> Figures:
-    """The deadline is 180 s and there is a second target. Five answers, a piece every 5 s, are not cut."""
+    """The deadline is 180 s; there is a second target. Five answers with a chunk every 5 s are complete."""
     steady = [target(FIRST, lambda call: Reply(1.0, pieces=34, gap=5.0)), target(SECOND, prompt(world.rng))]
     figures = world.play([*steady], [Ask(0.0, tenant) for tenant in names(5)]).figures()
     figures.checks += [
@@ -23,7 +23,7 @@ def long_answer(world: World) -> Figures:
 
 @row("A deadline of 8 s, three targets, two of them silent")
 def short_deadline(world: World) -> Figures:
-    """Each of five tenants makes one call. The third target is asked in time, and answers."""
+    """Each of five tenants makes one call. The third target is tried in time, and answers."""
     targets = [target(FIRST, silent), target(SECOND, silent), target(THIRD, prompt(world.rng))]
     calls = [Ask(number * 10.0, tenant) for number, tenant in enumerate(names(5))]
     figures = world.play([*targets], calls, deadline=8).figures()

@@ -13,9 +13,9 @@ from ranvier import AuthenticationError, Deployment, ProviderError, QuotaExceede
 from ranvier.pipeline import Call
 
 
-@row("429 on one model, another model of the same provider behind it")
+@row("429 on one model, another model of the same provider as fallback")
 def limited_model(world: World) -> Figures:
-    """The first model answers 429 with `Retry-After: 60`. Each of eight calls, 5 s apart, is answered."""
+    """The first model returns 429 with `Retry-After: 60`. Each of eight calls, 5 s apart, is answered."""
 
     def limited(call: Call) -> Reply:
         return _refusal(lambda: RateLimitError("slow", provider="anthropic", status=429, retry_after=60))
@@ -39,9 +39,9 @@ REFUSALS = {
 }
 
 
-@row("Two keys, the first one does not work", refusal={name: name for name in REFUSALS})
+@row("Two keys per tenant, the first one does not work", refusal={name: name for name in REFUSALS})
 def two_keys(world: World, refusal: str) -> Figures:
-    """One target; 20 tenants, each with two keys of its own, make one call each. All calls are answered."""
+    """One target; 20 tenants, each with its own two keys, make one call each. All calls are answered."""
     good = prompt(world.rng)
 
     def behaviour(call: Call) -> Reply:
@@ -56,11 +56,11 @@ def two_keys(world: World, refusal: str) -> Figures:
 
 
 @row(
-    "A shared key good for 10 calls a second, 15 offered, a free second target",
+    "A shared key with a limit of 10 calls per second, 15 offered, a second target without limits",
     waits={"without Retry-After": False, "with Retry-After": True},
 )
 def limited_key(world: World, waits: bool) -> Figures:
-    """Two minutes, 50 tenants. p50 <= 1 s, p99 <= 2.5 s, at most 5 % of the requests are answered 429."""
+    """Two minutes, 50 tenants. Limits: p50 1 s, p99 2.5 s, 5 % of the requests get a 429."""
     limited = Limited(10, prompt(world.rng, 0.5), waits=waits)
     targets = [target(FIRST, limited), target(SECOND, prompt(world.rng, 0.5))]
     calls = at_random(names(50), 15, 120, world.rng)

@@ -18,9 +18,9 @@ OUTAGE, AFTER = 600.0, 180.0
     outage={"silence": silent, "503s": overloaded},
 )
 def recovery(world: World, learning: float, tenants: int, outage: Behaviour) -> Figures:
-    """The first of two targets is out for ten minutes, then well; 5 calls a second.
+    """The first of two targets is down for ten minutes; 5 calls per second.
 
-    From 30 s after the end on, every call is answered by the first target again.
+    Within 30 s after the outage, all calls are answered by the first target again.
     """
     end = learning + OUTAGE
     first = target(FIRST, within(learning, end, outage, prompt(world.rng)))
@@ -38,15 +38,15 @@ def recovery(world: World, learning: float, tenants: int, outage: Behaviour) -> 
 TENANTS = {"50 tenants": 50, "500 tenants": 500, "5,000 tenants": 5000}
 
 
-@row("80 seconds of 503s, the second target well", tenants=TENANTS)
+@row("80 seconds of 503s, a healthy second target", tenants=TENANTS)
 def overload(world: World, tenants: int) -> Figures:
-    """20 calls a second. The failing target receives at most 0.15 requests a call."""
+    """20 calls per second. The failing target receives at most 0.15 requests per call."""
     return _overload(world, tenants, 0.15, SECOND)
 
 
 @row("80 seconds of 503s, no second target", tenants=TENANTS)
 def overload_alone(world: World, tenants: int) -> Figures:
-    """20 calls a second. The failing target receives at most 1.1 requests a call."""
+    """20 calls per second. The failing target receives at most 1.1 requests per call."""
     return _overload(world, tenants, 1.1)
 
 

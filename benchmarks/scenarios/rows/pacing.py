@@ -117,12 +117,12 @@ def _paced(world: World) -> dict[str, Any]:
     return {} if world.features == "off" else {"layers": [Pacing()]}
 
 
-@row("A key that is used to 95 % of its limit, which it reports", limit=LIMITS)
+@row("95 % of a reported limit", limit=LIMITS)
 def paced_key(world: World, limit: Callable[[float], Bucket | Windows]) -> Figures:
-    """A key good for 10 calls a second, 9.5 offered, for five minutes; 20 tenants, one target.
+    """A key with a limit of 10 calls per second, 9.5 offered, for five minutes; 20 tenants, one target.
 
-    At most 1 % of the requests are answered 429, at most 0.5 % of the calls fail, and half of them are sent
-    without any wait. With features on the stack has `Pacing()`.
+    At most 1 % of the requests get a 429, at most 0.5 % of the calls fail, and half of them do not wait. With
+    features on, the stack has `Pacing()`.
     """
     first = Reporting(limit(RATE), _answers(world))
     calls = at_random(names(20), 0.95 * RATE, SECONDS, world.rng)
@@ -133,18 +133,18 @@ def paced_key(world: World, limit: Callable[[float], Bucket | Windows]) -> Figur
     return figures
 
 
-@row("A key that is offered 120 % of its limit, a free second target", limit=LIMITS)
+@row("120 % of a reported limit, a second target without limits", limit=LIMITS)
 def paced_overload(world: World, limit: Callable[[float], Bucket | Windows]) -> Figures:
-    """As above with 12 calls a second. At most 1 % are answered 429, and p50 <= 1 s.
+    """As above with 12 calls per second. At most 1 % get a 429, and p50 is at most 1 s.
 
     At least 97 % of the limit of the first target is used.
     """
     return _overload(world, Reporting(limit(RATE), _answers(world)), RATE, 0.97)
 
 
-@row("A key that is offered 120 % of its tokens, a free second target", limit=LIMITS)
+@row("120 % of a reported token limit, a second target without limits", limit=LIMITS)
 def paced_tokens(world: World, limit: Callable[[float], Bucket | Windows]) -> Figures:
-    """As above, by tokens: a call uses 0.2 to 1.6 times what is expected. At most 2 % are answered 429.
+    """As above, by tokens: a call uses 0.2 to 1.6 times the estimate. At most 2 % get a 429.
 
     At least 90 % of the limit is used.
     """
@@ -165,12 +165,11 @@ def _overload(world: World, first: Reporting, rate: float, least: float) -> Figu
     return figures
 
 
-@row("1,000 calls of one tenant at once, with a key good for 10 calls a second")
+@row("1,000 simultaneous calls of one tenant, a reported limit of 10 calls per second")
 def loud_key(world: World) -> Figures:
-    """For 90 s, 20 quiet tenants make 5 calls a second; the burst comes after 5 s, and waits without limit.
+    """For 90 s, 20 quiet tenants make 5 calls per second; the burst starts after 5 s, with unlimited waits.
 
-    p99 of the quiet tenants' waits <= 2.2 s: a key is shared as fairly as places. With features off the stack
-    has no `Pacing`.
+    p99 of the quiet tenants' waits is at most 2.2 s. With features off, the stack has no `Pacing`.
     """
     first = Reporting(Bucket(RATE), _answers(world))
     quiet = list(at_random(names(20), 5, 90, world.rng))

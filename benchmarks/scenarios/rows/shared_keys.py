@@ -48,14 +48,14 @@ def _patient(*targets: Upstream, alike: bool, **settings: Any) -> Pipeline:
 
 
 @row(
-    "1,000 calls of one tenant at once, with a shared key good for 10 calls a second",
+    "1,000 simultaneous calls of one tenant, a shared key with a limit of 10 calls per second",
     answers={name: ANSWERS[name] for name in ("constant", "lognormal 1.0")},
 )
 def loud_burst_at_a_key(world: World, answers: Callable[[Random], Draw]) -> Figures:
-    """The same tenants and answers; no limit to the calls in flight, and a `Throttle` that waits for 600 s.
+    """The same tenants and answers, unlimited calls in flight, and a `Throttle` that waits for up to 600 s.
 
-    p99 of the quiet tenants' waits, their retries included, <= 1.1 service times. With features off the same
-    stack lets calls pass the gate of the key first come, first served.
+    p99 of the quiet tenants' waits, including retries, is at most 1.1 service times. With features off, calls
+    pass the gate of the key first come, first served.
     """
     draw = answers(Random(world.rng.random()))
     limited = Limited(10, lambda call: Reply(FIRST_TOKEN, pieces=1, gap=draw()), waits=True)

@@ -41,12 +41,12 @@ class WithSlots(Upstream):
         self.slots = asyncio.Semaphore(PLACES)
 
 
-@row("1,000 calls of one tenant at once, over 20 places", answers=ANSWERS)
+@row("1,000 simultaneous calls of one tenant, a bulkhead of 20", answers=ANSWERS)
 def loud_burst(world: World, answers: Callable[[Random], Draw]) -> Figures:
-    """Answers take 2 s on average. For 90 s, 20 quiet tenants make 5 calls a second; no limit to their waits.
+    """Answers take 2 s on average. For 90 s, 20 quiet tenants make 5 calls per second, with unlimited waits.
 
-    p99 of the quiet tenants' waits <= 1.1 service times. No place is free while a call waits. With features
-    off 20 connections are shared first come, first served, and no call waits for one for more than 10 s.
+    p99 of the quiet tenants' waits is at most 1.1 service times. No place is free while a call waits. With
+    features off, 20 connections are shared first come, first served, with waits of at most 10 s.
     """
     draw, bulkhead = answers(Random(world.rng.random())), Bulkhead(PLACES, max_wait=None)
     free: list[object] = []

@@ -65,16 +65,16 @@ class Account:
 
 
 @row(
-    "A thousand calls at once over the last cent of a tenant",
+    "1,000 simultaneous calls near a tenant's spend limit",
     usage={"usage within the reservation": USAGE, "usage of 5,000 tokens": Usage(input=4000, output=1000)},
 )
 def last_cent(world: World, usage: Usage) -> Figures:
-    """Each tenant may spend 100,000 tokens an hour. One makes 1,000 calls at once, 20 others make 5 a second.
+    """Each tenant may spend 100,000 tokens per hour. One makes 1,000 calls at once, 20 others 5 per second.
 
-    Of the requests to both targets 15 % are silent and 15 % get a 503. No request is sent with which its
-    tenant has settled and reserved more than its limit, the loud one uses it, and the others are all
-    answered. Where answers cost more than is reserved for them, 1,168 tokens, the limit is exceeded by what
-    those in flight cost beyond it, and nothing more is sent.
+    15 % of the requests to both targets get no reply, and 15 % get a 503. No request is sent that would take
+    its tenant's spent and reserved tokens above the limit. The loud tenant uses its limit; all calls of the
+    others are answered. If answers cost more than the 1,168 tokens reserved for each, the limit is exceeded
+    only by the excess of the calls in flight.
     """
     limit = SpendLimit(TOKENS, 3600)
     account = Account(limit)

@@ -20,9 +20,9 @@ def _served_by_first(calls: list[Heard], affected: set[str]) -> float:
 
 @row("One loud tenant whose calls all fail", share={"80 % of the calls": 0.8, "90 % of the calls": 0.9})
 def loud_tenant(world: World, share: float) -> Figures:
-    """20 calls a second for five minutes; the first target answers 503 to the loud tenant alone.
+    """20 calls per second for five minutes; the first target returns 503 only to the loud tenant.
 
-    The calls of the 20 other tenants are all answered by the first target.
+    The first target answers all calls of the 20 other tenants.
     """
     first = target(FIRST, for_tenants({"loud"}.__contains__, overloaded, prompt(world.rng)))
     others = Random(world.seed)
@@ -39,11 +39,11 @@ def loud_tenant(world: World, share: float) -> Figures:
     return figures
 
 
-@row("60 % of the tenants fail at a target, 40 % are well")
+@row("60 % of the tenants fail at a target, 40 % succeed")
 def sixty_forty(world: World) -> Figures:
-    """50 tenants ask every 5 s for six minutes; after one minute the first target answers 503 to 30 of them.
+    """50 tenants call every 5 s for six minutes; after one minute the first target returns 503 to 30 of them.
 
-    At least 99 % of the calls of the other 20 are answered by the first target.
+    The first target answers at least 99 % of the calls of the other 20.
     """
     failing = set(names(30))
     first = prompt(world.rng)

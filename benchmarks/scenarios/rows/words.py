@@ -74,7 +74,7 @@ def _refusal(status: int, message: str, headers: dict[str, str]) -> httpx.Respon
 
 
 @row(
-    "One tenant's prompt is too large for the key",
+    "One tenant's prompt exceeds the token limit of the key",
     refusal={
         "429": {},
         "429 with Retry-After": {"retry_after": "60"},
@@ -82,9 +82,9 @@ def _refusal(status: int, message: str, headers: dict[str, str]) -> httpx.Respon
     },
 )
 def large_prompt(world: World, refusal: dict[str, Any]) -> Figures:
-    """One tenant sends it every 10 s, 20 others make 5 calls a second with the same key; five minutes.
+    """One tenant sends it every 10 s, 20 others make 5 calls per second with the same key, for five minutes.
 
-    The calls of the others are all answered by the first target, the large prompts by the second.
+    The first target answers all calls of the others, the second one the large prompts.
     """
     server = Server(**refusal)
     large = [Ask(number * 10.0, "large", "a large prompt") for number in range(30)]
@@ -104,11 +104,11 @@ def large_prompt(world: World, refusal: dict[str, Any]) -> Figures:
     return figures
 
 
-@row("A Retry-After that cannot be true", value={"999999999": "999999999", "an epoch": "1795000000"})
+@row("An absurdly long Retry-After", value={"999999999": "999999999", "an epoch": "1795000000"})
 def absurd_wait(world: World, value: str) -> Figures:
-    """The only target answers 429 with it for 5 s, and is well after that; a call every 2 s for ten minutes.
+    """The only target returns 429 with it for 5 s, and then succeeds; a call every 2 s for ten minutes.
 
-    10 s after that at the latest the key is used again: the value counts as none.
+    The value is ignored: the key is used again within 10 s.
     """
     server = Server(retry_after=value, refused_until=5.0)
     calls = [Ask(number * 2.0, "tenant") for number in range(300)]

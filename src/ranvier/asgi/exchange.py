@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -26,8 +27,12 @@ class Reply:
 
     @classmethod
     def json(cls, facts: Any, *, status: int = 200) -> Self:
-        """A response with `facts` as JSON."""
-        return cls(status, json.dumps(facts, allow_nan=False).encode())
+        """A response with `facts` as JSON, which has no infinity: such a number becomes `null`."""
+        try:
+            body = json.dumps(facts, allow_nan=False)
+        except ValueError:
+            body = json.dumps(_finite(facts), allow_nan=False)
+        return cls(status, body.encode())
 
     @classmethod
     def error(cls, status: int, error: str, message: str, **headers: str) -> Self:
@@ -46,6 +51,15 @@ class Reply:
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in all_headers.items()]
         await send({"type": "http.response.start", "status": self.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+def _finite(facts: Any) -> Any:
+    """`facts` with `None` in place of numbers that are not finite."""
+    if isinstance(facts, dict):
+        return {name: _finite(each) for name, each in facts.items()}
+    if isinstance(facts, (list, tuple)):
+        return [_finite(each) for each in facts]
+    return None if isinstance(facts, float) and not math.isfinite(facts) else facts
 
 
 def header(scope: Scope, name: str) -> str | None:

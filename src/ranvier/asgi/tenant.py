@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
@@ -50,14 +51,17 @@ class TenantMiddleware:
         *,
         cancel_on_disconnect: bool = True,
     ) -> None:
-        if not header.isascii() or not header.replace("-", "").replace("_", "").isalnum():
+        if not isinstance(header, str) or not re.fullmatch("[A-Za-z0-9_-]+", header):
             raise ConfigurationError(f"header={header!r:.60}: pass the name of a header, such as x-tenant-id")
         if resolve is not None and not callable(resolve):
             raise ConfigurationError(f"resolve={type(resolve).__name__}: pass a function of the ASGI scope")
+        if resolve is not None:
+            validation.check_takes("resolve", resolve, "scope")
+        cancels = validation.flag("cancel_on_disconnect", cancel_on_disconnect)
         self.app = app
         self._header = header.lower().encode()
         self._resolve = resolve
-        self._handle: App = CancelOnDisconnect(self._serve) if cancel_on_disconnect else self._serve
+        self._handle: App = CancelOnDisconnect(self._serve) if cancels else self._serve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, websocket or lifespan."""

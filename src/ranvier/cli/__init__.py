@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
+from ranvier import __version__
+from ranvier.cli import streams
 from ranvier.errors import ConfigurationError
 
 _COMMANDS = ("ask", "check", "demo", "doctor", "explain_config", "map", "simulate", "watch")
@@ -18,23 +19,27 @@ and `run(args) -> int`, which returns the exit status. At its top it may import 
 has; what comes with the extra `cli` is imported in `run`.
 """
 
-CLOSED_PIPE = 141
-"""Exit status when the reader of our output closed it: 128 plus the number of SIGPIPE, as in shells."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, by default the arguments of the process; returns its exit status.
 
-    Status 2 means bad input or a missing extra, reported on stderr in one line.
+    Status 2 means bad input, a missing extra or a full disk, reported on stderr in one line.
     """
+    streams.prepare()
     args = _parser().parse_args(argv)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return streams.INTERRUPTED
     except BrokenPipeError:
-        # Otherwise the interpreter would flush the remaining output at exit, and print a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_PIPE
+        streams.drop_output()
+        return streams.CLOSED_PIPE
+    except OSError as error:
+        streams.drop_output()
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+        print(f"ranvier {args.command}: {what}", file=sys.stderr)
+        return 2
     except ConfigurationError as error:
         print(f"ranvier {args.command}: {error}", file=sys.stderr)
         return 2
@@ -47,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ranvier", description="LLM calls that keep going.")
+    parser = argparse.ArgumentParser(prog="ranvier", description="Resilient LLM calls.")
+    parser.add_argument("--version", action="version", version=f"ranvier {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in _COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)

@@ -3,7 +3,7 @@
     ranvier ask "Why do nodes of Ranvier exist?" --to anthropic/claude-sonnet-5 --to openai/gpt-5.2
 
 The answer goes to standard output; everything else, such as why a target was skipped, to standard
-error. Keys come from the environment. Status 1 means that there is no complete answer.
+error. Keys come from the environment. Status 1 means that the call failed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli import targets
+from ranvier.cli.streams import for_terminal
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
@@ -23,9 +24,6 @@ from ranvier.messages.response import FinishReason
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
     from ranvier.pipeline.streaming.stream import ResponseStream
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -54,12 +52,16 @@ def run(args: argparse.Namespace) -> int:
     _print_to_stderr(*targets.missing_keys(pipeline))
     if targets.all_lack_keys(pipeline):
         return 1
-    prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+    prompt = _from_stdin() if args.prompt == "-" else args.prompt
     options = {"system": args.system, "max_tokens": args.max_tokens, "deadline": args.deadline}
+    return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
+
+
+def _from_stdin() -> str:
     try:
-        return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"standard input is no {error.encoding} text") from None
 
 
 # --- the call ------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ async def _print_answer(answer: ResponseStream) -> None:
         async for event in answer:
             if event.text:
                 last = event.text
-                print(event.text, end="", flush=True)
+                print(for_terminal(event.text), end="", flush=True)
     finally:
         if last and not last.endswith("\n"):
             print(flush=True)

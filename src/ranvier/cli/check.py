@@ -21,15 +21,16 @@ def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
         "check",
-        help="say what is wrong in a configuration file",
-        description="Check a configuration file, without its secrets. Status 1 if something is wrong.",
+        help="report mistakes in a configuration file",
+        description="Report mistakes in a configuration file, without reading secrets. "
+        "Exit status 1 if it is invalid.",
     )
     parser.add_argument("file", nargs="?", help="the file, such as ranvier.toml")
     parser.add_argument(
         "--imports", action="store_true", help="import the objects of your code that it names"
     )
     parser.add_argument(
-        "--schema", action="store_true", help="print the JSON schema of such files, for editors"
+        "--schema", action="store_true", help="print the JSON schema of configuration files, for editors"
     )
     parser.set_defaults(run=run)
 

@@ -15,8 +15,8 @@ def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
         "explain-config",
-        help="print the stack that a configuration file means",
-        description="Print the layers of a configuration file as code, from the outside in, and its targets.",
+        help="print the stack that a configuration file describes",
+        description="Print the layers of a configuration file as code, outermost first, and its targets.",
     )
     parser.add_argument("file", help="the file, such as ranvier.toml")
     parser.add_argument(

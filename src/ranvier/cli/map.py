@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli import prompt_lines, targets
-from ranvier.cli.ask import INTERRUPTED
+from ranvier.cli.streams import INTERRUPTED
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,17 +30,19 @@ def add_parser(subparsers: Any) -> None:
         "map",
         help="send many prompts from a file, and write the answers to another",
         description="Send each line of a file as a prompt, with fallbacks and retries, and write the answers "
-        "to another file. A run that was ended goes on where it was. Keys come from the environment.",
+        "to another file. Run the same command again to resume. Keys come from the environment.",
     )
     parser.add_argument(
         "prompts", help="a JSONL file: texts, or objects with prompt or messages; - reads stdin"
     )
     targets.add_to(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="output file: .jsonl, or .db for SQLite")
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help="where answers go: .jsonl, or .db for SQLite"
-    )
-    parser.add_argument(
-        "--concurrency", type=int, default=50, metavar="N", help="calls in flight (default: %(default)s)"
+        "--concurrency",
+        type=int,
+        default=50,
+        metavar="N",
+        help="maximum calls in flight (default: %(default)s)",
     )
     parser.add_argument("--system", help="system prompt, for lines without one")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="maximum length of each answer")
@@ -61,10 +63,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         progress = asyncio.run(_map(pipeline, args, prompt_lines.count(args.prompts)))
     except KeyboardInterrupt:
-        _print_to_stderr("interrupted: the same command goes on where it was")
+        _print_to_stderr("interrupted: run the same command again to resume")
         return INTERRUPTED
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{args.prompts} is no UTF-8 text: {error.reason}") from error
+    except OSError as error:
+        what = f"{error.filename or args.out}: {error.strerror or error}"
+        raise ConfigurationError(what) from error
     _print_to_stderr(
         f"{progress.answered} answered, {progress.failed} failed, {progress.skipped} answered before"
     )
@@ -73,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _map(pipeline: Pipeline, args: argparse.Namespace, total: int | None) -> Progress:
     options = {"system": args.system, "max_tokens": args.max_tokens}
+    prompt_lines.request_of({"prompt": "?"}, options)  # what no prompt can have is an error at once
     async with pipeline:
         run = pipeline.map(
             prompt_lines.read(args.prompts),

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.build import build_request
 from ranvier.messages.request import Request
+from ranvier.pipeline.mapping.prompts import MAX_KEY
 
 FIELDS = ("prompt", "messages", "key", "id", "system", "max_tokens")
 """Fields of a line."""
@@ -43,6 +44,8 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
     Raises:
         ConfigurationError: a line is no prompt.
     """
+    if path == "-" and sys.stdin is None:
+        raise ConfigurationError("standard input is closed: name a file")
     with _opened(path) as lines:
         if not _is_pipe(lines):
             for number, line in enumerate(lines, 1):
@@ -58,25 +61,25 @@ async def read(path: str) -> AsyncIterator[dict[str, Any]]:
 
 def request_of(item: dict[str, Any], options: dict[str, Any]) -> Request:
     """The request for a prompt; its own settings override `options`."""
-    given = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
+    own = {name: item[name] for name in ("system", "max_tokens") if item.get(name) is not None}
     prompt = item["prompt"] if "prompt" in item else item["messages"]
-    return build_request(prompt, {**options, **given})  # type: ignore[typeddict-item]  # because: it checks them
+    return build_request(prompt, {**options, **own})  # type: ignore[typeddict-item]  # because: it checks them
 
 
 # --- lines ---------------------------------------------------------------------------------------
 
 
 def _opened(path: str) -> AbstractContextManager[TextIO]:
-    return contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")
+    return contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8-sig")
 
 
 def _is_pipe(lines: TextIO) -> bool:
-    """True for a pipe or a terminal, which may be silent for long, and can be read asynchronously."""
+    """True for a pipe or a socket, which may be silent for long, and can be read asynchronously."""
     try:
         mode = os.fstat(lines.fileno()).st_mode
     except OSError:  # something of Python's own in the place of standard input
         return False
-    return stat.S_ISFIFO(mode) and sys.platform != "win32"
+    return (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and sys.platform != "win32"
 
 
 async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
@@ -86,6 +89,11 @@ async def _lines_of_pipe(pipe: TextIO) -> AsyncIterator[str]:
     try:
         async for line in reader:
             yield line.decode()
+    except ValueError as error:  # of asyncio: a UnicodeDecodeError is one, too
+        what = (
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"has more than {MAX_LINE:,} bytes"
+        )
+        raise ConfigurationError(f"a line of standard input {what}") from None
     finally:
         transport.close()
 
@@ -106,13 +114,26 @@ def _item(line: str, path: str, number: int) -> dict[str, Any] | None:
         item = {"prompt": item}
     if not isinstance(item, dict) or ("prompt" in item) == ("messages" in item):
         raise ConfigurationError(f"{where}: give a text, or an object with prompt or messages")
+    for name, kind, wanted in (("prompt", str, "a text"), ("messages", list, "a list")):
+        if not isinstance(item.get(name, kind()), kind):
+            raise ConfigurationError(f"{where}: {name} is a {type(item[name]).__name__}: give {wanted}")
     unknown = [name for name in item if name not in FIELDS]
     if unknown:
         raise ConfigurationError(
             f"{where}: {unknown[0]!r:.60} is unknown: the fields are {', '.join(FIELDS)}"
         )
     key = item.get("key", item.get("id"))
+    if not _is_key(key):
+        what = f"key={key!r:.60}: give a whole number, or a text of 1 to {MAX_KEY} characters"
+        raise ConfigurationError(f"{where}: {what}")
     return {**item, "key": _digest(line, number) if key is None else key}
+
+
+def _is_key(key: object) -> bool:
+    """True for a key, and for none."""
+    if isinstance(key, str):
+        return 0 < len(key) <= MAX_KEY
+    return key is None or (isinstance(key, int) and not isinstance(key, bool))
 
 
 def _digest(line: str, number: int) -> str:

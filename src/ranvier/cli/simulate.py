@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ranvier.cli.streams import drop_output
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ranvier.simulator.simulator import Simulator
 
 _SCRIPT = """\
-a script, as TOML (or the same as JSON in a file that ends in .json):
+a script in TOML (a file that ends in .json holds the same in JSON):
 
   latency = 0.3          # seconds before the first token of a good answer
   pace = 0.02            # seconds between two tokens
@@ -42,8 +43,8 @@ a script, as TOML (or the same as JSON in a file that ends in .json):
   fault = ["SetCookie", { kind = "Cut", after = 3 }]
   probability = 0.05
 
-a rule may set provider, key, model, streaming, start, end, cycle = [seconds on, seconds off],
-first, every, above and probability. faults and their fields:
+fields of a rule besides fault, all optional: provider, key, model, streaming, start, end,
+cycle = [seconds on, seconds off], first, every, above, probability. faults and their fields:
 
 """
 
@@ -53,15 +54,15 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "simulate",
         help="run simulated providers that fail according to a script",
-        description="Run simulated providers that fail according to a script, over real HTTP.",
+        description="Run simulated providers over real HTTP, which fail according to a script.",
         epilog=_SCRIPT + _vocabulary(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8700, help="port; 0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=8700, help="port; 0 picks a free one (default: %(default)s)"
     )
-    parser.add_argument("--script", type=Path, help="a TOML or JSON file; without one nothing fails")
+    parser.add_argument("--script", type=Path, help="a TOML or JSON file with faults; default: no faults")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.set_defaults(run=run)
 
@@ -73,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(simulator))
     except KeyboardInterrupt:
         pass  # because: this is the usual end where the event loop has no signal handlers
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise ConfigurationError(f"port={args.port!r}: {error}") from error
+        raise ConfigurationError(f"--host {args.host} --port {args.port}: {error}") from error
     print(f"{simulator.total} requests served")
     return 0
 
@@ -83,6 +86,8 @@ def _simulator(args: argparse.Namespace) -> Simulator:
     from ranvier.simulator.script_file import parse, read
     from ranvier.simulator.simulator import Simulator
 
+    if not 0 <= args.port < 2**16:
+        raise ConfigurationError(f"--port {args.port}: give a number from 0 to 65535")
     script = parse({}) if args.script is None else read(args.script)
     return Simulator(
         script.rules,
@@ -133,16 +138,19 @@ def _directions(simulator: Simulator) -> str:
 
 
 def _print_exchange(exchange: Exchange) -> None:
-    """Print one line for an exchange that has ended."""
+    """Print one line for an exchange that has ended; if nobody reads it any more, the requests go on."""
     model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
     played = "" if exchange.fault is None else f" {exchange.fault!r}"
     rejected = "" if exchange.refused is None else f" rejected: {exchange.refused}"
     took = (exchange.ended or 0.0) - exchange.started
-    print(
+    line = (
         f"{exchange.started:9.3f} #{exchange.number} {exchange.provider} {model} "
-        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{rejected}",
-        flush=True,
+        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{rejected}"
     )
+    try:
+        print(line, flush=True)
+    except OSError:
+        drop_output()
 
 
 def _vocabulary() -> str:

@@ -38,16 +38,21 @@ def add_base_url(parser: argparse.ArgumentParser) -> None:
 def pipeline_of(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
     """The stack of `resilient` with these targets, without logging."""
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.registry import names_in
     from ranvier.presets import resilient
 
-    urls = dict(map(_base_url, base_urls))
+    urls = {}
+    for name, url in map(_base_url, base_urls):
+        if name in urls:
+            raise ConfigurationError(f"--base-url {name}=...: given twice")
+        urls[name] = url
     providers: dict[str, Provider] = {}
     deployments = []
     for target in targets:
-        name, _, model = target.partition("/")
+        name, model = names_in(target)
         if name not in providers:
             providers[name] = _provider(name, urls.pop(name, None))
-        deployments.append(Deployment(providers[name], model or None))
+        deployments.append(Deployment(providers[name], model))
     for name in urls:
         raise ConfigurationError(f"--base-url {name}=...: no --to names {name}")
     return resilient(*deployments, listeners=())  # the command itself prints the results
@@ -66,8 +71,10 @@ def _provider(name: str, url: str | None) -> Provider:
     from ranvier.pipeline.registry import provider_named
     from ranvier.providers import ADAPTERS, adapter
 
-    if url is None or name not in ADAPTERS:
+    if url is None:
         return provider_named(name)
+    if name not in ADAPTERS:
+        raise ConfigurationError(f"--base-url {name}=...: {provider_named(name)!r} has no address")
     parameter = "endpoint" if name == "azure" else "base_url"
     provider: Provider = adapter(name)(**{parameter: url})
     return provider

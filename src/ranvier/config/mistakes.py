@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ranvier.config.source import Source
 from ranvier.config.types_of_values import MARK, keys_of
+from ranvier.config.values import Imported
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_SHOWN = 20
@@ -23,6 +24,7 @@ SENTENCES = {
     "int_from_float": "give a whole number",
     "float_type": "give a number",
     "string_type": "give a string",
+    "string_too_short": "give at least one character",
     "list_type": "give a list",
     "too_short": "give at least one",
     "dict_type": "give a table",
@@ -60,16 +62,39 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
         what = _unknown(str(key), _table_at(model, around))
     elif kind == "union_tag_invalid":
         path.append("type")
-        tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
-        given = str(context["tag"]).removeprefix(MARK)
+        tags, given = _tags_at(model, error["loc"]), str(context["tag"]).removeprefix(MARK)
         what = f"{given!r:.60} is unknown{suggestion(given, tags)}; known are {', '.join(tags)}"
     elif kind == "union_tag_not_found" and path[:1] in (["layers"], ["providers"]) and len(path) == 2:
-        what = "give a table with a type"
+        what = f"give a table with a type; known are {', '.join(_tags_at(model, error['loc']))}"
+    elif kind == "union_tag_not_found":
+        what = f"give {_one_of(_tags_at(model, error['loc']))}"
     elif kind == "literal_error":
-        what = f"choose one of {context['expected']}"
+        what = _one_of_words(context["expected"], _tags_at(model, error["loc"][:-1]))
+    elif kind == "list_type" and path == ["layers"]:
+        what = "give a list: begin each layer with [[layers]]"
     else:
         what = SENTENCES.get(kind, error["msg"])
     return str(source.error(path, what))
+
+
+def _tags_at(model: type[BaseModel], steps: Iterable[str | int]) -> list[str]:
+    """The names of the kinds or tables that a value at the path `steps` may be; empty if it is of one."""
+    place: Any = model
+    for step in steps:
+        place = next(_inside(place, step), None)
+    tags = (getattr(more, "tag", "") for each in _plain(place) for more in getattr(each, "__metadata__", ()))
+    return [tag.removeprefix(MARK) for tag in tags if tag and tag != f"{MARK}{Imported.__name__}"]
+
+
+def _one_of_words(words: str, kinds: list[str]) -> str:
+    """What to give where one of `words` is accepted, or a value of another of the `kinds`."""
+    others = [kind for kind in kinds if kind != "string"]
+    return f"give {_one_of(others)}, or {words}" if others else f"choose one of {words}"
+
+
+def _one_of(kinds: Iterable[str]) -> str:
+    """`a number or a table`; the tables of our classes are called so."""
+    return " or ".join(dict.fromkeys(f"a {kind if kind.islower() else 'table'}" for kind in kinds))
 
 
 def _unknown(key: str, table: type[BaseModel]) -> str:

@@ -14,7 +14,7 @@ from ranvier.config.tables import OFF, Table
 from ranvier.config.values import Imported, ProviderName, Secret, TargetName, holds_secret
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.registry import names_of, provider_named
+from ranvier.pipeline.registry import names_in, names_of, provider_named
 
 Path = tuple[str | int, ...]
 
@@ -65,6 +65,9 @@ class Objects:
         self._store: tuple[Any, Any] | None = None  # how it was described, and the store
         self._unread: set[Path] = set()  # texts that are not to be read
         for name in providers:
+            if "/" in name:
+                what = "a name with a slash cannot be part of a target, provider/model: rename it"
+                raise source.error(("providers", name), what)
             self.provider(name, ("providers", name))
 
     # --- tables ----------------------------------------------------------------------------------
@@ -80,7 +83,7 @@ class Objects:
         """The arguments of a constructor, by position and by name."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
-        for parameter, value in table.given():
+        for parameter, value in table.values_in_file():
             is_off = parameter.has_off and isinstance(value, str) and value == OFF
             made: Any = None if is_off else self._value(value, (*path, parameter.name))
             if made is None and not is_off and value is not None:
@@ -171,9 +174,9 @@ class Objects:
 
     def _target(self, target: str, path: Path) -> Deployment:
         if target not in self._targets:
-            name, _, model = target.partition("/")
+            name, model = self.call(names_in, (target,), {}, path)
             provider = self.provider(name, path)
-            self._targets[target] = self.call(Deployment, (provider, model or None), {}, path)
+            self._targets[target] = self.call(Deployment, (provider, model), {}, path)
         return self._targets[target]
 
     # --- objects and secrets ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ranvier.config.plan import Plan, plan_of
-from ranvier.config.source import From
+from ranvier.config.source import PathOrDict
 from ranvier.config.watching import Watch
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
@@ -20,14 +20,14 @@ from ranvier.pipeline.running.stack import Stack
 P = TypeVar("P", bound=Pipeline)
 
 
-def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sighup: bool) -> P:
-    """The pipeline that `given` describes: see `Pipeline.from_config`."""
+def pipeline_from(kind: type[P], config: PathOrDict, *, imports: bool, watch: bool, sighup: bool) -> P:
+    """The pipeline that `config` describes: see `Pipeline.from_config`."""
     for name, value in {"imports": imports, "watch": watch, "sighup": sighup}.items():
         if not isinstance(value, bool):  # "false" from the environment would be true
             raise ConfigurationError(f"from_config({name}={value!r:.60}): give True or False")
-    origin = Origin(given, imports=imports)
-    watching = Watch(given, changes=watch, sighup=sighup) if watch or sighup else None
-    plan = plan_of(given, imports=imports)
+    origin = Origin(config, imports=imports)
+    watching = Watch(config, changes=watch, sighup=sighup) if watch or sighup else None
+    plan = plan_of(config, imports=imports)
     pipeline = _built(kind, plan)
     pipeline.origin, origin.plan = origin, plan
     if watching is not None:
@@ -36,9 +36,9 @@ def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sig
     return pipeline
 
 
-def described(given: From, *, imports: bool) -> tuple[Pipeline, Plan]:
-    """The pipeline that `given` describes, without its secrets, for inspection."""
-    plan = plan_of(given, imports=imports, secrets=False)
+def described(config: PathOrDict, *, imports: bool) -> tuple[Pipeline, Plan]:
+    """The pipeline that `config` describes, without its secrets, for inspection."""
+    plan = plan_of(config, imports=imports, secrets=False)
     return _built(Pipeline, plan), plan
 
 
@@ -53,21 +53,21 @@ class Origin:
     """A file or dict, and the plan that was last created from it.
 
     Attributes:
-        given: The path of the file, or the dict.
+        config: The path of the file, or the dict.
         plan: The layers and settings in use; `None` if they come from code.
     """
 
-    def __init__(self, given: From | None, *, imports: bool) -> None:
-        self.given = given
+    def __init__(self, config: PathOrDict | None, *, imports: bool) -> None:
+        self.config = config
         self.plan: Plan | None = None
         self._imports = imports
         self._loop: asyncio.AbstractEventLoop | None = None  # of the lock
         self._lock = asyncio.Lock()  # one reload at a time
 
-    async def reload(self, pipeline: Pipeline, given: From | None) -> None:
+    async def reload(self, pipeline: Pipeline, config: PathOrDict | None) -> None:
         """Replace the stack of `pipeline`: see `Pipeline.reload`. Concurrent reloads run in order."""
-        given = self.given if given is None else given
-        if given is None:
+        config = self.config if config is None else config
+        if config is None:
             raise ConfigurationError(
                 "reload(): this pipeline was built in code: name a file, as in reload('ranvier.toml')"
             )
@@ -75,19 +75,19 @@ class Origin:
             self._loop, self._lock = asyncio.get_running_loop(), asyncio.Lock()
         try:
             async with self._lock:
-                await self._reload(pipeline, given)
-                self.given = given
+                await self._reload(pipeline, config)
+                self.config = config
         except Exception as error:
             what = str(error) if isinstance(error, RanvierError) else type(error).__name__
-            event = ReloadFailed(tenant="", provider="", source=_name(given), reason=what)
+            event = ReloadFailed(tenant="", provider="", source=_name(config), reason=what)
             pipeline.events.emit(event)
             if isinstance(error, ConfigurationError):
                 raise
-            raise ConfigurationError(f"{_name(given)}: the stack cannot be replaced: {what}") from error
+            raise ConfigurationError(f"{_name(config)}: the stack cannot be replaced: {what}") from error
 
-    async def _reload(self, pipeline: Pipeline, given: From) -> None:
+    async def _reload(self, pipeline: Pipeline, config: PathOrDict) -> None:
         before = None if self.plan is None else self.plan.objects
-        plan = await asyncio.to_thread(plan_of, given, imports=self._imports, before=before)
+        plan = await asyncio.to_thread(plan_of, config, imports=self._imports, before=before)
         settings = dict(plan.settings)
         listeners = settings.pop("listeners", None)
         if not all(map(callable, listeners or ())):
@@ -115,5 +115,5 @@ class Origin:
         running.events.emit(Reloaded(tenant="", provider="", source=plan.name))
 
 
-def _name(given: From) -> str:
-    return "the configuration" if isinstance(given, Mapping) else str(given)
+def _name(config: PathOrDict) -> str:
+    return "the configuration" if isinstance(config, Mapping) else str(config)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ranvier.config.file import file_model, tables_of
-from ranvier.config.mistakes import validated
+from ranvier.config.mistakes import suggestion, validated
 from ranvier.config.objects import Objects
-from ranvier.config.source import From, Source
+from ranvier.config.source import PathOrDict, Source
 from ranvier.config.tables import Table
 from ranvier.config.values import Imported
 from ranvier.errors.configuration import ConfigurationError
@@ -47,29 +48,45 @@ class Plan:
 
 
 def plan_of(
-    given: From, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
+    config: PathOrDict, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
 ) -> Plan:
-    """The plan of `given`. It may block: it reads the file, and runs the commands that print secrets.
+    """The plan of `config`. It may block: it reads the file, and runs the commands that print secrets.
 
     Raises:
         ConfigurationError: the content is invalid; the message names file, line and key.
     """
-    source = Source(given)
+    source = Source(config)
     file: Any = validated(file_model(), source)
     objects = Objects(source, file.providers, imports=imports, secrets=secrets, before=before)
-    layers = [
-        _layer(objects, table, ("layers", number)) for number, table in enumerate(tables_of(file, "layers"))
-    ]
+    tables = list(tables_of(file, "layers"))
+    layers = made = [_layer(objects, table, ("layers", number)) for number, table in enumerate(tables)]
     if file.resilient is not None:
         positional, named = objects.arguments(file.resilient, ("resilient",))
         constructor = type(file.resilient).constructor
         layers = objects.call(constructor, positional, {**named, "layers": layers}, ("resilient",))
+    if not any(isinstance(each, Imported) for each in tables):  # a custom route may ask unlisted targets
+        _check_overrides(made, layers, source)
     settings: dict[str, Any] = {}
     if file.pipeline is not None:
         settings = objects.arguments(cast(Table, file.pipeline), ("pipeline",))[1]
     if file.store is not None and secrets:
         settings["store"] = objects.store(file.store)
     return Plan(source, layers, settings, objects)
+
+
+def _check_overrides(made: Sequence[Layer], layers: Sequence[Layer], source: Source) -> None:
+    """Reject overrides in the tables of `made` for targets that no layer of the stack has."""
+    targets = [target for layer in layers for target in layer.deployments()]
+    providers = {target.provider.name for target in targets}
+    known = providers | {target.target for target in targets}
+    any_model = any(layer.takes_any_model for layer in layers)
+    for number, layer in enumerate(made):
+        for name in layer.overrides:
+            if name not in known and not (any_model and name.partition("/")[0] in providers):
+                what = (
+                    f"no target has this name{suggestion(name, known)}; known are {', '.join(sorted(known))}"
+                )
+                raise source.error(("layers", number, "overrides", name), what)
 
 
 def _layer(objects: Objects, table: Table | Imported, path: tuple[str | int, ...]) -> Any:

@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000
 MAX_KEY = 100
 """The maximum length of a key in an error, in characters."""
 
-From = str | os.PathLike[str] | Mapping[str, Any]
+PathOrDict = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a TOML file, or its content as a dict."""
 
 
@@ -29,12 +29,12 @@ class Source:
         data: Its content.
     """
 
-    def __init__(self, given: From) -> None:
+    def __init__(self, config: PathOrDict) -> None:
         self._lines: Mapping[Path, int] = {}
-        if isinstance(given, Mapping):
-            self.name, self.data = "the configuration", dict(given)
+        if isinstance(config, Mapping):
+            self.name, self.data = "the configuration", dict(config)
             return
-        self.name = path_of(given)
+        self.name = path_of(config)
         text = _text(self.name)
         try:
             self.data = tomllib.loads(text)
@@ -66,13 +66,13 @@ def _shown(step: str | int) -> str:
     return f".{step if step.isprintable() else ascii(step):.{MAX_KEY}}"
 
 
-def path_of(given: object) -> str:
+def path_of(config: object) -> str:
     """The path of a file.
 
     Raises:
-        ConfigurationError: `given` is no path.
+        ConfigurationError: `config` is no path.
     """
-    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    path = os.fspath(config) if isinstance(config, os.PathLike) else config
     if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigurationError(f"{path!r:.80}: name a TOML file, or give its content as a dict")
     return path

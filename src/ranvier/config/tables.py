@@ -32,8 +32,8 @@ class Table(BaseModel):
     constructor: ClassVar[Callable[..., Any]]
     parameters: ClassVar[dict[str, Parameter]]
 
-    def given(self) -> Iterator[tuple[Parameter, Any]]:
-        """The values in the file, by parameter."""
+    def values_in_file(self) -> Iterator[tuple[Parameter, Any]]:
+        """The values that the file has, by parameter."""
         for field, parameter in self.parameters.items():
             if field in self.model_fields_set:
                 yield parameter, getattr(self, field)

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from pydantic import BaseModel, Discriminator, Tag
 
 from ranvier.config.hints import Object
-from ranvier.config.values import Imported, ProviderByName, Secret, Target, texts_by_name
+from ranvier.config.values import Imported, Plain, ProviderByName, Secret, Target, texts_by_name
 from ranvier.pipeline.deployment import Provider
 
 MARK = "="
 """Begins a tag: a step in the path of an error that is no key of the file."""
 
-Text = (str, Secret)
+Text = (Plain, Secret)
 """The types of a text: written in the file, or read from the environment or a command."""
 
 TableOf = Callable[[Any], Any]

@@ -21,7 +21,7 @@ SECRET_NAME = re.compile(
     re.sub(
         "[a-z]",
         lambda letter: f"[{letter[0]}{letter[0].upper()}]",  # the schema has no other way to say any case
-        r"(^|[-_])(key|token|secret|password)$|^(proxy-)?authorization$|^cookie$",
+        r"(^|[-_]|api|access|auth)(key|token|secret|password)$|^(proxy-)?authorization$|^cookie$",
     )
 )
 """Names of parameters, headers and query parameters whose values are secrets, never written in a file."""
@@ -38,6 +38,22 @@ class ProviderName(str):
 
     __slots__ = ()
 
+
+PASSWORD = re.compile(
+    r"[a-z][a-z0-9+.-]*://(?:[^/?#@]*:[^/?#@]*@|.*[?&](?:[\w.-]*[-_])?(?:key|token|secret|password)=)",
+    re.IGNORECASE,
+)
+"""A URL with a password, before the host or in the query."""
+
+
+def _without_password(text: str) -> str:
+    if PASSWORD.match(text):
+        raise PydanticCustomError("inline_secret", NO_SECRETS)
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_without_password)]
+"""A text that is written in the file."""
 
 Target = Annotated[str, AfterValidator(TargetName), Field(description="`provider/model`, or `provider`")]
 ProviderByName = Annotated[str, AfterValidator(ProviderName), Field(description="The name of a provider")]

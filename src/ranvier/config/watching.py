@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ranvier.config.source import From, path_of
+from ranvier.config.source import PathOrDict, path_of
 from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ class Watch:
     but incomplete.
 
     Args:
-        given: The path of the file.
+        config: The path of the file.
         changes: Reload when the file has changed.
         sighup: Reload at a SIGHUP.
     """
 
-    def __init__(self, given: From, *, changes: bool, sighup: bool) -> None:
-        if isinstance(given, Mapping):
+    def __init__(self, config: PathOrDict, *, changes: bool, sighup: bool) -> None:
+        if isinstance(config, Mapping):
             raise ConfigurationError("from_config(watch, sighup): a dict cannot be watched: name a file")
         if sighup and not hasattr(signal, "SIGHUP"):
             raise ConfigurationError("from_config(sighup=True): this system has no SIGHUP: write watch=True")
-        self._path: str | None = path_of(given)
+        self._path: str | None = path_of(config)
         self._changes, self._sighup = changes, sighup
         self._read = self._look()  # the state of the file of the stack in use
 
@@ -71,8 +71,8 @@ class Watch:
 
     def _follow(self, pipeline: Pipeline | None) -> None:
         """Watch what the pipeline was reloaded from last; of a dict there is nothing to see."""
-        given = self._path if pipeline is None else pipeline.origin.given
-        path = None if isinstance(given, Mapping) else path_of(given)
+        config = self._path if pipeline is None else pipeline.origin.config
+        path = None if isinstance(config, Mapping) else path_of(config)
         if path != self._path:
             self._path, self._read = path, None  # it may have changed since: it is read once more
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.errors.rejected import CredentialMissingError, NotAllowedError, RejectedError
 from ranvier.errors.root import RanvierError
 
@@ -48,11 +49,21 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     @property
     def primary(self) -> RanvierError:
-        """The error of the first target that received a request; of the first target if none did."""
-        sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
-        return next(sent, self.exceptions[0])
+        """The error of the first target that received a request.
+
+        If none did: the first rejection by ranvier, such as of an open circuit, because a target that cannot
+        serve the request says nothing of those that can; otherwise the first error.
+        """
+        able = [error for error in self.exceptions if not _cannot_serve(error)]
+        sent = (error for error in able if not isinstance(error, RejectedError))
+        return next(sent, (able or self.exceptions)[0])
 
     @property
     def nothing_sent(self) -> bool:
         """True if ranvier rejected the call at every target, so that no provider saw the prompt."""
         return all(isinstance(error, RejectedError) for error in self.exceptions)
+
+
+def _cannot_serve(error: RanvierError) -> bool:
+    """True if the target was sent nothing, because it does not support something in the request."""
+    return isinstance(error, UnsupportedRequestError) and error.status is None

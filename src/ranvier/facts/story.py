@@ -115,7 +115,7 @@ class Story:
     def unaccounted_seconds(self) -> float:
         """Seconds neither in an attempt nor in a wait: in ranvier, in custom layers, in a blocked loop.
 
-        Negative if a custom layer makes attempts in parallel.
+        Negative if attempts ran in parallel: hedges, or those of a custom layer.
         """
         tried = sum(attempt.seconds for attempt in self.attempts)
         return self.seconds - tried - sum(wait.seconds for wait in self.waits)

@@ -38,7 +38,8 @@ class StoreLink(CircuitLink):
     """
 
     def __init__(self, member: MemberPort, circuit: Linked, ballot: Ballot) -> None:
-        self.key = CircuitKey(*circuit.key)
+        server, model, tenants_keys = circuit.key
+        self.key = CircuitKey(member.server_name(server), model, tenants_keys)
         self.member, self._circuit = member, circuit
         self.view: CircuitView | None = None
         self.retired = False
@@ -139,15 +140,14 @@ class StoreLink(CircuitLink):
             view: The circuit in the store.
             again: True if the store was unreachable before, or is a new one.
         """
-        known, self.view = self.view, view
-        older = known is not None and (view.generation, view.step) < (known.generation, known.step)
-        if older and view.generation:  # it was overtaken by a push
-            self.view = known
-            return
+        known = self.view
+        if known is not None and view.generation and _order(view) < _order(known):
+            return  # a later one has overtaken it: replies and pushes have connections of their own
+        self.view = view
+        is_other = known is None or known.generation != view.generation
         both_closed = view.state is CLOSED and (known is None or known.state is CLOSED)
-        renewed = not both_closed and (known is None or known.generation != view.generation)
-        self._circuit.apply(self._update(view, renewed=renewed, again=again))
-        self.reports.follow(view)
+        self._circuit.apply(self._update(view, renewed=is_other and not both_closed, again=again))
+        self.reports.follow(view, anew=is_other)
 
     def _update(self, view: CircuitView, *, renewed: bool, again: bool) -> CircuitUpdate:
         rules = self._circuit.rules
@@ -164,3 +164,8 @@ class StoreLink(CircuitLink):
         """Decide alone: the store cannot be reached, and may lose its data."""
         self.probes.forget()
         self.reports.forget()
+
+
+def _order(view: CircuitView) -> tuple[int, int, int]:
+    """Grows from each state of a circuit to the next; a half may also end without a step."""
+    return view.generation, view.step, view.half

@@ -36,7 +36,7 @@ from ranvier.store.commands.workers import Trouble
 from ranvier.store.engine.limits import MAX_NUMBER
 
 MAX_UNSEEN = 1000
-"""Maximum number of alarmed circuits that this worker has not used yet."""
+"""Maximum number of circuits that this worker has not used yet, and that are alarmed or not closed."""
 
 
 class Links:
@@ -130,14 +130,15 @@ class Links:
         return any(generation > version for generation in generations)
 
     def _apply_circuit(self, view: CircuitView, *, again: bool) -> None:
-        key = view.circuit
-        if key not in self._links and view.state is not CLOSED:
+        key, troubled = view.circuit, view.alarmed or view.state is not CLOSED
+        is_named = "@" not in key.provider  # the name of a tenant's own endpoint is known once it is used
+        if key not in self._links and view.state is not CLOSED and is_named:
             for circuits in list(self._circuits)[-1:]:
                 circuits.know(key)
         link = self._links.get(key)
         if link is not None:
             link.apply(view, again=again)
-        elif view.alarmed and len(self._unseen) < MAX_UNSEEN:
+        elif troubled and len(self._unseen) < MAX_UNSEEN:
             self._unseen[key] = view
         else:
             self._unseen.pop(key, None)
@@ -167,11 +168,7 @@ class Links:
         circuits = (key for key, link in list(self._links.items()) if link.troubled)
         tenants = (each.known() for each in list(self._tenants))
         gates = (each.known() for each in list(self._gates))
-        return [*circuits, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
-
-    def views(self) -> list[CircuitView]:
-        """The last known states of shared circuits in the store."""
-        return [link.view for link in list(self._links.values()) if link.view is not None]
+        return [*circuits, *self._unseen, *chain.from_iterable(tenants), *chain.from_iterable(gates)]
 
     def report_again(self) -> None:
         """Report all counts of the current window again."""

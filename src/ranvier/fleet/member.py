@@ -60,9 +60,10 @@ class Member(Links, Fleet):
         who = self.worker = Worker(secrets.token_hex(8), platform.node(), os.getpid(), _version())
         self.about = {"host": who.host, "pid": str(who.pid), "version": who.version}
         self.contact = Contact(store, who, self.loop, self.clock, self._lost)
-        self.outbox = Outbox(self.contact, self.news)
+        self.outbox = Outbox(self.contact, self._due)
         self.governs, self.workers = False, 1
         self.counters: Callable[[], Counters] = lambda: ({}, {}, "")
+        self._counts = True  # the counters could be read at the last heartbeat
         self._probes = 0  # the number of the last probe
         self._closed = False
         self._fallback = secrets.token_bytes(16)
@@ -119,14 +120,16 @@ class Member(Links, Fleet):
     def command(self, about: Hashable, command: Command, on_reply: OnReply) -> None:
         """Send the command of an operator; it is repeated, also in later sessions, until it is answered."""
         self._commands.add(about, command, on_reply)
-        if self.governs:
-            for each in self.take_commands():
-                self.send(*each)
+        self.outbox.wake()
 
     def take_commands(self) -> list[tuple[Command, OnReply]]:
         """The commands of operators that were not sent in this session."""
         session = self.contact.session
         return [] if session is None else self._commands.take(session)
+
+    def _due(self) -> list[tuple[Command, OnReply]]:
+        """The commands that no full queue drops: those of operators first."""
+        return [*(self.take_commands() if self.governs else ()), *self.news()]
 
     def next_number(self) -> int:
         """A number for a probe."""
@@ -143,6 +146,12 @@ class Member(Links, Fleet):
             return digest(name, self._fallback)
         return made
 
+    def server_name(self, name: str) -> str:
+        """The name of a server or a target in the store: a digest replaces the endpoint of a tenant."""
+        provider, at, rest = name.partition("@")
+        endpoint, slash, model = rest.partition("/")
+        return f"{provider}{at}{self.digest(endpoint)}{slash}{model}" if at else name
+
     def voter_digest(self, voter: Hashable) -> str:
         """The digest of a tenant that votes, from the cache if possible."""
         digest = self._digests.get(voter)
@@ -153,12 +162,16 @@ class Member(Links, Fleet):
         return digest
 
     def read_counters(self) -> Counters:
-        """The counters, gauges and recent numbers of this worker."""
+        """The counters, gauges and recent numbers of this worker; that they cannot be read is logged once."""
         try:
-            return self.counters()
+            counters = self.counters()
         except Exception:
-            logger.exception("the counters of this worker cannot be read")
+            if self._counts:
+                logger.exception("the counters of this worker cannot be read")
+            self._counts = False
             return {}, {}, ""
+        self._counts = True
+        return counters
 
     async def read(self) -> tuple[FleetView, LookReply] | None:
         """The live workers, and everything open or isolated; `None` if the store cannot be reached."""

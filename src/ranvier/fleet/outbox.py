@@ -21,10 +21,10 @@ MAX_QUEUED = 4096
 """Maximum number of queued commands; beyond that, the oldest are dropped."""
 
 MAX_HINTS = MAX_QUEUED // 2
-"""With so many waiting, no further hint is taken: many tenants may fail in one moment."""
+"""With this many commands queued, further hints are dropped: many tenants may fail at once."""
 
 HINTS = (TenantFailed, TenantOpened, TenantClosed)
-"""What other workers only learn earlier by it."""
+"""Commands that only make other workers learn something earlier."""
 
 OnReply = Callable[[Any], None]
 """Receives the reply to a command; it is not called if there is none."""
@@ -43,7 +43,7 @@ class Outbox:
         self._queue: deque[tuple[Command, OnReply]] = deque()
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
-        self._complains = True  # of the next command that is dropped because too many wait
+        self._logs_overflow = True  # until the queue is empty again, only the first overflow is logged
         self.dropped = 0
 
     def add(self, command: Command, on_reply: OnReply) -> None:
@@ -64,9 +64,9 @@ class Outbox:
 
     def _overflows(self) -> None:
         self.dropped += 1
-        if self._complains:
-            self._complains = False
-            logger.warning("too much happens at once: other workers learn of some of it later")
+        if self._logs_overflow:
+            self._logs_overflow = False
+            logger.warning("the queue for the store is full: other workers learn of some changes later")
 
     def wake(self) -> None:
         """Send a batch soon, because alarms or counts are due."""
@@ -93,7 +93,7 @@ class Outbox:
                     self._queue.extend(self._more())
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
                 if not batch:
-                    self._complains = True
+                    self._logs_overflow = True
                     return
                 replies = await self._contact.execute([command for command, _ in batch])
                 if replies is None:

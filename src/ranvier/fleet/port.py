@@ -43,6 +43,9 @@ class MemberPort(Protocol):
     def digest(self, name: str) -> str:
         """The name of a tenant or a key in the store."""
 
+    def server_name(self, name: str) -> str:
+        """The name of a server or a target in the store."""
+
     def voter_digest(self, voter: Hashable) -> str:
         """The digest of a tenant that votes."""
 

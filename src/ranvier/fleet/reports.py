@@ -134,20 +134,21 @@ class Reports:
         if not reply.accepted and reply.circuit.state is CLOSED:
             self.again()
 
-    def follow(self, view: CircuitView) -> None:
-        """Take over the circuit's state in the store."""
+    def follow(self, view: CircuitView, *, anew: bool) -> None:
+        """Take over the circuit's state in the store; `anew` if it has another generation than before."""
         before, self.watching = self.watching, view.alarmed and view.state is CLOSED
         if before and not self.watching:
             self.forget()
         elif self.watching:
-            if not before:
+            begins = anew or not before  # with an empty window in the store
+            if begins:
                 self._half = view.half
                 self._ballot.watch(on=True)
             for _ in range(min(view.half - self._half, 2)):
                 self._ballot.turn(self._link.member.clock())
             wider = view.sample < self._sample
-            self._half, self._sample = max(view.half, self._half), view.sample
-            if wider or not before:
+            self._half, self._sample = view.half, view.sample
+            if wider or begins:
                 self._report_all()
 
     def _report_all(self) -> None:

@@ -81,8 +81,7 @@ class StoreTenantLinks(TenantLinks):
     def _named(self, key: Hashable) -> TenantKey | None:
         """The circuit's key in the store; `None` if its key is no tuple of a tenant and texts."""
         if isinstance(key, tuple) and len(key) > 1 and all(isinstance(part, str) for part in key):
-            digest = self._member.digest(key[0])
-            return TenantKey(digest, "\n".join(key[1:]))
+            return TenantKey(self._member.digest(key[0]), "\n".join(map(self._member.server_name, key[1:])))
         return None
 
     # --- receiving -------------------------------------------------------------------------------
@@ -102,14 +101,15 @@ class StoreTenantLinks(TenantLinks):
             return
         if known < 0 and (view.state is OPEN or not view.generation):
             return  # nothing was isolated, or closed by an operator
-        if view.state is ISOLATED:
+        isolated = view.state is ISOLATED
+        if isolated:
             _remember(self._isolated, view.tenant, view.generation)
         else:
             self._isolated.pop(view.tenant, None)
-        news = known != view.generation and view.by != self._member.worker.id
-        if news:
+        is_own = view.by == self._member.worker.id  # it holds here, unless another command came between
+        if isolated is not (known >= 0) if is_own else known != view.generation:
             self._due.pop(view.tenant, None)
-            _remember(self._due, view.tenant, int(view.state is ISOLATED))
+            _remember(self._due, view.tenant, int(isolated))
             if self._obeying is None or self._obeying.done():
                 self._obeying = self._member.background(self._obey())
 

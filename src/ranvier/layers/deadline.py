@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -30,7 +29,7 @@ class Deadline(Layer):
 
     place: ClassVar[Place] = Place.CALL
 
-    @suggests(**dict.fromkeys(("timeout", "deadline", "total"), "write seconds=..."))
+    @layer_remedies.suggested
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = validation.seconds("Deadline(seconds)", seconds, optional=True)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.timing.limits import Limits
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -38,10 +37,7 @@ class Timeout(Layer):
 
     place: ClassVar[Place] = Place.ATTEMPT
 
-    @suggests(
-        **dict.fromkeys(("timeout", "total"), "write seconds=..."),
-        read="write first_token=... and idle=...",
-    )
+    @layer_remedies.suggested
     def __init__(
         self,
         seconds: float | None = 120.0,
@@ -59,7 +55,7 @@ class Timeout(Layer):
             connect=connect if self.seconds is None or connect is None else min(connect, self.seconds),
             first_token=validation.seconds("Timeout(first_token)", first_token, optional=True),
             idle=validation.seconds("Timeout(idle)", idle, optional=True),
-            stream_complete=stream_complete,
+            stream_complete=validation.flag("Timeout(stream_complete)", stream_complete),
         )
         self.override_with(overrides)
 

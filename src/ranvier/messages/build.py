@@ -9,7 +9,7 @@ from typing import Any
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.message import read_message
 from ranvier.messages.dicts.tools import check_choice
-from ranvier.messages.message import Message, Part, ToolResult
+from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.request import CHECKS, Options, Request
 from ranvier.messages.schema.schema import Schema
 from ranvier.remedies import unknown_option
@@ -88,10 +88,15 @@ def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
         if isinstance(message.content, str) and message.role != "tool":
             continue
         _check_place(message, index)
+        _check_fields(message, index)
         names.update((call.id, call.name) for call in message.tool_calls)
         results = [part for part in message.parts if isinstance(part, ToolResult)]
         for result in results:
             if result.call_id not in names:
+                if not result.call_id:
+                    raise ConfigurationError(
+                        f"messages[{index}] has no tool_call_id: give the id of the tool call that it answers"
+                    )
                 raise ConfigurationError(
                     f"messages[{index}] is the result of tool call {result.call_id!r:.80}, but no message "
                     "before it makes that call: append response.message before the results"
@@ -117,6 +122,19 @@ def _check_place(message: Message, index: int) -> None:
         raise ConfigurationError(
             f"messages[{index}] of the tool holds no result: use Message.tool(call_id, content)"
         )
+
+
+def _check_fields(message: Message, index: int) -> None:
+    """Reject parts that no wire could send; each answer has some, so they are not checked when built."""
+    for part in message.parts:
+        if isinstance(part, Text) and not isinstance(part.text, str):
+            kind = type(part.text).__name__
+            raise ConfigurationError(f"messages[{index}]: a Text holds a {kind}: give a str")
+        if isinstance(part, ToolCall) and not isinstance(part.arguments, Mapping):
+            raise ConfigurationError(
+                f"messages[{index}]: the arguments of tool call {part.id!r:.80} are a "
+                f"{type(part.arguments).__name__}: give a dict, or ToolCall.parse(id, name, text)"
+            )
 
 
 def _named(part: Part, names: Mapping[str, str]) -> Part:

@@ -90,6 +90,15 @@ class Collector:
         """The opaque parts that only the provider can use, in their order."""
         return [piece for piece in self._order if isinstance(piece, Native)]
 
+    def without_repeats(self, event: StreamEvent) -> StreamEvent:
+        """`event` without the id and the name of a call that has them: readers would join them."""
+        delta = event.tool_call
+        call = None if delta is None else self._calls.get(delta.index)
+        if delta is None or call is None or (delta.id is None and delta.name is None):
+            return event
+        once = replace(delta, id=None if call.id else delta.id, name=None if call.name else delta.name)
+        return replace(event, tool_call=once)
+
     def add(self, step: Step) -> None:
         """Collect the next step."""
         if isinstance(step, StreamEvent):

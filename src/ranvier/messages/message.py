@@ -5,7 +5,7 @@ They are immutable, so that a retry sends what the first attempt sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
@@ -27,6 +27,9 @@ Media = Image | Document | Audio
 """A part that is a picture, a document or sound."""
 
 MEDIA: Final = (Image, Document, Audio)
+
+NO_PARTS: Final = (Mapping, Set, bytes, bytearray)
+"""Iterables whose items are not the parts of a message: of a dict they would be the keys alone."""
 
 _PartT = TypeVar("_PartT")
 
@@ -185,8 +188,7 @@ class Message:
         is_error: bool = False,
     ) -> Self:
         """The result of the tool call with that id: a text, or parts such as `Text` and `Image`."""
-        words = content if isinstance(content, str) else tuple(content)
-        return cls("tool", (ToolResult(call_id, words, name, is_error),))
+        return cls("tool", (ToolResult(call_id, content, name, is_error),))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -220,8 +222,9 @@ def _text_in(content: str | tuple[object, ...]) -> str:
 
 def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
     """`content` as a tuple of parts of these kinds; an error for other parts quotes no content."""
-    if not isinstance(content, Iterable):
-        raise ConfigurationError(f"{what} is a {type(content).__name__}: give a str, or parts")
+    if not isinstance(content, Iterable) or isinstance(content, NO_PARTS):
+        kind = type(content).__name__
+        raise ConfigurationError(f"{what} is a {kind}: give a str, such as json.dumps(result), or parts")
     parts = tuple(Text(part) if isinstance(part, str) else part for part in content)
     for part in parts:
         if not isinstance(part, kinds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import UnionType
@@ -66,11 +67,14 @@ def _option(check: Callable[[Any], Any], default: Any = None) -> Any:
 
 
 def _stop(stop: object) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
+    if isinstance(stop, str):
+        stops: tuple[object, ...] = (stop,)
+    else:
+        stops = tuple(stop) if isinstance(stop, Iterable) and not isinstance(stop, Mapping) else ()
     if not stops or not all(isinstance(text, str) and text for text in stops):
         shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
         raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
-    return stops
+    return stops  # type: ignore[return-value]  # because: all are str
 
 
 def _text(name: str) -> Any:
@@ -123,18 +127,7 @@ def _cache(value: Any) -> Lifetime | bool:
 
 
 def _flag(name: str) -> Any:
-    def check(value: object) -> bool:
-        if not isinstance(value, bool):
-            raise ConfigurationError(f"{name}={value!r:.60}: give True or False")
-        return value
-
-    return check
-
-
-def _seed(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(f"seed={value!r:.60}: give a whole number")
-    return value
+    return functools.partial(validation.flag, name)
 
 
 def _mapping(extra: object) -> Mapping[str, Any]:
@@ -194,7 +187,7 @@ class Request:
     metadata: Mapping[str, str | float] = field(default_factory=dict, metadata={"check": _metadata})
     reasoning: Level | int | None = _option(_reasoning)  # noqa: RUF009  # because it is a field, not a value
     reasoning_summary: bool | None = _option(_flag("reasoning_summary"))
-    seed: int | None = _option(_seed)
+    seed: int | None = _option(functools.partial(validation.whole, "seed"))
     cache: Lifetime | bool | None = _option(_cache)  # noqa: RUF009  # because it is a field, not a value
     cache_key: str | None = _option(lambda value: validation.identifier("cache_key", value, longest=64))
     keep_raw: bool = _option(_flag("keep_raw"), default=False)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import InvalidResponseError
+from ranvier.messages.message import ToolCall
 from ranvier.messages.schema.schema import Schema
-
-if TYPE_CHECKING:
-    from ranvier.messages.message import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,9 @@ class Tool:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigurationError(f"Tool(name={self.name!r:.60}): give the tool a name")
+        if not isinstance(self.description, str):
+            kind = type(self.description).__name__
+            raise ConfigurationError(f"Tool({self.name!r:.80}, description=...) is a {kind}: give a str")
         if not isinstance(self.parameters, Mapping):
             raise ConfigurationError(f"Tool({self.name!r:.80}, parameters=...): give a JSON schema as a dict")
 
@@ -77,6 +78,9 @@ class Tool:
                 to the model: `Message.tool(call.id, str(error), is_error=True)`.
             ConfigurationError: the call is of another tool.
         """
+        if not isinstance(call, ToolCall):
+            kind = type(call).__name__
+            raise ConfigurationError(f"call is a {kind}: give a ToolCall, one of response.tool_calls")
         if call.name != self.name:
             raise ConfigurationError(f"tool {self.name!r:.80} was given a call of tool {call.name!r:.80}")
         try:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+MAX_TOKENS: Final = 10**12
+"""Larger counts are treated as malformed."""
 
 
 @dataclass(frozen=True, slots=True)

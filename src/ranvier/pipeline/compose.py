@@ -13,6 +13,7 @@ from ranvier.caller import Caller
 from ranvier.errors.partial import LayerError
 from ranvier.messages.response import Response
 from ranvier.pipeline.asking import schema_repair
+from ranvier.pipeline.asking.users_function import kind_of
 from ranvier.pipeline.streaming.answered import AnsweredStream
 from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 def compose(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
     """Wrap `layers`, listed from the outside in, around `innermost`."""
     for layer in reversed(layers):
-        innermost = _around(layer, innermost)
-        if not type(layer).__module__.startswith("ranvier."):
-            innermost = _checked(layer, innermost)
+        ours = type(layer).__module__.startswith("ranvier.")
+        innermost = _around(layer, innermost) if ours else _checked(layer, innermost)
     return innermost
 
 
@@ -40,34 +40,67 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
     return carry
 
 
-def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
-    """`handler` of a custom layer, with a check of what it returns.
+def _checked(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
+    """A handler of a custom layer around `inner`, with a check of what it returns and raises.
+
+    If it fails, the streams that it has received are closed: its error, whose traceback refers to them, may
+    be kept for long.
 
     Raises:
         LayerError: it returned neither a response nor a stream, or an answer that does not match the schema,
             or raised a CancelledError although the call was not cancelled.
     """
-    name = type(layer).__qualname__
+    handle, name = layer.handle, type(layer).__qualname__
 
     async def carry(call: Call) -> Any:
         caller = Caller()
+        streams: list[ResponseStream] = []
         try:
-            answer = await handler(call)
-        except asyncio.CancelledError as cancelled:
-            if caller.has_cancelled:
-                raise
-            what = "it raised a CancelledError, but the call was not cancelled"
-            raise LayerError(what, name) from cancelled
-        if isinstance(answer, Response):
-            answer = _copied(answer)  # a cache may return the same object many times
-            schema_repair.parse_given(call, answer, name)
-            return AnsweredStream(call, answer) if call.streaming else answer
-        if call.streaming and isinstance(answer, ResponseStream):
-            return answer
-        expected = "a ResponseStream or a Response" if call.streaming else "a Response"
-        raise LayerError(f"it returned a {type(answer).__name__} instead of {expected}", name)
+            answer = await handle(call, _noting(inner, streams) if call.streaming else inner)
+            return _checked_answer(call, answer, name)
+        except GeneratorExit:  # its task is destroyed, and there may be no loop any more
+            raise
+        except BaseException as error:
+            _close(streams)
+            if isinstance(error, asyncio.CancelledError) and not caller.has_cancelled:
+                what = "it raised a CancelledError, but the call was not cancelled"
+                raise LayerError(what, name) from error
+            raise
 
     return carry
+
+
+def _noting(inner: Handler[Any], streams: list[ResponseStream]) -> Handler[Any]:
+    """`inner`, which adds the streams that it returns to `streams`."""
+
+    async def carry(call: Call) -> Any:
+        answer = await inner(call)
+        if isinstance(answer, ResponseStream):
+            streams.append(answer)
+        return answer
+
+    return carry
+
+
+def _close(streams: list[ResponseStream]) -> None:
+    """End `streams`, which no code will read; in the background, because the error must not wait."""
+    while streams:
+        if not (stream := streams.pop()).ended:
+            stream.abandon()
+
+
+def _checked_answer(call: Call, answer: object, layer: str) -> Response | ResponseStream:
+    """What a custom layer returned, as a stream if `call` reads one."""
+    if isinstance(answer, Response):
+        answer = _copied(answer)  # a cache may return the same object many times
+        schema_repair.parse_given(call, answer, layer)
+        return AnsweredStream(call, answer) if call.streaming else answer
+    if call.streaming and isinstance(answer, ResponseStream):
+        return answer
+    expected = "a ResponseStream or a Response" if call.streaming else "a Response"
+    if (kind := kind_of(answer)) == "coroutine":
+        expected = f"{expected}: await inner(call)"
+    raise LayerError(f"it returned a {kind} instead of {expected}", layer)
 
 
 def _copied(answer: Response) -> Response:

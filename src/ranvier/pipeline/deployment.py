@@ -110,17 +110,17 @@ class Deployment:
         options: Mapping[str, Any] | None = None,
         facts_of: str | None = None,
     ) -> None:
-        if isinstance(provider, (str, type)) or not hasattr(provider, "complete"):
-            raise ConfigurationError(
-                f"provider={provider!r:.160}: give a provider, such as OpenAI(), not its name or class"
-            )
+        usable = hasattr(provider, "complete") and hasattr(provider, "name")
+        if isinstance(provider, (str, type)) or not usable:
+            raise ConfigurationError(f"provider={provider!r:.160}: {_instead_of(provider)}")
         self.provider = provider
+        validation.identifier(f"{type(provider).__name__}.name", provider.name)
         self.traits = traits_of(provider)
-        self.model = validation.identifier("model", provider.default_model if model is None else model)
+        self.model = validation.identifier("model", _default_of(provider) if model is None else model)
         if context_window is not None:
             validation.count("context_window", context_window, least=1)
         self.context_window = context_window
-        self.options = dict(options or {})
+        self.options = validation.mapping("options", options, "wire fields")
         if facts_of is not None:
             _check_facts(provider, facts_of)
         self.facts_of = facts_of
@@ -177,6 +177,21 @@ class Deployment:
 
     def __hash__(self) -> int:
         return hash(self.target)
+
+
+def _default_of(provider: Provider) -> str:
+    if not hasattr(provider, "default_model"):
+        kind = type(provider).__name__
+        raise ConfigurationError(
+            f"{kind} has no default_model: name a model, Deployment({kind}(...), 'model'), or give it one"
+        )
+    return provider.default_model
+
+
+def _instead_of(thing: object) -> str:
+    if hasattr(thing, "layers"):  # a pipeline
+        return "give FunctionProvider('inner', ask), whose ask(call) awaits pipeline.complete(call.request)"
+    return "give a provider, such as OpenAI(), not its name or class"
 
 
 def _check_facts(provider: Provider, facts_of: object) -> None:

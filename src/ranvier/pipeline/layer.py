@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.place import Place
 
@@ -151,6 +152,13 @@ class Layer:
         """Seconds until this layer would admit `call`, as far as known; infinity if waiting does not help."""
         return 0.0 if self.admits_now(call) else math.inf
 
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
+        """Seconds until a call with a key at `deployment` would be admitted, as far as known; 0 means now.
+
+        Of several keys, one that may be used now is preferred. `account` is the hash of the key.
+        """
+        return 0.0
+
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.
 
@@ -171,13 +179,17 @@ class Layer:
 
     def override_with(self, overrides: Mapping[str, Self] | None) -> None:
         """Set `overrides`, after validating them."""
-        for target, settings in (overrides or {}).items():
+        name = type(self).__name__
+        wanted = f"{name}(...) by 'provider' or 'provider/model'"
+        self.overrides = validation.mapping(f"{name}(overrides)", overrides, wanted)
+        for target, settings in self.overrides.items():
             if type(settings) is not type(self) or not isinstance(target, str):
-                name = type(self).__name__
+                raise ConfigurationError(f"overrides={{{target!r}: {settings!r}}}: give {wanted}")
+            if settings.overrides:
                 raise ConfigurationError(
-                    f"overrides={{{target!r}: {settings!r}}}: give a {name} by 'provider' or 'provider/model'"
+                    f"overrides={{{target!r}: {settings!r}}}: its own overrides have no effect: give all of "
+                    f"them to the outer {name}"
                 )
-        self.overrides = dict(overrides or {})
 
     def _describe(self, **settings: Any) -> str:
         """`Name(setting=value, ...)`, for a repr."""

@@ -33,6 +33,11 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
     for layer in layers:
         if not isinstance(layer, Layer):
             raise ConfigurationError(f"Pipeline({layer!r:.160}): {_instead_of(layer)}")
+        if not isinstance(layer.place, Place):
+            places = ", ".join(f"Place.{each.name}" for each in Place)
+            raise ConfigurationError(
+                f"{type(layer).__name__}.place={layer.place!r:.60}: give one of {places}"
+            )
     routes = [layer for layer in layers if layer.place == Place.ROUTE]
     if not routes:
         raise ConfigurationError(
@@ -55,7 +60,9 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
 def _instead_of(thing: object) -> str:
     if isinstance(thing, (list, tuple)):
         return "pass the layers one by one, or unpack them: Pipeline(*layers)"
-    if hasattr(thing, "complete") or hasattr(thing, "targets") or (isinstance(thing, str) and "/" in thing):
+    if hasattr(thing, "targets"):  # a balance
+        return "give it to a layer that chooses among targets: Fallback(Balance(...))"
+    if hasattr(thing, "complete") or (isinstance(thing, str) and "/" in thing):
         return "give layers, such as Fallback(...) around targets, or take resilient(...), which builds them"
     return "give layers, such as Fallback(...) or Retry(...)"
 

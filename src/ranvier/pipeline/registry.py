@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ranvier.errors.configuration import UnknownProviderError
+from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.pipeline.asking.optional_members import family_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,24 @@ def names_of(providers: Iterable[Provider]) -> frozenset[str]:
     """Every name of a provider: the registered ones, and those of `providers`."""
     own = {name for each in providers for name in (each.name, family_of(each))}
     return frozenset(_factories) | own
+
+
+def names_in(target: str) -> tuple[str, str | None]:
+    """The provider and the model that a target names; `None` for the provider's default model.
+
+    Raises:
+        ConfigurationError: it ends after the slash, or is more than one name.
+    """
+    if "," in target or target != target.strip():
+        raise ConfigurationError(
+            f"target {target!r:.80}: give one name each, without commas and spaces around it"
+        )
+    name, slash, model = target.partition("/")
+    if slash and not model:
+        raise ConfigurationError(
+            f"target {target!r:.80} ends after the slash: name a model, or write {name!r:.80}"
+        )
+    return name, model or None
 
 
 def provider_named(name: str) -> Provider:

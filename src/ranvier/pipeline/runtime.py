@@ -82,6 +82,9 @@ class Stacked(Protocol):
     def admits_in(self, call: Call) -> float:
         """Seconds until it would admit `call`, as far as known."""
 
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
+        """Seconds until a call with that key would be admitted, as far as known."""
+
     def recheck(self, call: Call, since: float) -> None:
         """Raise a `RejectedError` if it would not admit `call` any more."""
 
@@ -107,9 +110,6 @@ class Keys(Protocol):
 
     def another(self, call: Call) -> object | None:
         """Another key for the target of `call` that may be used at once."""
-
-    def add_availability_check(self, closed_for: Callable[[Deployment, int, float], float]) -> None:
-        """Prefer keys for which `closed_for` returns 0."""
 
     def invalidate(self, call: Call) -> None:
         """The provider has rejected the key of `call`."""

@@ -70,6 +70,9 @@ class FunctionProvider:
         for argument, function in (("complete", complete), ("stream", stream), ("classify", classify)):
             if function is not None and not callable(function):
                 raise ConfigurationError(f"{argument}={function!r:.80}: give a function")
+            if function is not None:
+                what = "error" if argument == "classify" else "call"
+                validation.check_takes(f"FunctionProvider({argument})", function, what)
         self._complete = complete
         self._stream = stream
         self._errors = FunctionErrors(self, self.name, classify)
@@ -170,15 +173,14 @@ class FunctionProvider:
             answer = whole_characters(answer)
             parts = (Text(answer),) if answer else ()
             return Response(text=answer, provider=self.name, model=model, parts=parts)
-        if not isinstance(answer, Response):
-            reason = f"complete returned a {kind_of(answer)}: return a Response or a str"
-        elif not isinstance(answer.text, str):
-            reason = f"complete returned a Response whose text is a {kind_of(answer.text)}: give a str"
-        else:  # a copy: the pipeline writes into it, the function may keep it
+        if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
+            if not isinstance(answer.text, str):
+                reason = f"the text of its Response is a {kind_of(answer.text)}: give a str"
+                raise self._errors.invalid(call, reason)
             return dataclasses.replace(
                 answer,
                 text=whole_characters(answer.text),
                 provider=answer.provider or self.name,
                 model=answer.model or model,
             )
-        raise self._errors.invalid(call, reason)
+        raise self._errors.invalid(call, f"complete returned a {kind_of(answer)}: return a Response or a str")

@@ -120,7 +120,7 @@ async def _body(receive: Receive) -> bytes:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -93,7 +93,9 @@ def read(path: Path) -> ScriptFile:
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"script={str(path)!r}: {error.strerror or error}") from error
+    except ValueError as error:
         raise ConfigurationError(f"script={str(path)!r}: {error}") from error
     if not isinstance(data, dict):
         raise ConfigurationError(f"script={str(path)!r}: must be a table with latency, pace and rules")
@@ -105,5 +107,6 @@ def _problems(error: ValidationError) -> str:
     problems = []
     for detail in error.errors(include_url=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-        problems.append(f"{place.lstrip('.')}: {detail['msg']}".lstrip(": "))
+        what = detail["msg"].removeprefix("Value error, ")
+        problems.append(f"{place.lstrip('.')}: {what}".lstrip(": "))
     return "; ".join(problems)

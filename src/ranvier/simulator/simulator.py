@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ranvier import clock, validation
+from ranvier.address import MAX_PORT
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.app import App
 from ranvier.simulator.exchange import Exchange, Log
@@ -60,7 +61,9 @@ class Simulator:
             declared = parse(script)
             script, latency, pace = declared.rules, latency or declared.latency, pace or declared.pace
         self.host = host
-        self.port = port
+        self.port = validation.count("port", port, least=0)
+        if port > MAX_PORT:
+            raise ConfigurationError(f"port={port!r:.60}: the largest port is {MAX_PORT}")
         self.seed = seed
         self._log = Log(validation.count("log_size", log_size, least=1), on_end)
         self._script = Script(script or (), seed=seed)

@@ -89,7 +89,7 @@ class Fault:
         Raises:
             ConfigurationError: `written` does not have that form.
         """
-        found = re.fullmatch(r"([^\s=#:]+#\d+)=(\w+):([\d.e+-]+)", written)
+        found = re.fullmatch(r"([^\s=#:]+#\d+)=(\w+):(\d+(?:\.\d+)?(?:e[+-]\d+)?)", written)
         if found is None or (found[2] not in KINDS and found[2] != OWN):
             raise ConfigurationError(f"fault {written!r:.80}: write it like 'anthropic#2=rate_limit:5'")
         return cls(found[1], found[2], float(found[3]))

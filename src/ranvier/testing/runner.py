@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.testing.loop import VirtualTimeLoop
 
 P = ParamSpec("P")
@@ -71,6 +72,8 @@ class virtual_time:  # noqa: N801  # because: it is used like a function: `with 
     """
 
     def __init__(self, seed: int = 0, *, start: float = 0.0, turns: int | None = None) -> None:
+        if callable(seed):
+            raise ConfigurationError("@virtual_time takes settings: write @virtual_time()")
         self._seed = seed
         self._start = start
         self._turns = turns

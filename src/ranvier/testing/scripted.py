@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages.collector import Collector, steps_of
@@ -36,7 +37,7 @@ class Script:
 
 def after(seconds: float, reply: Any) -> After:
     """Delay `reply` by `seconds`; also usable as a step of a stream."""
-    return After(seconds, reply)
+    return After(validation.seconds("after(seconds)", seconds), reply)
 
 
 def stream(*steps: Any) -> Script:
@@ -120,7 +121,8 @@ class ScriptedProvider:
         self.calls: list[Call] = []
         self.in_progress = 0
         self.cancelled = 0
-        self._next: Callable[[Call], Reply] = script if callable(script) else _in_order(script)
+        replies = script if callable(script) else _in_order(validation.listed("script", script))
+        self._next: Callable[[Call], Reply] = replies
         if not streaming:
             self.stream = None  # type: ignore[assignment]  # because: this marks a provider without streams
 

@@ -103,6 +103,12 @@ class Service:
         """The states of the shared circuit at all workers."""
         return {shared.state("p", model) for each in self.workers if (shared := each.circuits.shared)}
 
+    def views(self, *workers: int) -> list[Any]:
+        """The last states of shared circuits in the store that these workers know, or all."""
+        members = self.members()
+        links = (link for at in workers or range(len(members)) for link in members[at]._links.values())
+        return [link.view for link in links if link.view is not None]
+
     def members(self) -> list[Any]:
         """What each worker is among the others."""
         return [worker.lifecycle.joining.member for worker in self.workers]

@@ -12,6 +12,7 @@ from support.mutants.clients import MUTANTS as OF_CLIENTS
 from support.mutants.finishes import MUTANTS as OF_FINISHES
 from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.foreign_leaks import MUTANTS as OF_FOREIGN_LEAKS
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
@@ -19,6 +20,7 @@ from support.mutants.langchain import MUTANTS as OF_LANGCHAIN
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.media import MUTANTS as OF_MEDIA
+from support.mutants.mistakes import MUTANTS as OF_MISTAKES
 from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
@@ -49,6 +51,7 @@ MUTANTS = (
     *OF_BALANCES,
     *OF_BEDROCK,
     *OF_FOREIGN_CODE,
+    *OF_FOREIGN_LEAKS,
     *OF_GATES,
     *OF_HEDGES,
     *OF_KEYS,
@@ -58,6 +61,7 @@ MUTANTS = (
     *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,
+    *OF_MISTAKES,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,

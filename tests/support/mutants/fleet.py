@@ -129,9 +129,21 @@ MUTANTS = [
     ),
     mutant(
         "F14", "a wider sample is not reported", REPORTS,
-        "            if wider or not before:",
-        "            if not before:",
+        "            if wider or begins:",
+        "            if begins:",
         f"{ALARMS}::test_of_many_voters_a_sample_is_reported_and_more_if_they_are_few",
+    ),
+    mutant(
+        "F14", "a push that comes late turns back a half", LINK,
+        "    return view.generation, view.step, view.half",
+        "    return view.generation, view.step, 0",
+        f"{ALARMS}::test_a_late_push_does_not_turn_back_a_half",
+    ),
+    mutant(
+        "F15", "of two operators at once, the last is not obeyed where he commands", TENANTS,
+        "        if isolated is not (known >= 0) if is_own else known != view.generation:",
+        "        if known != view.generation and not is_own:",
+        f"{OPERATORS}::test_of_two_commands_at_once_the_last_holds_everywhere",
     ),
     mutant(
         "F15", "a command that a store cannot carry out is sent for ever", COMMANDS,
@@ -192,6 +204,18 @@ MUTANTS = [
         "        return [key for key, generation in self._isolated.items() if generation]",
         "        return []",
         f"{OPERATORS}::test_what_an_operator_ends_ends_also_where_nobody_heard_of_it",
+    ),
+    mutant(
+        "F20", "the store learns the host of a tenant's endpoint", MEMBER,
+        '        return f"{provider}{at}{self.digest(endpoint)}{slash}{model}" if at else name',
+        "        return name",
+        "tests/fleet/test_private_names.py::test_the_endpoints_of_tenants_are_shared_by_digest",
+    ),
+    mutant(
+        "F20", "a full queue drops the command of an operator", MEMBER,
+        "        return [*(self.take_commands() if self.governs else ()), *self.news()]",
+        "        return [*self.news()]",
+        f"{OPERATORS}::test_no_full_queue_drops_a_command",
     ),
     mutant(
         "F21", "an isolation ends with the data of the store", TENANTS,

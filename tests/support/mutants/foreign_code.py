@@ -201,5 +201,11 @@ MUTANTS = [
         "",
         "tests/layers/test_users_functions.py::test_a_key_that_is_not_equal_to_itself_is_none",
     ),
+    mutant(
+        "L12", "a name that is repeated is joined", "pipeline/streaming/bounded_events.py",
+        "            event = self.collector.without_repeats(event)",
+        "            pass",
+        "tests/pipeline/test_stream.py::test_the_id_and_the_name_of_a_call_are_handed_out_once",
+    ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
 """L1 limits, L3 leases, L7 errors of others, L11 streams cut short, L12 the rest."""

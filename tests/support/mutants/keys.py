@@ -52,8 +52,8 @@ MUTANTS = [
     ),
     mutant(
         "K2", "a resolver of other arguments is noticed by the first call", RESOLVER,
-        '        signature.bind("tenant", "provider")',
-        "        signature",
+        '    validation.check_takes("credentials", resolver, "tenant", "provider")',
+        "    pass",
         f"{KEYS}::test_a_resolver_of_other_arguments_is_refused",
     ),
     mutant(

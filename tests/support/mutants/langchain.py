@@ -146,4 +146,10 @@ MUTANTS = [
         "        if False:",
         f"{OURS}::test_a_stream_is_never_restarted",
     ),
+    mutant(
+        "LC6", "an agent cannot ask for a schema", CHAT_MODEL,
+        '            options["schema"] = schema_in(response_format)',
+        "            pass",
+        f"{OURS}::test_the_response_format_of_an_agent_is_a_schema",
+    ),
 ]  # fmt: skip  # because: a row reads number, bug, file; line; mutation; tests

@@ -112,7 +112,7 @@ MUTANTS = [
     ),
     mutant(
         "RP", "the id of a request that was cut off is lost", "pipeline/streaming/streamed_answer.py",
-        "                attempt.request_id = attempt.request_id or details.request_id",
+        "                attempt.request_id = attempt.request_id or collector.details.request_id",
         "                pass",
         f"{PASSED_ON}::test_a_stream_that_breaks_has_the_id_of_its_request",
     ),

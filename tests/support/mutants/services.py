@@ -2,6 +2,7 @@
 
 from support.mutants.traps import mutant
 
+PRIVATE = "tests/asgi/test_private_metrics.py"
 METRICS = "asgi/status/metrics/of_fleet.py"
 ADMIN = "asgi/status/admin.py"
 
@@ -131,5 +132,29 @@ MUTANTS = [
         "        for overview in self._overviews.values():\n            overview.good_until = 0.0\n",
         "        self._overviews.clear()\n",
         f"{NUMBERS}::test_a_command_does_not_hide_the_circuits_of_a_worker",
+    ),
+    mutant(
+        "O2",
+        "a metric names the tenant of a custom key",
+        "asgi/status/circuits.py",
+        "            overview.count(name if name in self._providers else OTHERS, circuit)\n",
+        "            overview.count(name, circuit)\n",
+        f"{PRIVATE}::test_no_metric_names_the_tenant_of_a_custom_key",
+    ),
+    mutant(
+        "O2",
+        "each reader of the metrics asks the store",
+        "asgi/status/service.py",
+        "            if self._ended <= begun:",
+        "            if True:",
+        f"{PRIVATE}::test_a_crowd_of_readers_does_not_lose_the_store",
+    ),
+    mutant(
+        "O2",
+        "a reader gets an answer that is older than its question",
+        "asgi/status/service.py",
+        "            if self._ended <= begun:",
+        "            if self._ended < begun:",
+        f"{PRIVATE}::test_a_crowd_of_readers_does_not_lose_the_store",
     ),
 ]

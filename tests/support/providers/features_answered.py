@@ -113,14 +113,14 @@ def changed(answer: Any, path: str, value: object) -> Any:
 
 async def answers() -> Table:
     """Where words, thoughts and the id are read, and which thoughts go back."""
-    table = [["provider", "text", "reasoning", "calls", "id", "model", "returned only to it"]]
+    table = [["provider", "text", "reasoning", "calls", "id", "model", "sent back only to it"]]
     for name in APIS:
         answer, calls = whole(name, "answer"), whole(name, "tools")
         response = await read(name, calls)
         assert isinstance(response, Response)
         found = (
             place_of(answer, "Sunny, 21 °C.") or "none",
-            place_of(answer, "Let me see.") or "not shown",
+            place_of(answer, "Let me see.") or "not sent",
             place_of(calls, "get_weather").replace(".name", ""),
             place_of(calls, response.id) or "none",
             place_of(calls, response.model) or "none",
@@ -178,16 +178,16 @@ async def usage(name: str, *fields: str) -> Usage:
 
 async def finish_reasons() -> Table:
     """What the words of a wire for why the model stopped become, beside words of an answer."""
-    table = [["provider", *(f"`{reason}`" for reason in FinishReason), "no answer"]]
+    table = [["provider", *(f"`{reason}`" for reason in FinishReason), "error"]]
     for name in APIS:
         became: dict[str, list[str]] = defaultdict(list)
         for word in WORDS[name].split():
             alone, beside = await stopped(name, "answer", word), await stopped(name, "tools", word)
             calls = beside == "tool_calls"
-            became[alone].append(f"{word} without calls" if calls and alone == "no answer" else word)
+            became[alone].append(f"{word} without calls" if calls and alone == "error" else word)
             if calls:
-                became[beside].append(f"{word} beside calls")
-        table.append([name, *(quoted(became[reason]) for reason in (*FinishReason, "no answer"))])
+                became[beside].append(f"{word} with calls")
+        table.append([name, *(quoted(became[reason]) for reason in (*FinishReason, "error"))])
     return table
 
 
@@ -200,7 +200,7 @@ async def stopped(name: str, which: str, word: str) -> str:
     if name == "responses" and word in INCOMPLETE.split():
         answer |= {"status": "incomplete", "incomplete_details": {"reason": word}}
     response = await read(name, answer)
-    return str(response.finish_reason) if isinstance(response, Response) else "no answer"
+    return str(response.finish_reason) if isinstance(response, Response) else "error"
 
 
 async def streams() -> Table:

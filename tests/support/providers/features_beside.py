@@ -85,7 +85,7 @@ def left_out(value: Any, path: list[str]) -> Any:
 
 async def replies() -> Table:
     """What of the HTTP reply an answer has; headers are those that the provider is known to send."""
-    head = ["whole", "streamed", "streamed, `keep_raw=True`"]
+    head = ["not streamed", "streamed", "streamed with `keep_raw=True`"]
     table = [["provider", *(f"`raw`, {each}" for each in head), "`request_id`", "`rate_limit`"]]
     for name in APIS:
         body, content, _ = SENT[name]

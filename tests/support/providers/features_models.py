@@ -114,7 +114,7 @@ async def setting_places() -> Table:
 
 async def settings() -> Table:
     """What each model takes, and the limit that it is told where none was given."""
-    table = [["model", *(f"`{setting}`" for setting in SETTINGS), "prefilled answer", "no `max_tokens`"]]
+    table = [["model", *(f"`{setting}`" for setting in SETTINGS), "prefilled answer", "default `max_tokens`"]]
     begun = Request((Message.user("Hi"), Message.assistant("Well,")))
     for name, models in MODELS.items():
         for model in models:
@@ -123,9 +123,7 @@ async def settings() -> Table:
             plain = await sent(name, asked(), model=model)
             assert plain is not None
             limit = plain.fields.get("max_tokens")
-            table.append(
-                [f"{name}/{model}", *cells, prefill, f"{limit} is sent" if limit else "none is sent"]
-            )
+            table.append([f"{name}/{model}", *cells, prefill, str(limit) if limit else "not sent"])
     return table
 
 

@@ -204,25 +204,25 @@ WAITS: dict[str, tuple[dict[str, str], Any]] = {
     "header `retry-after-ms: 1500`": ({"retry-after-ms": "1500", "retry-after": "9"}, {}),
     "header `retry-after: 1.5`": ({"retry-after": "1.5"}, {}),
     "header `retry-after: PT30S`": ({"retry-after": "PT30S"}, {}),
-    "header `retry-after`, a date, beside `date`": (
+    "header `retry-after`, a date, with a header `date`": (
         {"retry-after": "Sun, 22 Nov 2026 12:00:30 GMT", "date": "Sun, 22 Nov 2026 12:00:00 GMT"},
         {},
     ),
     "`error.details[].retryDelay: 48s`": ({}, {"details": [{"retryDelay": "48s"}]}),
-    "`retry_after: 5`, also beside `error`": ({}, {"retry_after": 5}),
+    "`retry_after: 5`, in `error` or next to it": ({}, {"retry_after": 5}),
     "`error.metadata.headers.retry-after: 7`": ({}, {"metadata": {"headers": {"Retry-After": "7"}}}),
     "in the message: `try again in 1m2.5s`": ({}, {"message": "Please try again in 1m2.5s."}),
     "in the message: `try again after 1 seconds`": ({}, {"message": "please try again after 1 seconds"}),
-    "header `retry-after`, seconds since the epoch, beside `date`": (
+    "header `retry-after`, seconds since the epoch, with a header `date`": (
         {"retry-after": "1795348830", "date": "Sun, 22 Nov 2026 12:00:00 GMT"},
         {},
     ),
     "in the message: `try again in about 12 minutes`": ({}, {"message": "Try again in about 12 minutes."}),
-    "in the message: `resets at 2026-11-22T13:00:00Z`, beside `date`": (
+    "in the message: `resets at 2026-11-22T13:00:00Z`, with a header `date`": (
         {"date": "Sun, 22 Nov 2026 12:00:00 GMT"},
         {"message": "Your limit resets at 2026-11-22T13:00:00Z."},
     ),
-    "header `x-ratelimit-reset-after: 8`, if nothing remains": ({"x-ratelimit-reset-after": "8"}, {}),
+    "header `x-ratelimit-reset-after: 8`, if none remain": ({"x-ratelimit-reset-after": "8"}, {}),
     "header `retry-after: 172800`, more than a day": ({"retry-after": "172800"}, {}),
     "header `x-ratelimit-reset-requests: 12ms`": ({"x-ratelimit-reset-requests": "12ms"}, {}),
 }

@@ -27,7 +27,7 @@ SEEING = {"glm": "glm-4.6v"}
 HEARING = {**SEEING, "openai": "gpt-audio"}
 """Models that see or hear, where the default one does not."""
 
-LEFT_OUT, REFUSED = "left out", "refused"
+LEFT_OUT, REFUSED = "dropped", "unsupported"
 
 EVERYONES = (
     *("host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "content-length"),
@@ -176,7 +176,7 @@ async def conversation() -> Table:
 async def tools() -> Table:
     """Where tools stand, and what becomes of a choice among them."""
     choices = ("auto", "none", "required", "look_up")
-    table = [["provider", "`tools`", *(f"`{choice}`" for choice in choices[:-1]), "one by its name"]]
+    table = [["provider", "`tools`", *(f"`{choice}`" for choice in choices[:-1]), "a named tool"]]
     for name in APIS:
         offered = await sent(name, asked(tools=(TOOL,)))
         assert offered is not None
@@ -184,7 +184,7 @@ async def tools() -> Table:
         for choice in choices:
             chosen = await sent(name, asked(tools=(TOOL,), tool_choice=choice))
             assert chosen is not None
-            without = LEFT_OUT if places(chosen.fields, "Look it up.") else "the tools are left out"
+            without = LEFT_OUT if places(chosen.fields, "Look it up.") else "the tools are omitted"
             row.append(differences(offered.fields, chosen.fields) or without)
         table.append(row)
     return table
@@ -195,7 +195,7 @@ async def pictures() -> Table:
     address = "https://x.test/a.png"
     encoded = base64.b64encode(PNG).decode()
     drawn = Request((Message.user("Draw"), Message("assistant", (Image(data=PNG),)), Message.user("Again")))
-    table = [["provider", "bytes", "URL", "in a tool result", "of the assistant"]]
+    table = [["provider", "bytes", "URL", "in a tool result", "from the assistant"]]
     shown = Request((*CALLED[:-1], Message.tool("call_1", ("See.", Image(data=PNG)))))
     for name in APIS:
         probes = (
@@ -220,7 +220,7 @@ async def documents() -> Table:
         (called, encoded),
         (asked(text), "mark of text"),
     )
-    table = [["provider", "PDF, bytes", "PDF, URL", "its name", "PDF in a tool result", "text"]]
+    table = [["provider", "PDF, bytes", "PDF, URL", "name", "PDF in a tool result", "text"]]
     table += [
         [name, *[await place(name, *probe, model=SEEING.get(name)) for probe in probes]] for name in APIS
     ]

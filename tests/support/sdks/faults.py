@@ -58,7 +58,7 @@ async def _made(script: Script, simulator: Simulator, through: Any, streamed: bo
         async with asyncio.timeout(PATIENCE):
             text = await script.ask(simulator.url(script.vendor), through, streamed)
     except TimeoutError:
-        return "no end"
+        return "never returns"
     except Exception as error:
         return f"`{type(error).__name__}`"
     return "an answer" if text else "an empty answer"
@@ -82,7 +82,7 @@ def cell_of_page(fault: str, sdk: str) -> str:
 
 async def main() -> None:
     """Write the table."""
-    lines = [f"| alone | {' | '.join(SCRIPTS)} |", f"|{'---|' * (1 + len(SCRIPTS))}"]
+    lines = [f"| SDK alone | {' | '.join(SCRIPTS)} |", f"|{'---|' * (1 + len(SCRIPTS))}"]
     for fault in FAULTS:
         cells = [await cell(script, fault) for script in SCRIPTS.values()]
         lines.append(f"| {fault} | {' | '.join(cells)} |")

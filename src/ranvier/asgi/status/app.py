@@ -17,6 +17,7 @@ from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import Stats
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_QUERY = 2048
@@ -62,13 +63,17 @@ def status_app(
     Args:
         pipeline: The pipeline to show, with or without `listeners` of its own.
         token: Allows anyone with the token to reset and isolate circuits. `None` makes the page read-only.
-        tenants: Whether tenants are shown by their names or by digests of their names.
+        tenants: Whether tenants are shown by their names or by digests of their names. The hosts of their own
+            endpoints are shown in either case.
         tenant_metrics: Also export one sample per circuit that is not closed, with its tenant; 500 at most.
         slow: Seconds from which on a call counts as slow: its story is kept longer.
 
     Raises:
         ConfigurationError: the token is too easy to guess, or another argument is invalid.
     """
+    if not isinstance(pipeline, Pipeline):
+        raise ConfigurationError(f"pipeline is a {type(pipeline).__name__}: give a Pipeline")
+    validation.flag("tenant_metrics", tenant_metrics)
     names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
     stats = Stats(validation.seconds("slow", slow))
     report = Report(pipeline, stats, names)

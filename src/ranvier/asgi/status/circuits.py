@@ -9,25 +9,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from ranvier import clock
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.recent.portions import PORTION
+from ranvier.asgi.status.stats import MAX_PROVIDERS, OTHERS
+from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.tenancy import digest_of
 
 MAX_ROWS = 500
 """The maximum number of circuits to list."""
-
-MAX_PROVIDERS = 100
-"""Providers whose circuits are counted separately; all others are counted as `OTHERS`."""
-
-OTHERS = "others"
-
-PORTION = 1000
-"""Circuits that are read without yielding to the event loop: about two milliseconds."""
 
 FRESH = 0.5
 """The minimum time to cache an overview, in seconds."""
@@ -36,7 +31,7 @@ SHARE = 20
 """Reading circuits takes at most one part in `SHARE` of the process's time."""
 
 MAX_OVERVIEWS = 8
-"""Maximum number of searches that are cached, and of searches that wait at a time."""
+"""Maximum number of overviews that are cached, and of different searches that wait at a time."""
 
 RANKS = {"open": 0, "isolated": 1, "half_open": 2, "closed": 4}
 FAILING = 3
@@ -44,7 +39,7 @@ FAILING = 3
 
 
 class TooBusyError(Exception):
-    """Too many searches are waiting."""
+    """Too many different searches are waiting."""
 
 
 @dataclass(slots=True)
@@ -68,7 +63,7 @@ class Overview:
     good_until: float = 0.0
 
     def count(self, provider: str, circuit: Any) -> None:
-        """Count one circuit."""
+        """Count one circuit of `provider`, or of `OTHERS`."""
         if provider not in self.states and len(self.states) >= MAX_PROVIDERS:
             provider = OTHERS
         self.states[provider][str(circuit.state)] += 1
@@ -86,25 +81,26 @@ EMPTY = Overview()
 
 
 class CircuitViewer:
-    """Reads the circuits of one pipeline."""
+    """Reads the circuits of one pipeline, and counts them by `providers`."""
 
-    def __init__(self, circuits: Any, names: Names) -> None:
+    def __init__(self, circuits: Any, names: Names, providers: Iterable[str]) -> None:
         self._circuits = circuits
         self._names = names
+        self._providers = frozenset(providers)
         self._overviews: OrderedDict[str, Overview] = OrderedDict()
         self._counting = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # how many wait, by search
         self._refreshing: asyncio.Task[None] | None = None
 
     async def overview(self, search: str = "") -> Overview:
         """The circuits whose tenant or provider contains `search`, and the counts of all circuits.
 
         Raises:
-            TooBusyError: too many searches are waiting.
+            TooBusyError: too many different searches are waiting.
         """
-        if self._waiting >= MAX_OVERVIEWS:
+        if search and search not in self._waiting and len(self._waiting) >= MAX_OVERVIEWS:
             raise TooBusyError
-        self._waiting += 1
+        self._waiting[search] += 1
         try:
             async with self._counting:
                 overview = self._overviews.get(search)
@@ -115,7 +111,9 @@ class CircuitViewer:
                     self._overviews.popitem(last=False)
                 return overview
         finally:
-            self._waiting -= 1
+            self._waiting[search] -= 1
+            if not self._waiting[search]:
+                del self._waiting[search]
 
     def latest(self) -> Overview:
         """The cached overview of all circuits; if it has expired, it is also renewed in the background."""
@@ -127,8 +125,8 @@ class CircuitViewer:
     async def _refresh(self) -> None:
         try:
             await self.overview()
-        except (TooBusyError, RuntimeError):
-            pass  # because: searches come first, and the page may be served on another loop
+        except RuntimeError:
+            pass  # because: the page may be served on another loop
         finally:
             self._refreshing = None
 
@@ -176,7 +174,8 @@ class CircuitViewer:
         for key, circuit in portion:
             tenant, provider, more = self._names.circuit(key)
             overview.total += 1
-            overview.count(provider.partition("/")[0], circuit)
+            name = provider_in(provider)  # a custom key may name a tenant, which no metric may
+            overview.count(name if name in self._providers else OTHERS, circuit)
             if needle and needle not in f"{tenant}\n{provider}".casefold() and tenant != digest:
                 continue
             overview.matching += 1

@@ -66,7 +66,7 @@ def _keys(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
     if facts["refused"]:
         yield "strained", f"{name} rejected {_number(facts['refused'], 'key')}"
     if facts["throttled"]:
-        yield "strained", f"{name} limits the rate of calls"
+        yield "strained", f"{name} rate limits calls"
 
 
 def of_calls(facts: Mapping[str, Any]) -> list[Finding]:

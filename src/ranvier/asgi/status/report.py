@@ -83,6 +83,7 @@ class Report:
     async def facts(self, search: str = "", rows: int = 100) -> dict[str, Any]:
         """The content of `status.json`, with the tenants and at most `rows` circuits that `search` finds."""
         overview = await self.overview(search)
+        tenants = await self.stats.tenants.facts(clock.now(), self.names, search)
         service, now = await self.service.facts(overview.rows), clock.now()
         calls, providers = self._numbers(await self.service.recents() or self.recents(overview))
         circuits = self.stack_view.shared
@@ -106,7 +107,7 @@ class Report:
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
             "shared_circuits": shared,
             "service": service,
-            "tenants": self.stats.tenants.facts(now, self.names, search),
+            "tenants": tenants,
             "keys": self._keys(),
             "places": self.places(),
             "spending": self.spending(now),

@@ -60,7 +60,10 @@ class Service:
 
     def __init__(self, joining: Joining) -> None:
         self._joining = joining
-        self._reading = asyncio.Lock()
+        self._reading = asyncio.Lock()  # one round trip at a time
+        self._begun = self._ended = 0  # round trips; the number of the latest that has ended
+        self._answer: Answer | None = None
+        self._adding = asyncio.Lock()
         self._cached: FleetReport | None = None
         self._good_until = 0.0
 
@@ -72,8 +75,18 @@ class Service:
     async def read(self) -> Answer | None:
         """The store's current answer; `None` if it cannot be reached.
 
-        It is not cached, so that no counter falls when scrapes go to different workers.
+        It is not cached, so that no counter falls when scrapes go to different workers. Readers that wait
+        share the next round trip: a thousand of them must not delay the probes of this worker.
         """
+        begun = self._begun
+        async with self._reading:
+            if self._ended <= begun:
+                self._begun = number = self._begun + 1
+                self._answer = await self._ask()
+                self._ended = number
+            return self._answer
+
+    async def _ask(self) -> Answer | None:
         member = self._joining.member
         if member is None or not member.live:
             return None
@@ -88,7 +101,7 @@ class Service:
 
     async def _fleet_report(self) -> FleetReport | None:
         """The answer with its sums, cached for `FRESH` seconds, or longer with hundreds of workers."""
-        async with self._reading:
+        async with self._adding:
             if clock.now() >= self._good_until:
                 answer, began = await self.read(), clock.now()
                 self._cached = answer and FleetReport(*answer, *await of_service(answer[0].workers))

@@ -27,6 +27,7 @@ from ranvier.events import (
     Throttled,
 )
 from ranvier.facts.attempt import HEDGE_LOST
+from ranvier.pipeline.credentials.identity import provider_in
 
 MAX_PROVIDERS = 100
 """Maximum number of providers that are counted separately; further ones are counted as `OTHERS`."""
@@ -159,12 +160,13 @@ class Stats:
                 self._note(event, UNUSUAL[type(event)](event), now)
 
     def provider(self, provider: str) -> TargetStats:
-        """The counts of `provider`, created if new."""
+        """The counts of `provider`, created if new; those of a tenant's own endpoint are included."""
         numbers = self.providers.get(provider)
         if numbers is None:
-            if len(self.providers) >= MAX_PROVIDERS:
-                provider = OTHERS
-            numbers = self.providers.setdefault(provider, TargetStats())
+            name = provider_in(provider)
+            if name not in self.providers and len(self.providers) >= MAX_PROVIDERS:
+                name = OTHERS
+            numbers = self.providers.setdefault(name, TargetStats())
         return numbers
 
     def _attempt_ended(self, event: AttemptEnded, now: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -39,7 +40,7 @@ MAX_TEXT = 6000
 """Maximum length of a story's text, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndedCall:
     """A call that has ended: its number, when it ended on the loop's clock, its sort, and its event."""
 
@@ -47,6 +48,11 @@ class EndedCall:
     when: float
     sort: str
     call: CallEnded
+
+    @cached_property
+    def text(self) -> str:
+        """The story in words; kept, because every reader of the page asks for all of them."""
+        return self.call.story.explain()[:MAX_TEXT]
 
 
 class Stories:
@@ -115,5 +121,5 @@ def _facts(ended: EndedCall, now: float, names: Names) -> dict[str, Any]:
             }
             for each in story.waits[:MAX_PARTS]
         ],
-        "text": story.explain()[:MAX_TEXT],
+        "text": ended.text,
     }

@@ -1,18 +1,20 @@
 """Counts the calls and failures of each tenant, and lists the tenants that fail most.
 
-Pure: `now` is an argument. Memory is bounded for any number of tenants; an idle tenant takes none.
+`now` is always an argument. Memory is bounded for any number of tenants; an idle tenant takes none.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.recent.portions import in_portions
 from ranvier.asgi.status.stories import KEYLESS
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import CallRejected, Event, FallbackTaken
 
 SLICE = 10
@@ -28,6 +30,9 @@ MAX_LISTED = 50
 """Maximum number of tenants listed: those with the most failed calls first, then the busiest."""
 
 FIELDS = ("calls", "failed", "fallbacks", "rejections", "missing_keys")
+Counted = tuple[str, list[int]]
+"""A tenant with its counts, in the order of `FIELDS`."""
+
 CALLS, FAILED, FALLBACKS, REJECTIONS, MISSING_KEYS = range(len(FIELDS))
 
 
@@ -58,6 +63,8 @@ class Tenants:
     def happened(self, event: Event, now: float) -> None:
         """Count a fallback or a rejection; other events are ignored."""
         if isinstance(event, FallbackTaken):
+            if event.kind == NotAllowedError.kind:
+                return  # its rejection is counted
             field = MISSING_KEYS if event.kind == CredentialMissingError.kind else FALLBACKS
         elif isinstance(event, CallRejected):
             field = REJECTIONS
@@ -81,29 +88,42 @@ class Tenants:
             counts = latest.tenants[tenant] = [0] * len(FIELDS)
         return counts
 
-    def facts(self, now: float, names: Names, search: str = "") -> dict[str, Any]:
+    async def facts(self, now: float, names: Names, search: str = "") -> dict[str, Any]:
         """The counts of the last minute, of tenants whose names contain `search`, the most troubled first."""
         recent = [time_slice for time_slice in self._slices if time_slice.number > int(now // SLICE) - SLICES]
-        merged: dict[str, list[int]] = {}
-        for time_slice in recent:
-            for tenant, counts in time_slice.tenants.items():
-                known = merged.get(tenant)
-                merged[tenant] = counts if known is None else [*map(int.__add__, known, counts)]
-        found = [(tenant, counts) for tenant, counts in merged.items() if _matches(tenant, search, names)]
+        merged = await _merged(recent)
+        matching = failing = 0
+        best: list[Counted] = []
+        async for portion in in_portions(merged.items()):
+            found = [each for each in portion if _matches(each[0], search, names)]
+            best = heapq.nsmallest(MAX_LISTED, [*best, *found], key=_rank)
+            matching += len(found)
+            failing += sum(counts[FAILED] > 0 for _, counts in portion)
         return {
             "total": len(merged),
-            "failing": sum(counts[FAILED] > 0 for counts in merged.values()),
-            "matching": len(found),
+            "failing": failing,
+            "matching": matching,
             "uncounted": sum(time_slice.uncounted for time_slice in recent),
             "limit": MAX_LISTED,
             "rows": [
                 {"tenant": names.tenant(tenant), **dict(zip(FIELDS, counts, strict=True))}
-                for tenant, counts in heapq.nsmallest(MAX_LISTED, found, key=_rank)
+                for tenant, counts in best
             ],
         }
 
 
-def _rank(each: tuple[str, list[int]]) -> tuple[object, ...]:
+async def _merged(slices: Iterable[Slice]) -> dict[str, list[int]]:
+    """The sums of the counts by tenant."""
+    merged: dict[str, list[int]] = {}
+    for each in slices:
+        async for portion in in_portions(list(each.tenants.items())):  # calls go on, and are counted
+            for tenant, counts in portion:
+                known = merged.get(tenant)
+                merged[tenant] = counts if known is None else [*map(int.__add__, known, counts)]
+    return merged
+
+
+def _rank(each: Counted) -> tuple[object, ...]:
     tenant, counts = each
     return -counts[FAILED], -counts[REJECTIONS] - counts[FALLBACKS], -counts[CALLS], tenant
 

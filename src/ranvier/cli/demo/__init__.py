@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ranvier import validation
+
 DESCRIPTION = """\
-Starts three simulated providers on loopback and runs fifty tenants through two acts. In the first one,
-a provider is down, the second limits the rate, and one tenant has a bad key. In the other one, the first
-provider accepts requests and stays silent; time limits are a twentieth of those of resilient(). Exits with
-status 1 if a tenant with a good key was not served, or if the records of the calls differ from the log of
-the providers.
+Start three simulated providers on loopback and run fifty tenants through two acts. In the first act, one
+provider is down, another rate limits requests, and one tenant has a bad key. In the second act, the first
+provider accepts requests and stays silent; time limits are a twentieth of those of resilient(). Exit
+status 1 if a tenant with a valid key was not served, or if the records of the calls differ from the log
+of the providers.
 """
 
 
@@ -35,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ranvier.cli.demo.silent_provider import SilentProvider
     from ranvier.cli.demo.stage import play
 
-    tenants, seconds, seed = arguments.tenants, arguments.seconds / 2, arguments.seed
+    tenants, seed = validation.count("--tenants", arguments.tenants, least=1), arguments.seed
+    seconds = validation.number("--seconds", arguments.seconds, least=0.1) / 2
     acts = Scenario(tenants, seconds, seed), SilentProvider(tenants, seconds, seed)
     return 0 if play(*acts, plain=arguments.plain, report=arguments.report).good else 1

@@ -68,7 +68,7 @@ class Scenario(Act):
         if second < started_at:
             return "all providers work; one tenant's key is invalid"
         if second < ended:
-            return f"{PROVIDERS[0]} is down, {PROVIDERS[1]} limits the rate of requests"
+            return f"{PROVIDERS[0]} is down, {PROVIDERS[1]} rate limits requests"
         return f"{PROVIDERS[0]} has recovered"
 
     def simulator(self) -> Simulator:

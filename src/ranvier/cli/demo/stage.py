@@ -22,6 +22,7 @@ from ranvier.cli.demo.screen import Screen, print_agreement, print_summary
 from ranvier.cli.demo.silent_provider import SilentProvider, impact
 from ranvier.cli.demo.silent_screen import SilentScreen, print_impact
 from ranvier.cli.demo.tally import Tally, Verdict
+from ranvier.cli.output import Output
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.exchange import Exchange
 
@@ -48,7 +49,7 @@ def play(scenario: Scenario, second: SilentProvider, *, plain: bool, report: Pat
     Raises:
         ConfigurationError: the report cannot be written; this is checked before the first act runs.
     """
-    console = Console()
+    console = Output()
     if report is not None:
         _write(report, None)
     outage = asyncio.run(_play(scenario, Screen, console, plain=plain))

@@ -19,13 +19,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="check a pipeline: keys, reachability, the longest call, and mistakes",
-        description="Check a pipeline without sending a request to a model. Status 1 if there are warnings.",
+        description="Check a pipeline without sending a request to a model. Exit status 1 means warnings.",
     )
     parser.add_argument(
         "pipeline",
-        help="app.py:pipeline or package.module:pipeline, also a function that returns one; or a .toml file",
+        help="app.py:pipeline or package.module:pipeline (a pipeline, or a function that returns one), or a "
+        ".toml file",
     )
-    parser.add_argument("--imports", action="store_true", help="import what a .toml file names of your code")
+    parser.add_argument(
+        "--imports", action="store_true", help="import the objects of your code that a .toml file names"
+    )
     parser.add_argument("--offline", action="store_true", help="do not connect to the base URLs")
     parser.add_argument("--json", action="store_true", help="print JSON, for CI")
     parser.add_argument("--traceback", action="store_true", help="show the traceback if your file fails")

@@ -43,6 +43,19 @@ def shared_base_url(report: PipelineReport) -> Problems:
 
 
 @check
+def unused_override(report: PipelineReport) -> Problems:
+    """The name in `overrides` is that of no target, so that its settings are never used."""
+    providers = {target.provider.name for target in report.targets}
+    known = {*providers, *(target.target for target in report.targets)}
+    any_model = any(layer.takes_any_model for layer in report.layers)
+    for layer in report.layers:
+        for name in layer.overrides:
+            if name not in known and not (any_model and name.partition("/")[0] in providers):
+                why = f"{type(layer).__name__}(overrides) has settings for it, but it is no target"
+                yield name, why, f"correct its name: the targets are {', '.join(map(str, report.targets))}"
+
+
+@check
 def smaller_window(report: PipelineReport) -> Problems:
     """A fallback is skipped for prompts that are too long for the target before it."""
     for chain in report.chains[:1]:

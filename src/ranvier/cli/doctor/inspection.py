@@ -100,7 +100,7 @@ class PipelineReport:
             "target": target.target,
             "base_url": url,
             "key": self.keys[target.target],
-            "limits": {name: getattr(limits, name) for name in names},
+            "limits": {name: finite(getattr(limits, name)) for name in names},
             "reach": None if seen is None else asdict(seen),
         }
 
@@ -145,9 +145,11 @@ def _deadline(layers: Sequence[Layer]) -> float:
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
-    return {**asdict(turn), "seconds": finite(turn.seconds), "wanted": finite(turn.wanted)}
+    return {
+        name: finite(value) if isinstance(value, float) else value for name, value in asdict(turn).items()
+    }
 
 
-def finite(seconds: float) -> float | None:
+def finite(seconds: float | None) -> float | None:
     """`seconds`, or `None` for infinity, which JSON does not have."""
-    return None if math.isinf(seconds) else seconds
+    return None if seconds is None or math.isinf(seconds) else seconds

@@ -45,6 +45,8 @@ def _limits(limits: Limits) -> str:
 
 
 def _of_turn(turn: Turn) -> str:
+    if math.isinf(turn.starts):
+        return f"{turn.target}: never asked"
     has = "any time" if math.isinf(turn.seconds) else f"{round(turn.seconds, 1):g} s"
     then = "" if turn.hedged is None else f"; the next is asked as well after {round(turn.hedged, 1):g} s"
     return f"{turn.target}: asked at {round(turn.starts, 1):g} s, has {has} until its first content{then}"

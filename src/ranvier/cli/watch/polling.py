@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ranvier import clock
+from ranvier.cli.output import Output
 from ranvier.cli.watch.screen import draw, line, unreachable
 from ranvier.errors.configuration import ConfigurationError
 
@@ -38,7 +39,7 @@ class NoAnswerError(Exception):
 
 def watch(url: str, *, token: str | None, search: str, interval: float, once: bool, plain: bool) -> int:
     """Watch until interrupted, or print once; returns the exit status."""
-    console = Console()
+    console = Output()
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     try:
         client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
@@ -65,7 +66,7 @@ async def _once(client: httpx.AsyncClient, request: httpx.Request, console: Cons
         try:
             facts = await _fetch(client, request)
         except NoAnswerError as error:
-            console.print(unreachable(str(error), 0.0), soft_wrap=True)
+            console.print(unreachable(str(error)), soft_wrap=True)
             return NO_ANSWER
     if plain:
         console.print(line(facts), soft_wrap=True)
@@ -103,9 +104,18 @@ async def _fetch(client: httpx.AsyncClient, request: httpx.Request) -> dict[str,
         facts = json.loads(body)
     except (ValueError, RecursionError):
         facts = None
-    if not isinstance(facts, dict) or facts.get("version") != 1:
+    if not isinstance(facts, dict) or facts.get("version") != 1 or not _can_be_shown(facts):
         raise NoAnswerError("the response is not from a status page of this version")
     return facts
+
+
+def _can_be_shown(facts: dict[str, Any]) -> bool:
+    """Try it, because a server may answer anything."""
+    try:
+        line(facts), draw(facts, rows=ROWS)
+    except Exception:
+        return False
+    return True
 
 
 async def _body(response: httpx.Response) -> bytes:
@@ -121,7 +131,9 @@ def _lines(console: Console) -> ShowFacts:
     """Print one line per update."""
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:
-        console.print(unreachable(error, seconds) if error or facts is None else line(facts), soft_wrap=True)
+        age = seconds if facts is not None else 0.0
+        shown = line(facts) if facts is not None and not error else unreachable(error, age)
+        console.print(shown, soft_wrap=True)
 
     return show
 
@@ -131,9 +143,12 @@ def _picture(stack: ExitStack, console: Console) -> ShowFacts:
     live = stack.enter_context(Live(console=console, auto_refresh=False, screen=True))
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:
-        failure = unreachable(error, seconds) if error else None
+        failure = unreachable(error, seconds if facts else 0.0) if error else None
         rows, columns = console.height, console.width
-        shown = draw(facts, rows=rows, columns=columns, failure=failure) if facts else failure
-        live.update(shown or "", refresh=True)
+        if facts:
+            failure = failure and failure.append("; last known state below")
+            live.update(draw(facts, rows=rows, columns=columns, failure=failure), refresh=True)
+        else:
+            live.update(failure or "", refresh=True)
 
     return show

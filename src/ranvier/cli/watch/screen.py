@@ -60,9 +60,9 @@ def line(facts: dict[str, Any]) -> Text:
     )
 
 
-def unreachable(why: str, seconds: float) -> Text:
-    """A line that says that the server does not answer, and why."""
-    since = f", for {duration(seconds)}; last known state below" if seconds else ""
+def unreachable(why: str, seconds: float = 0.0) -> Text:
+    """A line that says that the server does not answer, why, and for how long, if it has answered before."""
+    since = f", for {duration(seconds)}" if seconds else ""
     return Text(f"? no answer from the server ({clean(why)}){since}", style="bold reverse")
 
 

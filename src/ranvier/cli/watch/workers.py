@@ -36,8 +36,8 @@ def of_this_worker(facts: dict[str, Any]) -> str:
 
 def of_service(service: dict[str, Any], columns: int) -> Table:
     """A table of open or isolated circuits, gates and tenants, with the workers that caused it."""
-    title = f"{counted(service['live'], 'worker')}, what is not well"
-    table = table_of("state", "of", "by", "host", "next probe", title=title)
+    title = f"{counted(service['live'], 'worker')}: open circuits, closed gates, isolated tenants"
+    table = table_of("state", "what", "worker", "host", "next probe", title=title)
     room = max(columns - FIXED, 24)
     table.columns[1].max_width, table.columns[3].max_width = room * 2 // 3, room // 3
     for each in service["troubles"][:MAX_TROUBLES]:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.integrations.langchain.answers import chunk_of, last_chunk, whole_message
 from ranvier.integrations.langchain.history import read_history
-from ranvier.integrations.langchain.structured import structured
+from ranvier.integrations.langchain.structured import RESPONSE_FORMAT, schema_in, structured
 from ranvier.integrations.langchain.tools import written_choice, written_tool
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.tenancy import current_tenant
@@ -139,6 +139,8 @@ class ChatRanvier(BaseChatModel):  # type: ignore[misc]  # because mypy runs wit
         if stop is not None:
             options["stop"] = stop
         options["stop"] = options["stop"] or None  # LangChain means none by an empty list
+        if (response_format := options.pop(RESPONSE_FORMAT, None)) is not None:
+            options["schema"] = schema_in(response_format)
         return {name: value for name, value in options.items() if value is not None}
 
     # --- tools and schemas -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -13,8 +14,12 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.schema.schema import Schema
 
 METHODS = ("function_calling", "json_schema", "json_mode")
+
+RESPONSE_FORMAT = "response_format"
+"""The option by which agents of LangChain ask for a schema, in the format of chat completions."""
 
 
 def structured(
@@ -39,6 +44,18 @@ def structured(
         answer_chain = model.bind(schema=_ours(schema, strict), ls_structured_output_format=form, **options)
         parser = _of_text(schema)
     return _with_raw(answer_chain, parser) if include_raw else answer_chain | parser
+
+
+def schema_in(response_format: Any) -> Any:
+    """The schema in a `response_format` of chat completions.
+
+    Raises:
+        ConfigurationError: it has none, or none that a provider could accept.
+    """
+    if not isinstance(response_format, Mapping) or response_format.get("type") != "json_schema":
+        raise ConfigurationError("response_format: give a JSON schema, or schema=... with a type")
+    named = response_format.get("json_schema") or {}
+    return Schema.of(named.get("schema"), name=named.get("name"))
 
 
 def _is_model(schema: Any) -> bool:

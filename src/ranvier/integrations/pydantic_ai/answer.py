@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Final
 
 from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.usage import RequestUsage
 
 from ranvier.integrations.pydantic_ai.beside import details_of, with_citations
-from ranvier.messages.message import ToolCall
+from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 
@@ -55,12 +56,18 @@ def usage_of(usage: Usage) -> RequestUsage:
 
 
 def _parts(answer: Response[Any]) -> Iterator[Any]:
+    """The thoughts, and then texts and calls in their order, as a stream has them."""
     if answer.reasoning:
         yield ThinkingPart(answer.reasoning)
-    if answer.text:
-        yield TextPart(answer.text)
-    for call in answer.tool_calls:
-        yield _call(call)
+    for is_text, parts in groupby(_shown(answer), lambda part: isinstance(part, Text)):
+        if is_text:
+            yield TextPart("".join(part.text for part in parts if isinstance(part, Text)))
+        else:
+            yield from (_call(part) for part in parts if isinstance(part, ToolCall))
+
+
+def _shown(answer: Response[Any]) -> Iterator[Part]:
+    return (part for part in answer.message.parts if isinstance(part, (Text, ToolCall)))
 
 
 def _call(call: ToolCall) -> ToolCallPart:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from ranvier.headers import FRAMING, HOLD_KEYS
 from ranvier.messages.message import Message
 from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES
 from ranvier.providers._wire.written_request import WrittenRequest, texts
@@ -23,21 +24,14 @@ PATHS: Final = {"/chat/completions": CHAT_COMPLETIONS, "/responses": RESPONSES, 
 METHODS: Final = {":generateContent": False, ":streamGenerateContent": True}
 """The methods of Gemini; true for those that stream."""
 
-KEPT_BY_A_SERVER: Final = frozenset(
-    ("previous_response_id", "conversation", "background", "cachedContent", "container", "prompt")
-)
-"""Fields that refer to state on one server."""
-
-IDS_OF_A_SERVER: Final = frozenset(("file_id", "file_uri", "fileUri"))
-"""Fields anywhere in a request that refer to a file on one server."""
-
 LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens", "maxOutputTokens")
 
-OF_A_KEY: Final = frozenset(("authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"))
-OF_A_CONNECTION: Final = frozenset((
-    *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "accept-encoding"),
-    *("content-type", "content-encoding", "te", "upgrade", "proxy-authorization"),
-))  # fmt: skip
+NOT_SENT: Final = FRAMING | HOLD_KEYS | {"cookie"}
+"""Headers of the SDK's connection, and with its key."""
+
+SIGNED: Final = "x-amz-"
+"""The beginning of the headers that belong to a signature of AWS; one has a session token."""
+
 OF_AN_ADDRESS: Final = frozenset(("api-version", "key", "alt"))
 """Parameters of a URL that depend on the server."""
 
@@ -62,7 +56,8 @@ def written_request(
     if not isinstance(fields, dict):
         return None
     model, streamed = _model_of(wire, path, fields)
-    if not model:
+    params = parse_qsl(query, keep_blank_values=True)
+    if not model or (wire == GEMINI and streamed and ("alt", "sse") not in params):  # a stream in one array
         return None
     generation = fields.get("generationConfig")
     limits = [each for each in (generation, fields) if isinstance(each, dict)]
@@ -75,36 +70,25 @@ def written_request(
         wire=wire,
         content=content,
         fields=fields,
-        headers={name: value for name, value in headers.items() if name not in OF_A_KEY | OF_A_CONNECTION},
-        query=urlencode([pair for pair in parse_qsl(query) if pair[0] not in OF_AN_ADDRESS]),
+        headers={name: value for name, value in headers.items() if _is_sent(name)},
+        query=urlencode([pair for pair in params if pair[0] not in OF_AN_ADDRESS]),
         model=model,
         streamed=streamed,
     )
 
 
-def refers_to_a_server(fields: Mapping[str, Any]) -> bool:
-    """True if a request refers to state that only one server has."""
-    if any(fields.get(name) for name in KEPT_BY_A_SERVER):
-        return True
-    left: list[object] = [fields]
-    while left:
-        each = left.pop()
-        if isinstance(each, Mapping):
-            if each.get("type") == "item_reference" or any(each.get(name) for name in IDS_OF_A_SERVER):
-                return True
-            left.extend(each.values())
-        elif isinstance(each, list):
-            left.extend(each)
-    return False
-
-
 def _model_of(wire: str, path: str, fields: Mapping[str, Any]) -> tuple[str, bool]:
     """The model, and whether the answer is streamed."""
     if wire == GEMINI:
-        name, _, method = path.rpartition("/")[2].rpartition(":")
-        return unquote(name), METHODS[f":{method}"]
+        resource, _, method = path.rpartition(":")
+        *_, collection, name = ["", *unquote(resource).split("/")]
+        return name if collection == "models" else f"{collection}/{name}", METHODS[f":{method}"]
     model = fields.get("model")
     return model if isinstance(model, str) else "", fields.get("stream") is True
+
+
+def _is_sent(header: str) -> bool:
+    return header not in NOT_SENT and not header.startswith(SIGNED)
 
 
 def _is_count(value: object) -> bool:

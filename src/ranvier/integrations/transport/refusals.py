@@ -31,7 +31,7 @@ TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 403: 
 
 
 class Refusal(NamedTuple):
-    """An HTTP response with an error."""
+    """An HTTP response with an error, or with an answer that a content filter has stopped."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,10 @@ class Refusal(NamedTuple):
 
 
 def refusal(written: WrittenRequest, error: RanvierError) -> Refusal:
-    """The response for a failed call: the provider's own if it has sent one, otherwise ours."""
+    """The response for a failed call: the provider's own if it has sent one, otherwise ours.
+
+    A refusal of the model is handed back with its status 200, as the SDK expects it.
+    """
     own = primary(error)
     if isinstance(own, ProviderError):
         reply: VerbatimReply | None = written.rejections.get(f"{own.provider}/{own.model}")
@@ -62,7 +65,9 @@ def event_of(wire: str, error: RanvierError) -> bytes:
     status = STATUSES.get(primary(error).kind, 503)
     body = _body(wire, status, str(primary(error)))
     if wire == RESPONSES:
-        body = {"type": "error", "code": "server_error", "message": body["error"]["message"], "param": None}
+        code, message = "server_error", body["error"]["message"]
+        own = {"code": code, "message": message, "param": None}
+        body = {"type": "error", **own, "error": own}  # twice: SDKs raise only what is under `error`
     name = f"event: {body['type']}\n" if "type" in body else ""
     return f"{name}data: {json.dumps(body)}\n\n".encode()
 

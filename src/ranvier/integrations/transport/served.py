@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
@@ -34,10 +35,14 @@ class Served(AnyTransport):  # type: ignore[misc]  # because it is every type at
         self._owned = not isinstance(first, Pipeline)
         if len(pipeline_or_layers) > 1 and any(isinstance(each, Pipeline) for each in pipeline_or_layers):
             raise ConfigurationError("transport(...): give one pipeline, or layers, and not both")
+        if first is not None and not isinstance(first, (Pipeline, Layer)):
+            kind = type(first).__name__
+            raise ConfigurationError(f"transport(...) was given a {kind}: give a Pipeline, or layers")
         self.pipeline = first if isinstance(first, Pipeline) else Pipeline(*pipeline_or_layers)  # type: ignore[arg-type]
         self._targets = Targets(self.pipeline)
         self._others = others
         self._transports: dict[str, Any] = {}  # for all other requests, by library
+        self._streams: WeakSet[Any] = WeakSet()  # open streams, which end with the client
 
     def _other(self, library: ModuleType, kind: str) -> Any:
         """The transport for all other requests."""
@@ -67,14 +72,14 @@ def library_of(request: object) -> ModuleType:
     return sys.modules[type(request).__module__.partition(".")[0]]
 
 
-def response(library: ModuleType, request: Any, body: Body, **content: Any) -> Any:
-    """The response of `library` with the reply of a provider."""
+def response(library: ModuleType, request: Any, body: Body, stream: Any) -> Any:
+    """The response of `library` with the reply of a provider, whose content is `stream`."""
     return library.Response(
         body.reply.status,
         headers=body.reply.headers,
         request=request,
+        stream=stream,
         extensions={"ranvier": body.stream},
-        **content,
     )
 
 
@@ -82,5 +87,9 @@ def refused(library: ModuleType, request: Any, written: WrittenRequest, error: R
     """The response of `library` for a call that has failed."""
     status, headers, content = refusal(written, error)
     return library.Response(
-        status, headers=headers, content=content, request=request, extensions={"ranvier": error}
+        status,
+        headers=headers,
+        request=request,
+        stream=library.ByteStream(content),  # `content=` would leave the response without `elapsed`
+        extensions={"ranvier": error},
     )

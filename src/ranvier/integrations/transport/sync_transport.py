@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import sync_stream_class
@@ -46,6 +48,10 @@ class SyncTransport(Served):
         pipeline: The pipeline that requests for answers pass.
     """
 
+    async def handle_async_request(self, request: Any) -> Any:
+        """Refuse to serve an asynchronous client."""
+        raise ConfigurationError("it serves a Client: take transport(...) for an AsyncClient")
+
     def handle_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
         library, wire = library_of(request), wire_to_read(request)
@@ -53,13 +59,13 @@ class SyncTransport(Served):
         if sdk_request is None:
             return self._other(library, "HTTPTransport").handle_request(request)
         try:
-            body, content = self._answer(sdk_request, library)
+            body, answer = self._answer(sdk_request, library)
         except RanvierError as error:
             return refused(library, request, sdk_request, error)
-        return response(library, request, body, **content)
+        return response(library, request, body, answer)
 
-    def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
-        """The answer: whole as `content`, or else as a `stream` that has begun with content.
+    def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, Any]:
+        """The answer, and its bytes as a stream of `library`, which are whole or begin with content.
 
         Raises:
             RanvierError: every target failed or was rejected, or no layer let the call pass.
@@ -72,20 +78,22 @@ class SyncTransport(Served):
         try:
             body = Body(stream, sdk_request, self._targets.owners)
             if sdk_request.streamed:
-                return body, {"stream": sync_stream_class(library)(body)}
+                self._streams.add(stream)
+                return body, sync_stream_class(library)(body)
             stream.collect()
-            return body, {"content": body.rest()}
+            return body, library.ByteStream(body.rest())
         except BaseException:
             stream.close()
             raise
 
     def close(self) -> None:
-        """Close the transports for other requests, and the pipeline if it was made from layers."""
+        """End streams; close the transports for other requests, and a pipeline that was made from layers."""
         transports, self._transports = self._transports, {}
-        for each in transports.values():
-            each.close()
-        if self._owned:
-            self.pipeline.sync.close()
+        with ExitStack() as steps:
+            if self._owned:
+                steps.callback(self.pipeline.sync.close)
+            for each in (*transports.values(), *self._streams):
+                steps.callback(each.close)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import ModelNotFoundError
 from ranvier.integrations.transport.owners import Owners
-from ranvier.integrations.transport.recognition import refers_to_a_server
+from ranvier.integrations.transport.server_state import refers_to_a_server
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -25,8 +25,10 @@ class Targets:
         self.owners = Owners()
         self._pipeline = pipeline
 
-    def start(self, written: WrittenRequest) -> str:
+    def start(self, written: WrittenRequest) -> str | None:
         """The target to ask first: one with the model of the request, or that model at the first provider.
+
+        `None` leaves it to the layers, which may balance: the first that speaks the wire has the model.
 
         Raises:
             ModelNotFoundError: no target speaks the wire, or none has the model.
@@ -35,7 +37,11 @@ class Targets:
         targets = [each for layer in layers for each in layer.deployments()]
         speaking = [each for each in targets if _speaks(each, written.wire)]
         if not speaking:
-            raise ModelNotFoundError(f"no target of the pipeline speaks {written.wire}", provider="ranvier")
+            own = ": at a server of your own, write OpenAI(api='responses', base_url=...)"
+            hint = own if written.wire == "responses" else ""
+            raise ModelNotFoundError(
+                f"no target of the pipeline speaks {written.wire}{hint}", provider="ranvier"
+            )
         owner = self.owners.of(written.fields)
         at_owner = [each for each in speaking if each.provider.name == owner]
         known = [each for each in at_owner or speaking if written.model in (each.model, each.facts_of)]
@@ -43,7 +49,7 @@ class Targets:
         if refers_to_a_server(written.fields):
             written.stays_at = (start or speaking[0]).provider.name
         if start is not None:
-            return start.target
+            return None if start is speaking[0] and written.stays_at is None else start.target
         if any(layer.takes_any_model for layer in layers):
             return f"{speaking[0].provider.name}/{written.model}"
         raise ModelNotFoundError(

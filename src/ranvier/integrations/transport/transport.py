@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import ModuleType, TracebackType
 from typing import Any, Self
-from weakref import WeakSet
 
 from ranvier.closing import Steps
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.integrations.transport.body import Body
 from ranvier.integrations.transport.byte_streams import stream_class
@@ -52,9 +52,9 @@ class Transport(Served):
         pipeline: The pipeline that requests for answers pass.
     """
 
-    def __init__(self, *pipeline_or_layers: Pipeline | Layer, others: Any = None) -> None:
-        super().__init__(*pipeline_or_layers, others=others)
-        self._streams: WeakSet[Any] = WeakSet()  # open streams, which end with the client
+    def handle_request(self, request: Any) -> Any:
+        """Refuse to serve a synchronous client."""
+        raise ConfigurationError("it serves an AsyncClient: take sync_transport(...) for a Client")
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
@@ -63,13 +63,13 @@ class Transport(Served):
         if sdk_request is None:
             return await self._other(library, "AsyncHTTPTransport").handle_async_request(request)
         try:
-            body, content = await self._answer(sdk_request, library)
+            body, stream = await self._answer(sdk_request, library)
         except RanvierError as error:
             return refused(library, request, sdk_request, error)
-        return response(library, request, body, **content)
+        return response(library, request, body, stream)
 
-    async def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
-        """The answer: whole as `content`, or else as a `stream` that has begun with content.
+    async def _answer(self, sdk_request: WrittenRequest, library: ModuleType) -> tuple[Body, Any]:
+        """The answer, and its bytes as a stream of `library`, which are whole or begin with content.
 
         Raises:
             RanvierError: every target failed or was rejected, or no layer let the call pass.
@@ -85,10 +85,10 @@ class Transport(Served):
             raise
         if sdk_request.streamed:
             self._streams.add(stream)
-            return body, {"stream": stream_class(library)(body)}
+            return body, stream_class(library)(body)
         async with stream:
             await stream.collect()
-        return body, {"content": body.rest()}
+        return body, library.ByteStream(body.rest())
 
     async def aclose(self) -> None:
         """End streams; close the transports for other requests, and a pipeline that was made from layers."""

@@ -47,7 +47,7 @@ def adopt(breaker: Ruling, before: Ruling) -> None:
                 circuit.follow(rules_of(key, circuit), fresh._kind)
         circuits._rules, circuits._rules_for = breaker.rules, fresh._rules_for
         circuits._kind, circuits._max_circuits = fresh._kind, fresh._max_circuits
-        circuits.models = fresh.models
+        circuits.models, circuits.providers = fresh.models, fresh.providers
         _evict(circuits, len(circuits) - circuits._max_circuits)
         breaker.circuits = circuits
 

@@ -42,12 +42,18 @@ def emit_change(call: Call, before: CircuitState, circuit: Circuit) -> None:
 def emit_to_all(
     listening: Iterable[Events], key: Hashable, before: CircuitState, after: CircuitState
 ) -> None:
-    """Emit the change of state that an operator caused."""
+    """Emit the change of state that an operator caused.
+
+    The whole of a custom key stands for the tenant: it may name one, and providers are labels of metrics.
+    """
     if before is after:
         return
     whole = isinstance(key, tuple) and len(key) > 1
-    tenant, provider = (key[0], key[1]) if whole else ("", key)  # type: ignore[index]  # because: a tuple
-    event = CircuitChanged(tenant=str(tenant), provider=str(provider), before=before, after=after)
+    tenant, target = (key[0], key[1]) if whole else (key, "")  # type: ignore[index]  # because: a tuple
+    provider, _, model = str(target).partition("/")
+    event = CircuitChanged(
+        tenant=str(tenant), provider=provider, model=model or None, before=before, after=after
+    )
     for events in listening:
         events.emit(event)
 
@@ -55,6 +61,10 @@ def emit_to_all(
 def emit_full(call: Call, max_circuits: int) -> None:
     """Emit that `call` passes without a circuit."""
     if call.pipeline.events.listeners:
-        provider = call.deployment.provider.name
-        event = RegistryFull(tenant=call.tenant, provider=provider, max_circuits=max_circuits)
+        event = RegistryFull(
+            tenant=call.tenant,
+            provider=call.deployment.provider.name,
+            metadata=call.record.metadata,
+            max_circuits=max_circuits,
+        )
         call.pipeline.events.emit(event, call.record)

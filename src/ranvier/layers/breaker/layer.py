@@ -8,17 +8,17 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.adoption import adopt, adopt_shared
 from ranvier.layers.breaker.circuit import Circuit
-from ranvier.layers.breaker.models import names_of, several_models
+from ranvier.layers.breaker.models import names_of, providers_of, several_models
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
-from ranvier.layers.breaker.shared.settings import SharedCircuits
+from ranvier.layers.breaker.shared.settings import SharedCircuits, checked
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.asking.users_function import ask_key, plain
 from ranvier.pipeline.call import Call
@@ -26,7 +26,6 @@ from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.timing.limits import slot_wait
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -81,10 +80,7 @@ class Breaker(Guard):
 
     circuits: Circuits
 
-    @suggests(
-        **dict.fromkeys(("threshold", "fail_max", "max_failures"), "write failure_threshold=..."),
-        **dict.fromkeys(("recovery_timeout", "reset_timeout", "timeout"), "write cooldown=..."),
-    )
+    @layer_remedies.suggested
     def __init__(
         self,
         failure_threshold: int | None = 5,
@@ -129,15 +125,13 @@ class Breaker(Guard):
             lambda deployment: self.settings_for(deployment).rules,
             WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
-        self._key = plain("Breaker(key)", key)
-        self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
+        self._key = plain("Breaker(key)", key, "call")
+        self._shared = SharedCircuitRegistry(shared) if shared is not None and checked(shared).used else None
         self.circuits.shared = self._shared
         self.names: dict[str, str] = {}  # the names of circuits by target; empty with a custom key
         self._plain = key is None and not overrides  # every key is (tenant, provider)
-        if any(each.circuits.shared is not None for each in self.overrides.values()):
-            raise ConfigurationError(
-                "Breaker(overrides): give shared=... to the outer Breaker, for all targets"
-            )
+        if any(each._shared is not None or each._key is not None for each in self.overrides.values()):
+            raise ConfigurationError("Breaker(overrides): give shared=... and key=... to the outer Breaker")
 
     def join(self, pipeline: Runtime) -> None:
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""
@@ -146,6 +140,7 @@ class Breaker(Guard):
             self._shared.join(pipeline)
         if self._key is None:
             self.circuits.models.update(several_models(pipeline))
+            self.circuits.providers.update(providers_of(pipeline))
             self._plain = self._plain and not self.circuits.models
             self.names.update(names_of(pipeline, self.overrides, self.circuits.models))
 

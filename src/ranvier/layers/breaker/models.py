@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ranvier.errors.configuration import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable, Mapping
+    from collections.abc import Container, Hashable, Iterable, Mapping
 
     from ranvier.pipeline.runtime import Runtime
 
@@ -31,6 +33,23 @@ def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
             if len(models) > 1 or layer.takes_any_model:
                 several.add(each.provider.name)
     return {provider: tuple(models) for provider, models in targets.items() if provider in several}
+
+
+def providers_of(pipeline: Runtime) -> set[str]:
+    """The names of the providers in a stack."""
+    return {each.provider.name for layer in pipeline.layers for each in layer.deployments()}
+
+
+def check_named(key: Hashable, providers: Iterable[str]) -> None:
+    """Check that a circuit that an operator names may get calls; `providers` is empty for custom keys.
+
+    Raises:
+        ConfigurationError: `key` is not a tenant with one of the providers, or a target or endpoint of one.
+    """
+    name = str(key[1]) if isinstance(key, tuple) and len(key) == 2 else ""
+    if providers and not any(name == each or name.startswith((f"{each}/", f"{each}@")) for each in providers):
+        known = ", ".join(sorted(providers))
+        raise ConfigurationError(f"circuit {key!r:.100}: name a tenant and one of these providers: {known}")
 
 
 NO_PART: Hashable = object()

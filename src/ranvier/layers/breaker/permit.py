@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from ranvier.facts import attempt as facts
-from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.facts.circuit import CLOSED, ISOLATED, CircuitState
 from ranvier.layers.breaker.announcements import rejection
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.settings import OBSERVED
@@ -62,8 +62,10 @@ class CircuitPermit(Permit):
 
     def proved(self) -> None:
         """A stream has begun."""
-        if self._circuit.rules.windows is not None and not self._settled:
-            self._time(self._circuit.rules.windows, began=True)
+        windows, before = self._circuit.rules.windows, self._circuit.state
+        if windows is not None and not self._settled:
+            self._time(windows, began=True)
+            self._report_change(before)
 
     def silent(self) -> None:
         """The attempt has passed its hang threshold: count a failure, unless it still succeeds."""
@@ -74,8 +76,7 @@ class CircuitPermit(Permit):
         self._registry.claim(self._key, circuit, self._call)
         before = circuit.state
         circuit.count_silence(self._generation, now, self._sent_at(now))
-        if circuit.state is not before:
-            self._registry.others.changed(self._call, self._key, circuit, before)
+        self._report_change(before)
         if not self.probes and self.refuses_now:
             self._call.watch.leave()
 
@@ -106,6 +107,11 @@ class CircuitPermit(Permit):
             self._registry.others.failed(self._key, self._call)
         if circuit.state is not before:
             self._registry.others.changed(self._call, self._key, circuit, before)
+
+    def _report_change(self, before: CircuitState) -> None:
+        """Emit and share that this call has changed the state of the circuit from `before`, if it has."""
+        if self._circuit.state is not before:
+            self._registry.others.changed(self._call, self._key, self._circuit, before)
 
     def _time(self, windows: Windows, *, began: bool) -> None:
         """Count whether the content was slow: a stream's at its first content, any other's at the end."""
@@ -168,12 +174,11 @@ class ProbePermit(CircuitPermit):
 
     def proved(self) -> None:
         """A stream has begun: the probe has succeeded, and another may follow."""
-        before = self._circuit.state
         super().proved()
+        before = self._circuit.state
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
-        if self._circuit.state is not before:
-            self._registry.others.changed(self._call, self._key, self._circuit, before)
+        self._report_change(before)
 
     def settle(self, outcome: Outcome) -> None:
         """Release the probe. If it has already succeeded, only a broken stream still counts."""

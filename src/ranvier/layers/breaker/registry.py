@@ -15,7 +15,7 @@ from ranvier.layers.breaker.announcements import emit_full, emit_to_all
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.elsewhere import TenantsElsewhere
 from ranvier.layers.breaker.eviction import EvictionQueue
-from ranvier.layers.breaker.models import NO_PART, named
+from ranvier.layers.breaker.models import NO_PART, check_named, named
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit, rejected
 from ranvier.layers.breaker.settings import OBSERVED, OFF, CircuitSettings, Leasing
 from ranvier.pipeline.guard import Permit
@@ -63,6 +63,7 @@ class Circuits:
         self._loops = Loops("Breaker", several=True)
         self.others = TenantsElsewhere(self)
         self.models: dict[str, tuple[str, ...]] = {}  # by provider: its targets that have their own circuits
+        self.providers: set[str] = set()  # that a circuit may be of; empty for custom keys
         self.shared: SharedCircuitRegistry | None = None
 
     # --- for operators ---------------------------------------------------------------------------
@@ -88,7 +89,7 @@ class Circuits:
         """Reject every call through a circuit until it is reset.
 
         Raises:
-            ConfigurationError: there is no such circuit yet, and the registry is full.
+            ConfigurationError: it is new, and is of no provider of the stack, or the registry is full.
         """
         for key in named(self._circuits, self.models, tenant, provider, *more):
             circuit = self._circuits.get(key) or self._made(key)
@@ -109,6 +110,7 @@ class Circuits:
 
     def _made(self, key: Hashable) -> Circuit:
         """A new circuit, created by an operator's command."""
+        check_named(key, self.providers)
         circuit = self._add(key, self._rules, clock.now())
         if circuit is None:
             raise ConfigurationError(

@@ -70,8 +70,8 @@ class FairPlaces(Layer):
         self.per_tenant = per_tenant
         self.queue = validation.count(f"{name}(queue)", queue, least=0)
         self.max_wait = validation.seconds(f"{name}(max_wait)", max_wait, optional=True)
-        self._weight = plain(f"{name}(weight)", weight)
-        self._priority = plain(f"{name}(priority)", priority)
+        self._weight = plain(f"{name}(weight)", weight, "tenant")
+        self._priority = plain(f"{name}(priority)", priority, "call")
         self.places = PlacesByKey(name, self._create, self.name_of)
 
     def _create(self, key: Hashable) -> FairQueue[Waiter | None]:

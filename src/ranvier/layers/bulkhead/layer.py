@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.layers.bulkhead.fair_places import FairPlaces
 from ranvier.pipeline.asking.users_function import ask_key, plain
 from ranvier.pipeline.call import Call
@@ -43,6 +43,7 @@ class Bulkhead(FairPlaces):
         places: The places by key: how many are taken, and how many calls of which tenants wait.
     """
 
+    @layer_remedies.suggested
     def __init__(
         self,
         limit: int,
@@ -54,7 +55,7 @@ class Bulkhead(FairPlaces):
         key: Callable[[Call], Hashable] | None = None,
     ) -> None:
         self.limit = validation.count("Bulkhead(limit)", limit, least=1)
-        self._key = plain("Bulkhead(key)", key)
+        self._key = plain("Bulkhead(key)", key, "call")
         super().__init__(per_tenant, queue, max_wait, weight, priority)
 
     def key_of(self, call: Call) -> Hashable:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import FaultInjected
 from ranvier.layers.chaos.faults import NAMES, Fault
 from ranvier.layers.chaos.provider import FaultyProvider
-from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.asking.users_function import ask, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -60,6 +59,7 @@ class Chaos(Layer):
     place: ClassVar[Place] = Place.ATTEMPT
     innermost: ClassVar[bool] = True
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *faults: str,
@@ -73,18 +73,18 @@ class Chaos(Layer):
         if not faults:
             raise ConfigurationError(f"Chaos(): name at least one fault of {', '.join(NAMES)}")
         names = [validation.choice("Chaos(fault)", fault, NAMES) for fault in faults]
-        if when is not None and (not callable(when) or inspect.iscoroutinefunction(when)):
-            raise ConfigurationError("Chaos(when): give a plain function of the call, not `async def`")
         seconds = validation.seconds("Chaos(seconds)", seconds)
         after = validation.count("Chaos(after)", after, least=0)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ConfigurationError(f"Chaos(seed)={seed!r:.60}: give a whole number, or None")
         self.faults = tuple(Fault(name, seconds, after) for name in names)
         self.rate = validation.share("Chaos(rate)", rate)
-        self.when = when
-        self.counted = counted
+        self.when = plain("Chaos(when)", when, "call")
+        self.counted = validation.flag("Chaos(counted)", counted)
         self.on = os.environ.get(SWITCH, "").strip().lower() not in OFF
         self.injected = 0
         self._attempts = 0
-        self._random = random.Random(seed)
+        self._random = random.Random(None if seed is None else validation.whole("Chaos(seed)", seed))
         self._reminds_at = float("-inf")
 
     def join(self, pipeline: Runtime) -> None:

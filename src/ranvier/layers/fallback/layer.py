@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
@@ -20,7 +20,7 @@ from ranvier.layers.fallback.pace import Pace, go_on
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
-from ranvier.layers.fallback.targets import Target, UnlistedTarget
+from ranvier.layers.fallback.targets import Target, UnlistedTarget, checked_chains
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.capable import is_plain, may_lack
@@ -65,13 +65,13 @@ class Fallback(Layer):
     counts it. A stream can fall back until its first content, including thoughts.
 
     If one target was tried, its own error is raised; if several were, an `AllDeploymentsFailedError` with
-    the error of each. If all of them reported an invalid request, only the first one's error is raised: the
-    request has to be corrected, and the record has the other errors. An error that other targets would most
+    the error of each, or the first one if all reported an invalid request. An error that others would most
     likely return too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *targets: Target | Balance,
@@ -86,11 +86,11 @@ class Fallback(Layer):
     ) -> None:
         if not targets:
             raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-haiku'")
-        self._on_invalid_request = on_invalid_request
-        self._on_content_filter = on_content_filter
-        self._on_empty = on_empty
+        self._on_invalid_request = validation.flag("Fallback(on_invalid_request)", on_invalid_request)
+        self._on_content_filter = validation.flag("Fallback(on_content_filter)", on_content_filter)
+        self._on_empty = validation.flag("Fallback(on_empty)", on_empty)
         share = 0.95 if hedge_after == "p95" else 0.99
-        self._chains = Chains(targets, chains or {}, share if open else None)
+        self._chains = Chains(targets, checked_chains(chains), share if open else None)
         self._default = self._chains.default
         self.targets = self._chains.targets
         self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
@@ -101,9 +101,8 @@ class Fallback(Layer):
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence, self.watched = self.hedges, self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
-        self.probing_layers: tuple[Layer, ...] = ()
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
-        self.takes_any_model = open
+        self.takes_any_model = validation.flag("Fallback(open)", open)
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._loops = Loops("Fallback", several=True)
@@ -112,13 +111,11 @@ class Fallback(Layer):
     # --- for the pipeline ------------------------------------------------------------------------
 
     def join(self, pipeline: Runtime) -> None:
-        """Learn the limits of attempts from the inner layers, and which of those send probes.
+        """Learn the limits of attempts from the inner layers.
 
         Several pipelines may share this route: the needs of all of them are combined.
         """
         layers = [layer for layer in pipeline.layers if isinstance(layer, Layer)]
-        probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
-        self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
         shared = (layer.circuits is not None and layer.circuits.shared is not None for layer in layers)
         self.detects_silence = self.detects_silence or any(shared)
         self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
@@ -167,7 +164,7 @@ class Fallback(Layer):
         now = call.pipeline.clock()
         if now >= pace.troubled_until or call.hedge is False:
             return False
-        return now < pace.suspect_until or any(layer.may_probe(call) for layer in self.probing_layers)
+        return now < pace.suspect_until or any(layer.may_probe(call) for layer in call.pipeline.layers)
 
     def turn_ends(self, deadline: float, now: float, later: Sequence[Deployment]) -> float:
         """When a target must have content, so that each of `later` gets its turn before `deadline`.

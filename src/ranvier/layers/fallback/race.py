@@ -130,14 +130,16 @@ class Race(TargetsLeft, Generic[R]):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
         if self.broken is not None:
             reason = self.broken.error.kind
-        elif reason is None and self._previous is not None:
-            reason = fall_back(call, target, *self._previous)
-        directed = call.to(target, None, reason)
+        directed = call.to(target, None, reason or self._reason(target))
         if layer.watched:
             directed.watch = contestant
         if self.broken is not None:
             hand_over(self, contestant, directed)
         return directed
+
+    def _reason(self, target: Deployment) -> str | None:
+        """Why `target` is asked: the kind of the last failure; emits that the call falls back to it."""
+        return None if self._previous is None else fall_back(self.call, target, *self._previous)
 
     def launch(self, contestant: Contestant, call: Call) -> None:
         """Ask a target in a separate task."""
@@ -204,10 +206,7 @@ class Race(TargetsLeft, Generic[R]):
     def _left(self, contestant: Contestant, kind: str) -> None:
         """The target has failed, or its answer is empty. If it was a hedge, ask the next target instead."""
         self._previous = contestant.target, kind
-        if self.flight is None:
-            return
-        silent = self.flight.left(contestant)
-        if silent is not None:
+        if self.flight is not None and (silent := self.flight.left(contestant)) is not None:
             silent.hedged = False
             if not self.single:
                 self.hedge(silent, self.now())
@@ -217,7 +216,7 @@ class Race(TargetsLeft, Generic[R]):
         if self._fatal is None and self._empty is None and (target := self.passed_over()) is not None:
             contestant = Contestant(self, target, self.layer.pace_of(target))
             contestant.last_target, contestant.queues = True, False
-            call = self.call.to(target)
+            call = self.call.to(target, None, self._reason(target))
             call.watch = contestant
             try:
                 return await self.layer.send(call, self._inner)

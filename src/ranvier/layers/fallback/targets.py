@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.registry import provider_named
+from ranvier.pipeline.registry import names_in, provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
@@ -42,21 +43,23 @@ class TargetNames:
         for deployment in among:
             if target in (deployment.target, deployment.provider.name):
                 return deployment
-        name, _, model = target.partition("/")
+        name, model = names_in(target)
         if name not in self._providers:
             self._providers[name] = provider_named(name)
-        return Deployment(self._providers[name], model or None)
+        return Deployment(self._providers[name], model)
 
 
-def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:
-    """`chain`, the targets after `primary`.
+def checked_chains(chains: Mapping[str, Iterable[T]] | None) -> dict[str, tuple[T, ...]]:
+    """The targets after each primary.
 
     Raises:
-        ConfigurationError: it is a string.
+        ConfigurationError: they are no dict of lists.
     """
-    if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: pass a list of targets")
-    return chain
+    chains = validation.mapping("Fallback(chains)", chains, "lists of targets by the first target")
+    for primary, chain in chains.items():
+        if isinstance(chain, str) or not isinstance(chain, Iterable):
+            raise ConfigurationError(f"chains={{{primary!r:.80}: {chain!r:.80}}}: pass a list of targets")
+    return {primary: tuple(chain) for primary, chain in chains.items()}
 
 
 # --- targets that are not listed -----------------------------------------------------------------

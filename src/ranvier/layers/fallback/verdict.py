@@ -58,8 +58,8 @@ def too_small(deployment: Deployment, failures: Failures) -> bool:
 
 
 def fall_back(call: Call, deployment: Deployment, before: Deployment, kind: str) -> str:
-    """Emit that the call falls back from `before` to `deployment`, and return why."""
-    if call.pipeline.events.listeners:
+    """Emit that the call falls back from `before` to `deployment`, if that is another one; returns why."""
+    if deployment is not before and call.pipeline.events.listeners:
         call.pipeline.events.emit(
             FallbackTaken(
                 tenant=call.tenant,

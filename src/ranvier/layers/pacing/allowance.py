@@ -153,7 +153,7 @@ class Allowance:
         remaining, reset = _amount(reported.remaining), _amount(reported.reset)
         if remaining is None or number < self._counted:
             return
-        limit = _amount(reported.limit) or max(self.limit or 0.0, remaining, 1.0)
+        limit = max(_amount(reported.limit) or max(self.limit or 0.0, remaining), 1.0)
         remaining = min(remaining, limit)
         self.left(now)
         if self.limit is None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.pacing import PacedError
 from ranvier.errors.root import RanvierError
 from ranvier.events import LimitUsedUp
@@ -69,6 +69,7 @@ class Pacing(Layer):
     outermost: ClassVar[bool] = True
     watches = True
 
+    @layer_remedies.suggested
     def __init__(self, max_wait: float | None = 10.0, queue: int = 10_000, max_keys: int = 10_000) -> None:
         self.max_wait = validation.seconds("Pacing(max_wait)", max_wait, optional=True)
         self.queue = validation.count("Pacing(queue)", queue, least=0)
@@ -78,10 +79,6 @@ class Pacing(Layer):
     def _create(self, estimates: Estimates) -> PacedKey:
         ageing = AGEING if self.max_wait is None else self.max_wait / 4
         return PacedKey(estimates, self.queue, ageing)
-
-    def join(self, pipeline: Runtime) -> None:
-        """Make the pipeline prefer keys with something left, where there are several keys."""
-        pipeline.credentials.add_availability_check(self.used_up_for)
 
     def opened(self, pipeline: Runtime) -> None:
         """Forget the limits that were measured on a closed event loop."""
@@ -174,7 +171,7 @@ class Pacing(Layer):
         costs = paced.estimates.of(call.request, call.tenant)
         return paced.seconds_for(costs, call.tenant, 1.0, call.pipeline.clock())
 
-    def used_up_for(self, deployment: Deployment, account: int, now: float) -> float:
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until a key has something left; 0 means now."""
         paced = self.allowances.known.get(key_of(deployment, account))
         return 0.0 if paced is None else paced.seconds_for(Costs(), "", 1.0, now)

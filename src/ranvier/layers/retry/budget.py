@@ -40,9 +40,9 @@ class RetryBudget:
     """
 
     def __init__(self, ratio: float = 0.2, per_second: float = 1.0, window: float = 10.0) -> None:
-        self.ratio = _number("RetryBudget(ratio)", ratio)
-        self.per_second = _number("RetryBudget(per_second)", per_second)
-        self.window = _number("RetryBudget(window)", window)
+        self.ratio = validation.number("RetryBudget(ratio)", ratio)
+        self.per_second = validation.number("RetryBudget(per_second)", per_second)
+        self.window = validation.number("RetryBudget(window)", window)
         if self.window == 0:
             raise ConfigurationError("RetryBudget(window)=0: give more than 0 seconds")
         self.workers = 1
@@ -158,12 +158,6 @@ class _Share:
 
     def __init__(self) -> None:
         self.firsts = self.retries = 0
-
-
-def _number(name: str, value: float) -> float:
-    if not math.isfinite(validation.seconds(name, value)):
-        raise ConfigurationError(f"{name}={value!r}: give a finite number")
-    return float(value)
 
 
 DEFAULT_BUDGET = RetryBudget()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.clock import earliest, sleep_until
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError
@@ -20,7 +20,6 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
-from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -54,11 +53,7 @@ class Retry(Layer):
     place: ClassVar[Place] = Place.RETRY
     retries_broken = True
 
-    @suggests(
-        **dict.fromkeys(("max_attempts", "attempts", "tries"), "max_retries=2 is three attempts at most"),
-        **dict.fromkeys(("retries", "num_retries"), "write max_retries=..."),
-        **dict.fromkeys(("delay", "wait", "backoff"), "write base_delay=... and max_delay=..."),
-    )
+    @layer_remedies.suggested
     def __init__(
         self,
         max_retries: int = 3,
@@ -75,12 +70,8 @@ class Retry(Layer):
         self.base_delay = validation.seconds("Retry(base_delay)", base_delay)
         self.max_delay = validation.seconds("Retry(max_delay)", max_delay)
         self.jitter = validation.choice("Retry(jitter)", jitter, ("full", "equal", "none"))
-        self.on_timeout = on_timeout
-        self.multiplier = validation.seconds("Retry(multiplier)", multiplier)
-        if self.multiplier < 1:
-            raise ConfigurationError(
-                f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink"
-            )
+        self.on_timeout = validation.flag("Retry(on_timeout)", on_timeout)
+        self.multiplier = validation.number("Retry(multiplier)", multiplier, least=1)  # or waits would shrink
         self._backoff = Backoff(self.base_delay, self.max_delay, self.multiplier, jitter, random.random)
         self.budget = RetryBudget() if budget is DEFAULT_BUDGET else budget
         if self.budget is not None and not isinstance(self.budget, RetryBudget):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from weakref import WeakKeyDictionary
 
-from ranvier import clock, validation
+from ranvier import clock, layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.facts.price import Prices, of_target
-from ranvier.layers.spend_limit.checked import amount, check_price
 from ranvier.layers.spend_limit.fund import Fund, OnStoreLoss
 from ranvier.layers.spend_limit.ledger import Account, Ledger, Spent
 from ranvier.layers.spend_limit.purse import Purse
 from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
 from ranvier.layers.spend_limit.shared_purse import SharedPurse
-from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.asking.prices import checked_prices
+from ranvier.pipeline.asking.users_function import ask, plain
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -69,6 +68,7 @@ class SpendLimit(Layer):
 
     place: ClassVar[Place] = Place.CALL
 
+    @layer_remedies.suggested
     def __init__(
         self,
         per_tenant: float | LimitOf,
@@ -80,25 +80,26 @@ class SpendLimit(Layer):
         max_tenants: int = 1_000_000,
         on_store_loss: OnStoreLoss = "allow",
     ) -> None:
-        if inspect.iscoroutinefunction(per_tenant):
-            raise ConfigurationError("SpendLimit(per_tenant): give a plain function, not `async def`")
-        self.per_tenant = per_tenant if callable(per_tenant) else amount(per_tenant)
+        name = "SpendLimit(per_tenant)"
+        self.per_tenant = (
+            plain(name, per_tenant, "tenant") if callable(per_tenant) else validation.number(name, per_tenant)
+        )
         self.window = validation.seconds("SpendLimit(window)", window)
         if not 0 < self.window < math.inf:
             raise ConfigurationError(f"SpendLimit(window)={window!r}: give a finite number above 0")
-        if prices is not None and not isinstance(prices, Mapping):
-            raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
-        for price in (prices or {}).values():
-            check_price(price)
+        known = checked_prices("SpendLimit(prices)", prices)
         self.in_money = prices is not None
-        self._rates = {target: rates_of(price) for target, price in (prices or {}).items()}
+        self._rates = {target: rates_of(price) for target, price in known.items()}
         self.allows_unknown = (
             validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
         )
-        self.image_tokens = dict(image_tokens or {})
-        most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
+        wanted = "whole numbers by 'provider/model'"
+        self.image_tokens = validation.mapping("SpendLimit(image_tokens)", image_tokens, wanted)
+        for target, most in self.image_tokens.items():
+            validation.count(f"SpendLimit(image_tokens)[{target!r:.80}]", most, least=1)
+        tenants = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
         goes_on = validation.choice("SpendLimit(on_store_loss)", on_store_loss, ("allow", "reject"))
-        self.fund = Fund(Ledger(self.window, most), goes_on=goes_on == "allow")
+        self.fund = Fund(Ledger(self.window, tenants), goes_on=goes_on == "allow")
         self._loops = Loops("SpendLimit")
         self._offset: float | None = None  # of the time since the epoch from the pipeline's clock
         self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
@@ -162,7 +163,7 @@ class SpendLimit(Layer):
             return self._whole(self.per_tenant)
         try:
             limit = ask("SpendLimit(per_tenant)", self.per_tenant, call.tenant)
-            return None if limit is None else self._whole(amount(limit))
+            return None if limit is None else self._whole(validation.number("SpendLimit(per_tenant)", limit))
         except Exception as failure:
             unknown = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
             try:

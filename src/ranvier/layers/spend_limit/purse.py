@@ -113,6 +113,7 @@ class Purse:
                 tenant=call.tenant,
                 provider="" if target is None else target.provider.name,
                 model=None if target is None else target.model,
+                metadata=call.record.metadata,
                 kind=error.kind,
                 retry_after=error.retry_after,
             )

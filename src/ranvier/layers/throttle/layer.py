@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
@@ -40,7 +40,6 @@ Tickets = dict[Key, Ticket]
 
 MAX_WAITING = 10_000
 """The maximum number of calls that wait at one gate."""
-
 MAX_SHOWN = 12
 """Gates that `print(pipeline)` lists."""
 
@@ -69,8 +68,8 @@ class Throttle(Layer):
             out of credit); after that a probe is sent. It does not limit the two cooldowns.
         overrides: The settings for single targets, by `"provider/model"` or `"provider"`.
 
-    Put it outside the breaker, so that no call waits while it occupies a probe. A call that is
-    rejected raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
+    Put it outside the breaker, so that no call waits while it occupies a probe. A call that is rejected
+    raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
 
     Attributes:
         gates: The registry of closed gates, with reasons, times and waiting calls; `gates.open` opens them.
@@ -79,6 +78,7 @@ class Throttle(Layer):
     place: ClassVar[Place] = Place.ADMIT
     watches = True
 
+    @layer_remedies.suggested
     def __init__(
         self,
         max_wait: float = 10.0,
@@ -96,10 +96,6 @@ class Throttle(Layer):
         most = validation.count("Throttle(max_gates)", max_gates, least=1)
         self.gates = Gates(most, lambda: Gate(MAX_WAITING, self.max_wait / 4), partial(longest, self))
         self.override_with(overrides)
-
-    def join(self, pipeline: Runtime) -> None:
-        """Make the pipeline prefer keys whose gates are open, where there are several keys."""
-        pipeline.credentials.add_availability_check(self.closed_for)
 
     def opened(self, pipeline: Runtime) -> None:
         """Move the closed times of the gates to the pipeline's event loop, if that is a new one."""
@@ -230,7 +226,7 @@ class Throttle(Layer):
 
     def admits_now(self, call: Call) -> bool:
         """True if the gates of `call` would admit it now."""
-        return not self.closed_for(call.deployment, identity.account(call), call.pipeline.clock())
+        return not self.key_closed_for(call.deployment, identity.account(call), call.pipeline.clock())
 
     def admits_in(self, call: Call) -> float:
         """Seconds until the gates of `call` would admit it; infinity if it cannot wait for that."""
@@ -239,7 +235,7 @@ class Throttle(Layer):
         keys, now = keys_of(call.deployment, identity.account(call)), call.pipeline.clock()
         return math.inf if self.gates.bar(keys, now) else self.gates.opens_in(keys, now)
 
-    def closed_for(self, deployment: Deployment, account: int, now: float) -> float:
+    def key_closed_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until the gates would admit a call with this key, as far as known; 0 means now."""
         return self.gates.opens_in(keys_of(deployment, account), now) if self.gates.known else 0.0
 

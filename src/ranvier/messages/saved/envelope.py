@@ -37,7 +37,7 @@ def written(what: str, kind: Kind, value: Any, store: Any) -> str:
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
             f"the {what} cannot be saved: it has more than {MAX_LENGTH} characters: give store=..., which "
-            "keeps pictures, documents and sound elsewhere, or drop old messages"
+            "keeps images, documents and audio elsewhere, or drop old messages"
         )
     return text
 

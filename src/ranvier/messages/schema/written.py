@@ -89,6 +89,8 @@ def _compiled(text: str) -> tuple[Mapping[str, Any], Validator]:
         raise ConfigurationError(
             f"schema=...: {schema['type']!r} is a response_format: give the JSON schema alone"
         )
+    if "type" not in schema and isinstance(schema.get("schema"), dict):
+        raise ConfigurationError("schema=...: it holds a schema with a name: give the JSON schema alone")
     if schema.get("type") != "object":
         raise ConfigurationError(
             f"schema=...: its type is {schema.get('type')!r:.60}: give one of type 'object', because "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
+from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import AllowFailedError, NotAllowedError
-from ranvier.facts.price import Price, Prices
 from ranvier.pipeline.asking.users_function import kind_of
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials.known import with_known_keys
@@ -127,30 +127,9 @@ def check_allow(function: object) -> None:
         raise ConfigurationError(
             f"allow={name}: it is `async def`, but has to answer at once: make it a plain function"
         )
-    try:
-        inspect.signature(function).bind("call", "deployment")
-    except ValueError:
-        return  # some functions of C have no signature
-    except TypeError:
-        raise ConfigurationError(
-            f"allow={name}: it is called with two arguments, (call, deployment)"
-        ) from None
+    validation.check_takes("allow", function, "call", "deployment")
 
 
 def _shown(reason: str) -> str:
     """The reason on one line, shortened if it is too long."""
     return " ".join("".join(reason[: 2 * LONGEST_REASON]).split())[:LONGEST_REASON]
-
-
-def checked_prices(prices: Prices) -> Prices:
-    """A copy of `prices`.
-
-    Raises:
-        ConfigurationError: a key is not a target, or a value is no `Price`.
-    """
-    valid = isinstance(prices, Mapping) and all(
-        isinstance(target, str) and isinstance(price, Price) for target, price in prices.items()
-    )
-    if not valid:
-        raise ConfigurationError("prices: give a dict of Price(...) by 'provider/model'")
-    return dict(prices)

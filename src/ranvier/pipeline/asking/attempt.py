@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response, StreamEvent
+from ranvier.messages.usage import UNKNOWN
 from ranvier.pipeline.asking import schema_repair
+from ranvier.pipeline.asking.connection_slot import release_slot, take_slot
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.asking.payments import Payments, ask, lacks
-from ranvier.pipeline.asking.provider_answers import checked, events_of, values_of, whole_as_events
+from ranvier.pipeline.asking.provider_answers import (
+    checked,
+    events_of,
+    is_sound,
+    values_of,
+    whole_as_events,
+)
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -24,8 +31,8 @@ from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.cancellation import AGAIN
 from ranvier.pipeline.timing.limit import OVERTAKEN, too_late
-from ranvier.pipeline.timing.limits import Limits, slot_wait
-from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
+from ranvier.pipeline.timing.limits import Limits
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -64,7 +71,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
         call = call.within(call.limits.of_whole_answer)
     if deployment.streams(identity.account(call)):
         try:
-            return await _streamed(call, events_of(call))
+            return await _streamed(call, events_of)
         except InvalidRequestError as error:
             if not error.refuses_streaming:
                 raise
@@ -73,15 +80,15 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
     if call.watch.given_up:
         return await _if_wanted(call)
     call = call.within(call.limits.of_whole_answer)
-    return await (_streamed(call, whole_as_events(call), False) if call.streaming else _whole(call))
+    return await (_streamed(call, whole_as_events, False) if call.streaming else _whole(call))
 
 
 async def _whole(call: Call) -> Response:
     timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
-    began, queued, payments, ours = timer.begin(), 0.0, None, call.deployment.traits.is_ours
     slots = slots_of(provider)
+    began, queued, payments, ours = timer.begin(), 0.0, None, call.deployment.traits.is_ours
     if slots is not None:
-        began, queued = await _take_slot(call, timer, slots, began)
+        began, queued = await take_slot(call, timer, slots, began)
     try:
         payments = (await ask(call, timer) if lacks(call) else Payments(call, began)) if call.purses else None
         attempt = recorder.begin(call, began if payments is None else payments.began, queued)
@@ -109,7 +116,7 @@ async def _whole(call: Call) -> Response:
         if payments is not None:
             payments.settle()
         if slots is not None:
-            _release(slots)
+            release_slot(slots)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:
@@ -121,7 +128,8 @@ async def _whole(call: Call) -> Response:
 
 def _copied(call: Call, answer: Any) -> Response:
     """A copy of the answer of a user's provider class, which may keep one and return it again."""
-    if type(answer) is Response:
+    sound = type(answer) is Response and type(answer.text) is str
+    if sound and (answer.usage is UNKNOWN or is_sound(answer.usage)):
         return Response(*values_of(answer))  # faster than `copy.copy`
     return copy.copy(checked(call, answer))
 
@@ -134,31 +142,30 @@ def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
 
 
 async def _streamed(
-    call: Call, events: AsyncIterator[StreamEvent], streamed: bool = True
+    call: Call, open_events: Callable[[Call], AsyncIterator[StreamEvent]], streamed: bool = True
 ) -> Response | ResponseStream:
-    timer = WaitTimer(call)
+    timer, slots = WaitTimer(call), slots_of(call.deployment.provider)
     began, queued, payments = timer.begin(), 0.0, None
-    slots = slots_of(call.deployment.provider)
     if slots is not None:
-        began, queued = await _take_slot(call, timer, slots, began)
+        began, queued = await take_slot(call, timer, slots, began)
     try:
         payments = (await ask(call, timer) if lacks(call) else Payments(call, began)) if call.purses else None
         attempt = recorder.begin(call, began if payments is None else payments.began, queued)
         if payments is not None:
             payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=streamed)
-        stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
+        stream = ResponseStream(call, attempt, BoundedEvents(call, timer, open_events(call)))
     except BaseException:  # raised by a listener to end the program
         timer.end()
         if payments is not None:
             payments.settle()
         if slots is not None:
-            _release(slots)
+            release_slot(slots)
         raise
     if payments is not None:
         stream.on_end(lambda outcome: payments.settle())
     if slots is not None:
-        stream.on_end(lambda outcome: _release(slots))
+        stream.on_end(lambda outcome: release_slot(slots))
     if call.streaming:
         await stream.begin()
         return stream.hand_out()  # it is validated at its end
@@ -209,49 +216,3 @@ async def _repaired(
     repaired = await attempt(again)
     assert isinstance(repaired, Response)
     return repaired
-
-
-async def _take_slot(
-    call: Call, timer: WaitTimer, slots: asyncio.Semaphore, began: float
-) -> tuple[float, float]:
-    """Take a connection slot, waiting if all are in use; returns the start of the attempt and the wait.
-
-    Requests wait here and never inside an HTTP pool: so the wait is not charged to the provider, and a
-    cancelled request leaves nothing behind (encode/httpcore#1093).
-
-    Raises:
-        LocalCapacityError: no slot became free in time; nothing was sent.
-        RejectedError: after the wait, a layer would not admit the call any more.
-        TimedOutError: no time is left for an attempt.
-    """
-    if not slots.locked():
-        await slots.acquire()
-        return began, 0.0
-    if not call.watch.queues or call.watch.hedged:
-        timer.end()
-        raise too_late(call, "slot")
-    for permit in call.probing:
-        permit.waits(call)
-    due, phase = earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")
-    if call.watch.until is not None:
-        due, phase = earlier((due, phase), call.watch.until, "turn")
-    try:
-        with timer.until(due, phase):
-            await slots.acquire()
-    finally:
-        recorder.waited(call, "slot", began)
-    try:
-        for layer in call.pipeline.layers:
-            layer.recheck(call, began)
-        sent = timer.begin()
-    except BaseException:
-        timer.end()
-        _release(slots)
-        raise
-    return sent, sent - began
-
-
-def _release(slots: asyncio.Semaphore) -> None:
-    """Release the slot to another request."""
-    with suppress(RuntimeError):  # the loop was closed before the call was garbage collected
-        slots.release()

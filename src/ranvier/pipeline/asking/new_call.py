@@ -41,13 +41,26 @@ def new_call(
                 "tenant=None: this pipeline requires one, by `with tenant(...)` or tenant=..."
             )
         tenant = DEFAULT_TENANT
-    if to is not None:
-        for layer in pipeline.layers:
-            layer.check_start(to)
+    if to is not None or hedge is not None:
+        _check_ways(pipeline, to, hedge)
     request = build_request(prompt, options)
     limit, circuit = current_deadline(), pipeline.circuit_at_first
     record = Record(request.metadata)
     return Call(request, tenant, pipeline, record, to, streaming, limit, circuit, pipeline.limits, hedge)
+
+
+def _check_ways(pipeline: Stack, to: object, hedge: bool | None) -> None:
+    """Check where a call starts, and whether it may be hedged."""
+    if hedge is not None:
+        validation.flag("hedge", hedge)
+    if to is None:
+        return
+    if not isinstance(to, str):
+        raise ConfigurationError(
+            f"to is a {type(to).__name__}: give the name of one target, such as to='openai/gpt-5.2'"
+        )
+    for layer in pipeline.layers:
+        layer.check_start(to)
 
 
 def begin_again(call: Call, pipeline: Stack) -> None:

@@ -5,17 +5,18 @@ The error is that of the attempt: it is counted, and the next target is asked.
 
 from __future__ import annotations
 
-import asyncio
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import fields
 from inspect import isawaitable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.pipeline.asking.foreign import cancelled_by_itself
+from ranvier.messages.usage import MAX_TOKENS, UNKNOWN, Usage
 from ranvier.pipeline.asking.users_function import kind_of
 
 if TYPE_CHECKING:
@@ -24,14 +25,24 @@ if TYPE_CHECKING:
 values_of = attrgetter(*(each.name for each in fields(Response)))
 """The values of all fields of a `Response`, for a copy in a sixth of the time of `copy.copy`."""
 
+_counts_of = attrgetter("input", "output", "total", "cache_read", "cache_write", "reasoning")
+
 
 def events_of(call: Call) -> AsyncIterator[StreamEvent]:
-    """The stream of the provider of `call`, not started yet."""
+    """The stream of the provider of `call`; an error of `stream` itself is raised by its first read."""
     try:
         events: Any = call.deployment.stream(call)
-    except asyncio.CancelledError as cancelled:
-        raise cancelled_by_itself(call, cancelled) from cancelled
+    except PLAIN_FAILURES as error:
+        return _failing(error)
     return events if hasattr(events, "__anext__") else _iterated(call, events)
+
+
+async def _failing(error: BaseException) -> AsyncGenerator[StreamEvent, None]:
+    try:
+        raise error
+    finally:
+        del error  # its traceback refers to this frame: a local would complete a reference cycle
+    yield StreamEvent()  # never reached: it makes this function a generator
 
 
 async def _iterated(call: Call, events: Any) -> AsyncGenerator[StreamEvent, None]:
@@ -49,20 +60,41 @@ async def _iterated(call: Call, events: Any) -> AsyncGenerator[StreamEvent, None
 
 async def whole_as_events(call: Call) -> AsyncGenerator[StreamEvent, None]:
     """The whole answer of a provider that cannot stream, as events."""
-    answer: Any = call.deployment.provider.complete(call)
-    for event in steps_of(checked(call, await answer if isawaitable(answer) else answer)):
+    for event in steps_of(checked(call, await whole_answer(call))):
         yield event
 
 
+async def whole_answer(call: Call) -> Any:
+    """What `complete` of the provider of `call` returns, by an async or a plain function."""
+    answer: Any = call.deployment.provider.complete(call)
+    return await answer if isawaitable(answer) else answer
+
+
 def checked(call: Call, answer: object) -> Response:
-    """What `complete` returned.
+    """What `complete` returned, or the events of `stream` together; a nonsensical usage becomes `UNKNOWN`.
 
     Raises:
-        InvalidResponseError: it is no answer.
+        InvalidResponseError: it is no answer, or its usage is another object, for example of an SDK.
     """
-    if isinstance(answer, Response):
-        return answer
-    raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
+    if not isinstance(answer, Response):
+        raise _invalid(call, f"complete returned a {kind_of(answer)}: make it an `async def` of a Response")
+    if not isinstance(answer.text, str):
+        raise _invalid(call, f"the text of its Response is a {kind_of(answer.text)}: give a str")
+    if not isinstance(answer.usage, Usage):
+        raise _invalid(call, f"the usage of its answer is a {kind_of(answer.usage)}: give a Usage")
+    if not is_sound(answer.usage):
+        answer = copy.copy(answer)
+        answer.usage = UNKNOWN
+    return answer
+
+
+def is_sound(usage: object) -> bool:
+    """True for a `Usage` of plausible numbers: what custom providers give may not even be numbers."""
+    try:
+        counts = _counts_of(usage)
+        return isinstance(usage, Usage) and min(counts) >= 0 and sum(counts) < MAX_TOKENS
+    except PLAIN_FAILURES:
+        return False
 
 
 def no_event(call: Call, event: object) -> InvalidResponseError:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 
@@ -61,18 +62,19 @@ def ask_key(name: str, function: Callable[[Call], Hashable], call: Call) -> Hash
     return key
 
 
-def plain(name: str, function: Function) -> Function:
-    """`function`, after a check that it answers at once; `None` if none is given.
+def plain(name: str, function: Function, argument: str) -> Function:
+    """`function` of one `argument`, after a check that it answers at once; `None` if none is given.
 
     Raises:
-        ConfigurationError: it cannot be called, or is `async def`.
+        ConfigurationError: it cannot be called with one argument, or is `async def`.
     """
     if function is None:
         return function
     if not callable(function):
-        raise ConfigurationError(f"{name} is a {type(function).__name__}: give a function")
+        raise ConfigurationError(f"{name} is a {type(function).__name__}: give a function of a {argument}")
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         raise ConfigurationError(
             f"{name} is `async def`, but has to answer at once: make it a plain function"
         )
+    validation.check_takes(name, function, argument)
     return function

@@ -7,6 +7,7 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ranvier import validation
 from ranvier.messages.build import Prompt
 from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT
@@ -91,8 +92,8 @@ class Faces(Runtime):
         from ranvier.pipeline.mapping.workers import Workers
 
         settings = Settings(concurrency, in_order, errors, file, progress)
-        if (tools := options.get("tools")) is not None:
-            options["tools"] = list(tools)  # a generator would be empty from the second call on
+        if (tools := options.get("tools")) is not None:  # a generator would be empty from the second call on
+            options["tools"] = list(validation.listed("tools", tools))
         complete = cast("Askable", self).complete
         send = partial(complete, to=to, tenant=tenant, deadline=deadline, hedge=hedge, **options)
         send("?").close()  # never awaited: it only validates the arguments

@@ -46,7 +46,11 @@ class SyncRun(Generic[ParsedT_co]):
             raise StopIteration
         feed = self._feed
         if feed is None:
-            with self._beginning:  # only one of the threads that share a run starts it
+            with (
+                self._beginning
+            ):  # only one of the threads that share a run starts it, and none after `close`
+                if self._closed:
+                    raise StopIteration
                 feed = self._feed = self._feed or self._begin()
         try:
             return feed.take()

@@ -16,13 +16,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.credentials.access import SHARED
-from ranvier.pipeline.credentials.key_rotation import (
-    MAX_FURTHER_KEYS,
-    ClosedFor,
-    KeyRotation,
-    UsableKey,
-    use,
-)
+from ranvier.pipeline.credentials.key_rotation import MAX_FURTHER_KEYS, KeyRotation, UsableKey, use
 from ranvier.pipeline.credentials.lookups import Lookups
 from ranvier.pipeline.credentials.resolver import Resolver, check_resolver
 from ranvier.pipeline.reporting import recorder
@@ -146,10 +140,6 @@ class Credentials:
         if not key and deployment.traits.needs_credential:
             raise _missing(call, deployment, ours=True)
         return key or None
-
-    def add_availability_check(self, closed_for: ClosedFor) -> None:
-        """Prefer keys for which `closed_for` returns 0, otherwise the shortest wait."""
-        self._turns.closed_for.append(closed_for)
 
     def invalidate(self, call: Call) -> None:
         """The provider has rejected the key of `call`: the next call calls the resolver again."""

@@ -29,3 +29,8 @@ def target(call: Call) -> str:
     if access is None or access.endpoint is None:
         return call.deployment.target
     return f"{server(call)}/{call.deployment.model}"
+
+
+def provider_in(name: str) -> str:
+    """The provider's name in that of a server or a target: metrics must not have a label per endpoint."""
+    return name.partition("/")[0].partition("@")[0]

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 MAX_FURTHER_KEYS = 2
 """Further keys that a call may try at one target if its first one was at fault."""
 
-ClosedFor = Callable[["Deployment", int, float], float]
-"""A function of a target, an account there and the time: seconds until it may be used; 0 means now."""
-
 
 class UsableKey(NamedTuple):
     """A key to use.
@@ -48,14 +45,9 @@ class UsableKey(NamedTuple):
 
 
 class KeyRotation:
-    """Chooses among the keys of a tenant at a provider.
-
-    Attributes:
-        closed_for: Functions that return for how long a key may not be used.
-    """
+    """Chooses among the keys of a tenant at a provider, preferring those that the layers would admit now."""
 
     def __init__(self, max_entries: int) -> None:
-        self.closed_for: list[ClosedFor] = []
         self._max_entries = max_entries
         # For tenants with several keys at a provider: the index of the next key, and the keys.
         self._turns: OrderedDict[Holder, tuple[int, tuple[UsableKey, ...]]] = OrderedDict()
@@ -122,9 +114,8 @@ class KeyRotation:
 
     def _waits(self, keys: Sequence[UsableKey], call: Call) -> list[float]:
         """Seconds until each key may be used."""
-        now, target = call.pipeline.clock(), call.deployment
-        ask = self.closed_for
-        return [max((closed(target, each.account, now) for closed in ask), default=0.0) for each in keys]
+        now, target, layers = call.pipeline.clock(), call.deployment, call.pipeline.layers
+        return [max(layer.key_closed_for(target, each.account, now) for layer in layers) for each in keys]
 
     def _remember(self, holder: Holder, turn: int, keys: Sequence[UsableKey]) -> None:
         if len(keys) < 2:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.credentials.access import Access, Key, Shared
 
@@ -83,15 +83,4 @@ def check_resolver(resolver: object) -> None:
         raise ConfigurationError(
             f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
         )
-    try:
-        signature = inspect.signature(resolver)
-    except (TypeError, ValueError):
-        return  # some functions of C have none
-    try:
-        signature.bind("tenant", "provider")
-    except TypeError:
-        name = getattr(resolver, "__name__", type(resolver).__name__)
-        raise ConfigurationError(
-            f"credentials={name}({', '.join(signature.parameters)}): "
-            "a resolver is called with two arguments, (tenant, provider)"
-        ) from None
+    validation.check_takes("credentials", resolver, "tenant", "provider")

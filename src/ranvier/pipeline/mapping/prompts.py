@@ -69,7 +69,7 @@ class Prompts:
     ) -> None:
         for name, function in (("key", key), ("prompt", prompt)):
             if function is not None:
-                check_function(name, function, "a plain function of a prompt")
+                check_function(name, function, "item", "a plain function of a prompt")
         if total is not None:
             validation.count("total", total, least=0)
         self.total = len(items) if total is None and isinstance(items, Sized) else total

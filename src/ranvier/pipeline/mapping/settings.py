@@ -36,18 +36,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         validation.count("concurrency", self.concurrency, least=1)
+        validation.flag("in_order", self.in_order)
         validation.choice("errors", self.errors, ("return", "raise"))
         if not isinstance(self.file, (str, PathLike, type(None))):
             raise ConfigurationError(f"file is a {type(self.file).__name__}: give the path of a file")
         if self.file is not None:
             check_kind(self.file)
         if not isinstance(self.progress, bool):
-            check_function("progress", self.progress, "True, or a plain function of the progress")
+            check_function("progress", self.progress, "progress", "True, or a plain function of the progress")
 
 
-def check_function(name: str, function: object, remedy: str) -> None:
-    """Raise a `ConfigurationError` unless `function` is a plain function."""
+def check_function(name: str, function: object, argument: str, remedy: str) -> None:
+    """Raise a `ConfigurationError` unless `function` is a plain function of one `argument`."""
     if not callable(function):
         raise ConfigurationError(f"{name} is a {type(function).__name__}: give {remedy}")
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         raise ConfigurationError(f"{name} is async: give {remedy}")
+    validation.check_takes(name, function, argument)

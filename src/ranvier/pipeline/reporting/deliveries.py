@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 
 from ranvier.caller import Caller, shielded
@@ -34,6 +35,7 @@ class Deliveries:
         self._delivery: asyncio.Task[None] | None = None  # the delivery that the worker waits for
         self._begun = False  # True once that delivery has started
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of both tasks
+        self._home: asyncio.AbstractEventLoop | None = None  # the loop of the pipeline, once it was opened
 
     def __len__(self) -> int:
         """The number of deliveries that have not started."""
@@ -73,14 +75,22 @@ class Deliveries:
         return dropped
 
     def restart(self) -> None:
-        """Forget the tasks of a closed loop; deliveries that had not started run on the running loop."""
+        """Forget the tasks of a closed loop; from now on deliveries run on the running loop."""
         self._worker = self._delivery = None
+        self._home = asyncio.get_running_loop()
         self.resume()
 
     def resume(self) -> None:
         """Start the worker if there are deliveries and it does not run, for example after a cancellation."""
         loop = asyncio._get_running_loop()  # None if a call ends after its loop is closed
-        if self._left and loop is not None and (self._worker is None or self._worker.done()):
+        if not self._left or (self._worker is not None and not self._worker.done()):
+            return
+        home = self._home
+        if home is not None and home is not loop and not home.is_closed():
+            # An operator in another thread has changed a circuit that several pipelines share.
+            with suppress(RuntimeError):  # the loop was closed just now
+                home.call_soon_threadsafe(self.resume, context=Context())
+        elif loop is not None:
             self._loop = loop
             self._worker = start_task(self._loop, self._work(), None)
 

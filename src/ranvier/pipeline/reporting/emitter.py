@@ -16,6 +16,7 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.reporting.context import context_of
@@ -73,10 +74,11 @@ class Events:
             verbose: Also deliver the events of every call: each attempt, and the end of the call.
 
         Raises:
-            ConfigurationError: it cannot be called.
+            ConfigurationError: it cannot be called with an event.
         """
         if not callable(listener):
             raise ConfigurationError(f"listeners holds {listener!r:.60}: give functions that take an event")
+        validation.check_takes("listeners", listener, "event")
         self.listeners = (*self.listeners, listener)
         self.in_context = True
         if is_async(listener):
@@ -90,6 +92,7 @@ class Events:
         self.verbose = tuple(each for each in self.verbose if each is not listener)
         self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
+        self._broken.discard(id(listener))  # the next listener at this address is another one
 
     def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
         """Replace the listeners `before` by those in `after`; `None` is the default log."""

@@ -7,9 +7,13 @@ import logging
 from typing import Any
 
 from ranvier import clock, validation
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken
 from ranvier.pipeline.reporting.repeats import Repeats
+
+RULED_OUT = (CredentialMissingError.kind, NotAllowedError.kind)
+"""Why a target was not asked although nothing has failed."""
 
 MORE = " (and %(repeats)d similar messages before)"
 
@@ -25,8 +29,8 @@ class LoggingListener:
     across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call. The
     field `repeats` is the number of messages that were logged at DEBUG in the previous period.
 
-    The class of an event determines its level. A fallback from a target for which the tenant has no key is
-    logged at INFO, because nothing has failed.
+    The class of an event determines its level. A fallback from a target for which the tenant has no key, or
+    which `allow=` rejects, is logged at INFO, because nothing has failed.
 
     Args:
         logger: The logger to use; `ranvier` by default.
@@ -38,7 +42,9 @@ class LoggingListener:
     """
 
     def __init__(self, logger: logging.Logger | None = None, *, burst: int = 5, every: float = 60.0) -> None:
-        self._logger = logger or logging.getLogger("ranvier")
+        if logger is not None and not hasattr(logger, "isEnabledFor"):
+            raise ConfigurationError(f"LoggingListener(logger)={logger!r:.80}: give logging.getLogger('...')")
+        self._logger = logging.getLogger("ranvier") if logger is None else logger
         validation.count("LoggingListener(burst)", burst, least=1)
         self._repeats = Repeats(burst, validation.seconds("LoggingListener(every)", every))
 
@@ -63,7 +69,7 @@ class LoggingListener:
 
 
 def _level(event: Event) -> int:
-    if isinstance(event, FallbackTaken) and event.kind == CredentialMissingError.kind:
+    if isinstance(event, FallbackTaken) and event.kind in RULED_OUT:
         return logging.INFO
     return event.level
 

@@ -13,7 +13,9 @@ loops_of_portals: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 def closed_error() -> ConfigurationError:
     """The error for a closed pipeline."""
-    return ConfigurationError("this pipeline is closed: build another, or reopen it with `async with`")
+    return ConfigurationError(
+        "this pipeline is closed: build another, or reopen it with `async with`, or `with pipeline.sync`"
+    )
 
 
 def wrong_loop_error(loop: asyncio.AbstractEventLoop) -> ConfigurationError:

@@ -8,9 +8,11 @@ from contextvars import Context
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ranvier import validation
 from ranvier.facts.price import Prices
-from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route, checked_prices
+from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route
 from ranvier.pipeline.asking.attempt import attempt
+from ranvier.pipeline.asking.prices import checked_prices
 from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
@@ -58,16 +60,16 @@ class Stack(Runtime):
         prices: Prices | None = None,
         check_order: bool = True,
     ) -> None:
-        check_stack(layers, order=check_order)
+        check_stack(layers, order=validation.flag("check_order", check_order))
         self.layers = tuple(layers)
         self.lifecycle, self.events, self.complaints = lifecycle, events, complaints
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
         self.providers = distinct_providers([each for layer in layers for each in layer.deployments()])
         self.provider_names = names_of(self.providers)
-        self.requires_tenant = require_tenant
+        self.requires_tenant = validation.flag("require_tenant", require_tenant)
         self.circuit_at_first = "closed" if any(layer.circuits is not None for layer in layers) else None
         self.allow = rule = None if allow is None else AllowRule(allow)
-        self.prices = checked_prices(prices or {})
+        self.prices = checked_prices("prices", prices)
         for layer in layers:  # after everything that may fail, because another stack may use these layers
             layer.join(self)
         done: object = self.timed_by  # the pipeline does all that this layer would do

@@ -158,6 +158,8 @@ class BoundedEvents:
     def _process_event(self, event: StreamEvent) -> StreamEvent | None:
         if not isinstance(event, StreamEvent) or event.restarted:
             raise no_event(self._call, event)
+        if event.tool_call is not None:
+            event = self.collector.without_repeats(event)
         self.collector.add(event)
         if event.text or event.has_content:
             if self.first is None:

@@ -21,6 +21,7 @@ from ranvier.pipeline.asking.interruption import (
     breaks,
     expired,
 )
+from ranvier.pipeline.asking.provider_answers import checked, is_sound
 from ranvier.pipeline.outcome import Outcome, notify
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
@@ -156,13 +157,14 @@ class StreamedAnswer:
         """The whole answer, after all events have arrived.
 
         Raises:
-            InvalidResponseError, ContentFilterError: it does not match the schema.
+            InvalidResponseError, ContentFilterError: it does not match the schema, or is no answer.
             LayerError: a transform failed.
         """
         if self._transformation is not None:
             self._transformation.flush(self._source.collector)
-        deployment = self._call.deployment
-        response = self._shown(self._source.collector.answer(deployment.provider.name, deployment.model))
+        at = self._call.deployment
+        answer = checked(self._call, self._source.collector.answer(at.provider.name, at.model))
+        response = self._shown(answer)
         if self._call.streaming:  # else `attempt` validates it, and may request a repair
             schema_repair.check(self._call, response)
         return response
@@ -199,14 +201,16 @@ class StreamedAnswer:
     def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
         """Record how the attempt ended, from the provider's events, before any transform of a layer."""
         self._note_first_token()
-        attempt.skipped = self._source.collector.skipped
+        collector = self._source.collector
+        attempt.skipped = collector.skipped
         if self.response is not None:
             attempt.succeeded(now, self.response.usage, self.response.details.request_id)
         else:
             recorder.attempt_failed(attempt, now, None if isinstance(error, LayerError) else error)
-            attempt.usage, details = self._source.collector.usage, self._source.collector.details
-            if details is not None:
-                attempt.request_id = attempt.request_id or details.request_id
+            if is_sound(collector.usage):  # a custom provider may send anything
+                attempt.usage = collector.usage
+            if collector.details is not None:
+                attempt.request_id = attempt.request_id or collector.details.request_id
             if self._handed_out and breaks(error):
                 attempt.outcome = StreamInterruptedError.kind
                 announce_interrupted(self._call, error)
@@ -236,7 +240,7 @@ class StreamedAnswer:
     def abandon(self, error: BaseException | None = None) -> None:
         """End now, even during a read, without waiting; the connection is closed in the background."""
         call = self._call
-        context = self._context or _context_of(call)
+        context = self._context or call.record.context or Context().run(context_of, call.tenant)
         self._drop_unread()
         context.copy().run(self._end, Outcome.ABANDONED, error)  # also runs the callbacks of layers
         self._timer.interrupt(CLOSED)
@@ -250,8 +254,3 @@ class StreamedAnswer:
             self._lost = LOST_WITH_LOOP
         self._drop_unread()
         self._end(Outcome.ABANDONED)
-
-
-def _context_of(call: Call) -> Context:
-    """The context of `call`; if it kept none, an empty one with its tenant."""
-    return call.record.context or Context().run(context_of, call.tenant)

@@ -94,7 +94,11 @@ class WaitTimer:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             self.stop()
-            return
+        else:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """The last wait has ended with `error`; raises the error of a limit instead if that has ended it."""
         reason = self.ended_by(error)
         self.end()
         if reason is not None:
@@ -198,11 +202,8 @@ class WaitTimer:
         """The last wait has ended: cancel the timer."""
         if self.ours is not None:
             self._take_back()
-        self._task = self._on_idle = None  # as `close` would, but every attempt ends here
-        if self.alarm_at != inf:
-            self.mute()
-        if self.fires_at != inf:
-            self.discard()
+        self._task = None
+        self.close()
 
     def mute(self) -> None:
         """Cancel the alarm."""
@@ -248,11 +249,8 @@ class WaitTimer:
         first, phase = earlier((self._due, self._phase), self._silent, "idle")
         if first is not None and first <= now:
             self.interrupt(phase)
-            return
-        # A limit has moved since the timer was set, or the loop was early.
-        first = min(inf if first is None else first, self.alarm_at)
-        if first < self.fires_at:
-            self._call.pipeline.timers.set(self, first)
+        elif (soonest := min(inf if first is None else first, self.alarm_at)) < self.fires_at:
+            self._call.pipeline.timers.set(self, soonest)  # a limit has moved, or the loop was early
 
 
 def earlier(limit: Limit, when: float, phase: str) -> Limit:

@@ -208,13 +208,14 @@ class HttpReply(ABC):
                 pass
         return bytes(self._body[:MAX_ERROR_BYTES])
 
-    async def drain(self) -> None:
+    async def drain(self) -> bytes:
         """Read the short rest of the body, so that the connection can be reused; never fails."""
-        left = MAX_DRAINED_BYTES
+        rest = b""
         with suppress(TimeoutError, ProviderError):
             async with asyncio.timeout(MAX_DRAIN_SECONDS):
-                while left > 0 and (size := len(await self.chunk())):
-                    left -= size
+                while len(rest) < MAX_DRAINED_BYTES and (chunk := await self.chunk()):
+                    rest += chunk
+        return rest
 
     def _keep(self, chunk: bytes) -> bool:
         self._body += chunk

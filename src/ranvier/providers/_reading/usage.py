@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ranvier.messages.usage import Usage
+from ranvier.messages.usage import MAX_TOKENS, Usage
 from ranvier.providers._reading.reading import Json
-
-MAX_TOKENS: Final = 10**12
-"""Larger counts are treated as malformed."""
 
 
 class Counts:

@@ -107,7 +107,7 @@ class Adapter(Wire):
             raise unknown_argument_of(type(self), mistake)
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError(
-                "api_key is not a str: give the key itself, or set an environment variable"
+                "api_key is not a str: give the key itself, or several to Pipeline(credentials=...)"
             )
         self.name = self.family if name is None else validation.identifier("name", name)
         self.base_url = checked_url(self.resolved_base_url(base_url))

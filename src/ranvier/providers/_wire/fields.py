@@ -192,4 +192,17 @@ def encoded(fields: Json) -> bytes:
     try:
         return json.write(fields)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
+        raise ConfigurationError(
+            f"{_unwritable(fields)} cannot be written as JSON: {error}: give texts, finite numbers, lists "
+            "and dicts in extra=..., options=... and messages"
+        ) from None
+
+
+def _unwritable(fields: Json) -> str:
+    """The first of `fields` that cannot be written, in words."""
+    for name, value in fields.items():
+        try:
+            json.write({name: value})
+        except (TypeError, ValueError, RecursionError):
+            return f"the field {name!r:.80} of the request"
+    return "the request"

@@ -1,7 +1,8 @@
 """Sends requests as an SDK has written them, and keeps the replies as they came.
 
 The body is read as well, so that layers learn of content, usage and errors. Nothing is repaired or
-translated, because the SDK that wrote the request will read the reply.
+translated, because the SDK that wrote the request will read the reply. An answer that the model refuses or a
+filter stops is an error for the layers, and is kept for the SDK, which reads it as an answer.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-from ranvier.errors.provider import InvalidRequestError, InvalidResponseError, ProviderError
+from ranvier.errors.provider import (
+    ContentFilterError,
+    InvalidRequestError,
+    InvalidResponseError,
+    ProviderError,
+)
 from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Step, steps_of
+from ranvier.messages.native import RESPONSES
+from ranvier.messages.response import FinishReason, Response
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._reading.forms import wrapper_of
-from ranvier.providers._reading.reading import ErrorFactory, NoAnswerError
+from ranvier.providers._reading.reading import ErrorFactory, Json, NoAnswerError, label
 from ranvier.providers._reading.streamed import AnswerStream
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.tenants_server import server_of
@@ -37,17 +45,23 @@ ODD: Final = "the answer has another form than the API's: an SDK would not read 
 """Why an answer that we can read is not handed to an SDK."""
 
 
+PROMISES: Final = ("queued", "in_progress")
+"""The statuses of a response that the server makes in the background."""
+
+
 class VerbatimReply:
     """A reply as it came.
 
     Attributes:
         status: Its HTTP status; 0 until it arrives.
         headers: Its headers, without those of the connection.
+        refused: True if it is a refusal, which has come to its end.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
+        self.refused = False
         self._arrived: deque[bytes] = deque()  # another thread may take from it
 
     def began(self, reply: HttpReply) -> None:
@@ -129,6 +143,10 @@ async def _streamed(
                 kept.arrived(chunk)
             yield events
             if body.error is not None:
+                if isinstance(body.error, ContentFilterError) and not body.lenient:
+                    kept.arrived(await reply.drain())
+                    kept.refused = True
+                    written_in(call).rejections[call.deployment.target] = kept
                 raise body.error
         await reply.drain()
     finally:
@@ -140,25 +158,38 @@ async def _whole(
     adapter: Adapter, call: Call, wire: Wire, reply: HttpReply, kept: VerbatimReply
 ) -> list[Step]:
     content = await reply.read()
-    answer = adapter.read_answer(content, call, wire, reply)
-    if not isinstance(answer, RanvierError) and not _is_plain(content):
+    kept.arrived(content)
+    plain, written = _plain(content), written_in(call)
+    answer = _promised(plain, written) or adapter.read_answer(content, call, wire, reply)
+    if plain is None and not isinstance(answer, RanvierError):
         answer = ErrorFactory(reply).no_answer(NoAnswerError(ODD), content)
+    if plain is not None and isinstance(answer, ContentFilterError):
+        written.rejections[call.deployment.target] = kept
     try:
         if isinstance(answer, RanvierError):
             raise answer
-        kept.arrived(content)
         return list(steps_of(answer))
     finally:
-        del answer, content  # breaks the reference cycle of the error and this frame
+        del answer, content, plain  # breaks the reference cycle of the error and this frame
 
 
-def _is_plain(content: bytes) -> bool:
-    """True for a JSON object that is the answer itself: all that an SDK reads."""
+def _plain(content: bytes) -> Json | None:
+    """The JSON object of a body if it is the answer itself: all that an SDK reads."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(body, dict) and wrapper_of(body) is None
+        return None
+    return body if isinstance(body, dict) and wrapper_of(body) is None else None
+
+
+def _promised(body: Json | None, written: WrittenRequest) -> Response | None:
+    """The reply to a request with `background`: the answer itself is fetched later, by its id."""
+    if body is None or written.wire != RESPONSES or not written.fields.get("background"):
+        return None
+    status, found = body.get("status"), label(body.get("id"))
+    if found is None or status not in PROMISES:
+        return None
+    return Response(id=found, finish_reason=FinishReason.OTHER, raw_finish_reason=status)
 
 
 async def _error_of(

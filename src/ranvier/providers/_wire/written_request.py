@@ -27,7 +27,7 @@ class WrittenRequest(Request):
         streamed: True if the answer is to be streamed.
         stays_at: The name of the only provider that may be asked, because it keeps what the request refers
             to; `None` if there is no such thing.
-        rejections: The last reply with an error status of each target, by `"provider/model"`.
+        rejections: The last reply of each target that was an error or a refusal, by `"provider/model"`.
     """
 
     wire: str

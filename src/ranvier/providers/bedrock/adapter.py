@@ -130,6 +130,8 @@ class Bedrock(Converse, TokenAdapter):
         given = {"api_key": self._api_key, "token": token, "profile": profile}
         if len(named := [name for name, value in given.items() if value is not None]) > 1:
             raise ConfigurationError(f"{' and '.join(named)} are given: give only one of them")
+        if profile is not None:
+            validation.identifier("profile", profile)
         if token is not None:
             self.use_tokens(BedrockTokens("token", token, account=f"{self.name} token"))
         elif self._api_key is None and self.needs_credential:

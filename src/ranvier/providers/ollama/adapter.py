@@ -57,6 +57,8 @@ class Ollama(Adapter):
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else `OLLAMA_HOST`, which may be only a host or a port."""
+        if base_url is not None and not isinstance(base_url, str):
+            return base_url  # it is rejected as such
         given = base_url or os.environ.get("OLLAMA_HOST", "").strip()
         return parse_host(given) if given else self.default_base_url
 

@@ -101,7 +101,9 @@ class Vertex(GenerateContent, TokenAdapter):
         if mistake is not None:
             raise unknown_argument_of(type(self), mistake)
         self.project, self.location = checked_project(project), checked_location(location)
-        self._quota_project = None if quota_project is None else checked_project(quota_project)
+        self._quota_project = (
+            None if quota_project is None else checked_project(quota_project, "quota_project")
+        )
         self._has_key = self._api_key is not None
         self._below = path_of(self.project, self.location)
         super().__init__(
@@ -125,8 +127,10 @@ class Vertex(GenerateContent, TokenAdapter):
             raise ConfigurationError("api_key and token are both given: give one of them")
         if not self._has_key and self.project is None:
             raise ConfigurationError(f"Vertex(project=...): give the id of a project, or set {PROJECT}")
-        if token is not None or (not self._has_key and self.needs_credential):
-            self.use_tokens(TokenSource("token", token or DefaultCredentials(), account=self._account))
+        if token is None and not self._has_key and self.needs_credential:
+            token = DefaultCredentials()
+        if token is not None:
+            self.use_tokens(TokenSource("token", token, account=self._account))
 
     # --- the target ------------------------------------------------------------------------------
 

@@ -22,8 +22,10 @@ _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
 
-def checked_project(project: object) -> str | None:
+def checked_project(project: object, name: str = "project") -> str | None:
     """The project that is given, else that of the environment; `None` if there is none.
+
+    `name` is the parameter.
 
     Raises:
         ConfigurationError: it is no id or number of a project.
@@ -31,7 +33,7 @@ def checked_project(project: object) -> str | None:
     given = os.environ.get(PROJECT) or None if project is None else project
     if given is None or (isinstance(given, str) and _PROJECT.fullmatch(given)):
         return given
-    raise ConfigurationError(f"project={given!r:.60}: give the id of a project, such as 'acme-prod'")
+    raise ConfigurationError(f"{name}={given!r:.60}: give the id of a project, such as 'acme-prod'")
 
 
 def checked_location(location: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.fault import Fault, check_after
 from ranvier.simulator.plan import Ending, Plan
 
 
@@ -41,7 +41,7 @@ class Stall(Fault):
     pings: float | None = None
 
     def __post_init__(self) -> None:
-        validation.count("after", self.after, least=0)
+        check_after(self.after)
         if self.pings is not None:
             _every("pings", self.pings)
 
@@ -93,7 +93,7 @@ class Cut(Fault):
     after: int = 3
 
     def __post_init__(self) -> None:
-        validation.count("after", self.after, least=0)
+        check_after(self.after)
 
     def change(self, plan: Plan) -> Plan:
         return plan.first(self.after).but(length=None)
@@ -113,6 +113,9 @@ class Truncated(Fault):
 
     after: int = 3
 
+    def __post_init__(self) -> None:
+        check_after(self.after)
+
     def change(self, plan: Plan) -> Plan:
         if not plan.streams:
             return Cut().change(plan)
@@ -127,6 +130,9 @@ class Drop(Fault):
 
     after: int = 3
 
+    def __post_init__(self) -> None:
+        check_after(self.after)
+
     def change(self, plan: Plan) -> Plan:
         return plan.first(self.after).but(ending=Ending.CLOSE)
 
@@ -136,6 +142,10 @@ class Reset(Fault):
     """The connection is reset (RST) after `after` tokens; `None` resets it before the headers."""
 
     after: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.after is not None:
+            check_after(self.after)
 
     def change(self, plan: Plan) -> Plan:
         if self.after is None:

@@ -12,7 +12,7 @@ from typing import Any
 from ranvier import validation
 from ranvier.simulator.composer import tokens_of
 from ranvier.simulator.dialogue import Answer, Finish, ToolUse
-from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.fault import Fault, check_after
 from ranvier.simulator.plan import Plan
 
 _BLOCK = b"x" * 65_536
@@ -72,6 +72,9 @@ class Malformed(Fault):
 
     after: int = 1
     lossy: bool = False
+
+    def __post_init__(self) -> None:
+        check_after(self.after)
 
     def change(self, plan: Plan) -> Plan:
         if not plan.streams:

@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import ClassVar
 
+from ranvier import validation
 from ranvier.simulator.dialogue import Answer
 from ranvier.simulator.plan import Plan
 
@@ -77,3 +78,8 @@ class Both(Fault):
 
     def __repr__(self) -> str:
         return f"{self.one!r} & {self.other!r}"
+
+
+def check_after(tokens: int) -> None:
+    """Check a number of tokens after which something happens."""
+    validation.count("after", tokens, least=0)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.fault import Fault, check_after
 from ranvier.simulator.plan import Plan, refusing
 from ranvier.simulator.wires.wire import REASONS, encode
 
@@ -108,6 +108,11 @@ class ErrorIn200(Fault):
     status: int = 503
     reason: str | None = None
     after: int = 0
+
+    def __post_init__(self) -> None:
+        check_after(self.after)
+        if self.reason is not None:
+            validation.choice("reason", self.reason, REASONS)
 
     def change(self, plan: Plan) -> Plan:
         body = plan.wire.refusal(self.status, self.reason, plan.ask)

@@ -92,6 +92,8 @@ def _pool(url: str, public: str) -> ConnectionPool:
         )
     if scheme not in SCHEMES:
         raise ConfigurationError(f"ValkeyStore({public!r}): give a URL such as 'valkey://localhost:6379/0'")
+    if not url.isprintable():
+        raise ConfigurationError(f"ValkeyStore({public!r}): remove the line breaks and control characters")
     if scheme != "unix" and not PARTS.fullmatch(url):
         raise ConfigurationError(f"ValkeyStore({public!r}): only a number may follow the host; {ESCAPES}")
     try:
@@ -113,7 +115,7 @@ def _public(url: object) -> str:
     shown, *hidden = re.split("[?#]", str(url), maxsplit=1)
     if "@" in "".join(hidden):  # the password may reach until there
         return f"{shown.partition('://')[0]}://..." if "://" in shown else "..."
-    return re.sub(r"^([\w+.-]*://)?.*@", r"\1", shown)
+    return re.sub(r"^([\w+.-]*://)?.*@", r"\1", shown, flags=re.DOTALL)
 
 
 def _is_number(host: str) -> bool:

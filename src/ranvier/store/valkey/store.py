@@ -137,7 +137,8 @@ class ValkeyStore:
             raise StoreError(f"the store {self._where} is Redis {version}: run Valkey, or Redis 7 or later")
         if isinstance(reply, Exception):
             raise reply
-        return _epoch(server["run_id"], _info(replication)["role"], json.loads(reply))
+        run_id, role = server.get("run_id", ""), _info(replication).get("role", "")  # some services hide them
+        return _epoch(run_id, role, json.loads(reply))
 
 
 def _epoch(run_id: str, role: str, hello: dict[str, Any]) -> Epoch:
@@ -173,4 +174,4 @@ def _key_of(secret: str | bytes | None) -> bytes:
         return b""
     if not isinstance(secret, (str, bytes)) or not secret:
         raise ConfigurationError("ValkeyStore(secret): give a string, the same one in all workers")
-    return blake2b(secret.encode() if isinstance(secret, str) else secret).digest()
+    return blake2b(secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret).digest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _registries(pipeline: Runtime) -> list[CircuitRegistry]:
 
 def _provider_of(key: Hashable) -> str:
     """The provider in the key of a circuit, which may contain a target; a user's own key has no provider."""
-    return str(key[1]).partition("/")[0] if isinstance(key, tuple) and len(key) > 1 else OTHERS
+    return provider_in(str(key[1])) if isinstance(key, tuple) and len(key) > 1 else OTHERS
 
 
 def _observation(provider: str, state: str, number: int) -> Observation:

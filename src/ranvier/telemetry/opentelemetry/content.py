@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ranvier.messages.characters import whole_characters
 from ranvier.messages.media.audio import Audio
 from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.media.image import Image
@@ -79,4 +80,4 @@ def _media(part: Media, modality: str) -> dict[str, Any]:
 
 
 def _json(messages: list[dict[str, Any]]) -> str:
-    return json.dumps(messages, ensure_ascii=False, default=str)
+    return whole_characters(json.dumps(messages, ensure_ascii=False, default=str))

@@ -79,8 +79,8 @@ class OpenTelemetry(Layer):
         validation.choice("OpenTelemetry(names)", names, ("new", "old", "both"))
         validation.choice("OpenTelemetry(tenants)", tenants, ("hashed", "plain", "omitted"))
         self._naming, self._tenants = names, tenants
-        self._tenant_metrics = tenant_metrics
-        self._content = content
+        self._tenant_metrics = validation.flag("OpenTelemetry(tenant_metrics)", tenant_metrics)
+        self._content = validation.flag("OpenTelemetry(content)", content)
         self._instrumentation: Instrumentation | None = None  # once there is an SDK
         self._gauge: CircuitGauge | None = None
         self._next_check = -1.0

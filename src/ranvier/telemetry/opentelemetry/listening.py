@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ranvier.events import COUNTERS, Event
+from ranvier.pipeline.credentials.identity import provider_in
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
@@ -30,5 +31,6 @@ class CountingListener:
         counter = COUNTERS.get(event.name)
         if counter is not None:
             metric = names.COUNTERS_OF_EVENTS[event.name]
-            attributes = {names.OUR_PROVIDER: event.provider, counter.attribute: counter.value(event)}
+            provider = provider_in(event.provider)
+            attributes = {names.OUR_PROVIDER: provider, counter.attribute: counter.value(event)}
             self._instruments.count(metric, {**attributes, **self._tenant_attributes(event.tenant)})

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ranvier.facts.attempt import EMPTY, HEDGE_LOST, SUCCEEDED, deciding
+from ranvier.messages.characters import whole_characters
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def request(call: Call) -> Attributes:
             names.MAX_TOKENS: settings.max_tokens,
             names.TEMPERATURE: settings.temperature,
             names.TOP_P: settings.top_p,
-            names.STOP: settings.stop or None,
+            names.STOP: tuple(map(whole_characters, settings.stop)) or None,
             names.SEED: settings.seed,
             names.STREAM: call.streaming or None,
             names.OUTPUT_TYPE: None if settings.schema is None else "json",

@@ -29,7 +29,11 @@
 
   // Reuses the elements of items that are still present, so that none loses the focus or closes.
   const keyed = (parent, items, keyOf, create, update) => {
-    const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+    const old = new Map();
+    for (const child of [...parent.children]) {
+      if (old.has(child.dataset.key)) child.remove();  // custom keys of circuits may look the same
+      else old.set(child.dataset.key, child);
+    }
     items.forEach((item, place) => {
       const key = keyOf(item);
       let child = old.get(key);
@@ -271,7 +275,7 @@
     setText($("shared-count"), `${count(seen.total)}, ${count(seen.troubled)} not closed${rest}`);
     keyed($("shared").querySelector("tbody"), seen.rows, (each) => JSON.stringify([each.target, each.model, each.keys]),
       (each) => make("tr", {}, make("td"), make("td", { class: "name" }, each.target),
-        make("td", {}, each.keys === "tenants" ? "tenants' own" : "ours"), ["number", "rare", "number rare", "number"].map((sort) => make("td", { class: sort }))),
+        make("td", {}, each.keys === "tenants" ? "tenants' own" : "your own"), ["number", "rare", "number rare", "number"].map((sort) => make("td", { class: sort }))),
       (row, each) => {
         row.className = each.state === "open" && each.mode === "enforced" ? "trouble" : each.state === "closed" ? "" : "strained";
         const [badge, , , failing, mode, rejected, probe] = row.children;

@@ -5,6 +5,8 @@ Labels are providers, outcomes and kinds of errors. Only `troubled` has a tenant
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ranvier import clock
@@ -16,6 +18,9 @@ from ranvier.asgi.status.windows import Histogram
 from ranvier.events import COUNTERS
 
 STATES = ("closed", "open", "half_open", "isolated")
+
+ENDPOINT = re.compile("@[^/ ]*")
+"""The name of a tenant's own endpoint in that of a server or a target; no label may name a tenant."""
 
 OUTCOMES = {
     "calls": ("ranvier_calls_total", "Calls that have ended, by the provider of the last attempt."),
@@ -94,8 +99,11 @@ def _places(report: Report) -> Iterator[Family]:
     places = report.places()
     for field, meaning in meanings.items():
         family = Family(f"ranvier_bulkhead_{field}", GAUGE, meaning)
+        sums: Counter[str] = Counter()
         for bulkhead in places:
-            family.add({"places": bulkhead["name"]}, bulkhead[field])
+            sums[ENDPOINT.sub("", bulkhead["name"])] += bulkhead[field]
+        for name, number in sums.items():
+            family.add({"places": name}, number)
         yield family
 
 

@@ -28,13 +28,13 @@ class Pieces:
     """Translates one stream.
 
     A part may be sent again with more content, which replaces the earlier content: only the new rest is
-        passed
-    on.
+    passed on.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._shown: dict[int, list[str]] = {}  # the content of each part that was passed on
+        self._names: dict[int, str] = {}  # of the tools that are called
 
     def event_of(self, event: Any) -> StreamEvent:
         """Our event; an empty one (a ping) for an event without content.
@@ -55,11 +55,10 @@ class Pieces:
             return StreamEvent(reasoning=self._new(index, part.content))
         if not isinstance(part, ToolCallPart):
             return SIGN_OF_LIFE
-        known = index in self._shown
-        arguments = self._new(index, _text(part.args))
-        if known:
-            return StreamEvent(tool_call=ToolCallDelta(index, arguments=arguments))
-        return StreamEvent(tool_call=ToolCallDelta(index, part.tool_call_id, part.tool_name, arguments))
+        if self._names.setdefault(index, part.tool_name) != part.tool_name:
+            raise self._taken_back()
+        delta = ToolCallDelta(index, part.tool_call_id, part.tool_name, self._new(index, _text(part.args)))
+        return StreamEvent(tool_call=delta)
 
     def _delta(self, index: int, delta: Any) -> StreamEvent:
         if isinstance(delta, TextPartDelta):
@@ -67,8 +66,9 @@ class Pieces:
         if isinstance(delta, ThinkingPartDelta):
             return StreamEvent(reasoning=self._more(index, delta.content_delta or ""))
         if isinstance(delta, ToolCallPartDelta):
-            if isinstance(delta.args_delta, dict) and any(self._shown.get(index, ())):
-                raise self._taken_back()  # a dict is merged into the one before
+            merged = isinstance(delta.args_delta, dict) and any(self._shown.get(index, ()))
+            if merged or delta.tool_name_delta:  # a dict is merged into the one before; a name grows
+                raise self._taken_back()
             return StreamEvent(
                 tool_call=ToolCallDelta(index, arguments=self._more(index, _text(delta.args_delta)))
             )

@@ -96,8 +96,8 @@ class SharedCircuit:
 
     def leave(self, permit: object, now: float) -> None:
         """The attempt of the probe `permit` has ended."""
-        ended = self._probes.pop(permit, None) is not None
-        if ended and self.state is HALF_OPEN and not self.link.governs and not self._probing(now):
+        self._probes.pop(permit, None)
+        if self.state is HALF_OPEN and not self.link.governs and not self._probing(now):
             self.state = OPEN
 
     def _probing(self, now: float) -> int:

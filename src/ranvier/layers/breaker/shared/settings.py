@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 from ranvier import validation
-from ranvier.layers.breaker.settings import ENFORCED, MODES
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OFF
 
 
 class SharedCircuits:
@@ -46,6 +47,11 @@ class SharedCircuits:
         self.rng: Callable[[], float] = _from_half_to_one
         self.spread: Callable[[], float] = random.random  # spreads the calls that are rescued
 
+    @property
+    def used(self) -> bool:
+        """True unless they are off."""
+        return self.mode != OFF
+
     def cooldown_after(self, probes: int) -> float:
         """Seconds until the next probe, when `probes` have started since the circuit opened."""
         longest = max(self.max_cooldown, self.cooldown)
@@ -56,6 +62,17 @@ class SharedCircuits:
             f"SharedCircuits(votes={self.votes}, share={self.share}, cooldown={self.cooldown}, "
             f"max_cooldown={self.max_cooldown}, max_probes={self.max_probes}, mode={self.mode!r})"
         )
+
+
+def checked(shared: object) -> SharedCircuits:
+    """`shared`, the setting of a breaker.
+
+    Raises:
+        ConfigurationError: it is something else, such as true.
+    """
+    if not isinstance(shared, SharedCircuits):
+        raise ConfigurationError(f"Breaker(shared)={shared!r:.60}: give SharedCircuits(...), or None")
+    return shared
 
 
 def _from_half_to_one() -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import OverloadedError, RateLimitError
 from ranvier.events import LimitLowered
@@ -65,6 +65,7 @@ class AdaptiveLimit(FairPlaces):
 
     waits_as: ClassVar[str] = "limit"
 
+    @layer_remedies.suggested
     def __init__(
         self,
         initial: int = 20,
@@ -83,7 +84,7 @@ class AdaptiveLimit(FairPlaces):
         if not least <= initial <= most:
             given = f"AdaptiveLimit(initial={initial}, least={least}, most={most})"
             raise ConfigurationError(f"{given}: give least <= initial <= most")
-        self.first_token = first_token
+        self.first_token = validation.flag("AdaptiveLimit(first_token)", first_token)
         self._workers = 1
         self._learned = FoundLimits(self._create_finder)
         super().__init__(per_tenant, queue, max_wait, weight, priority)

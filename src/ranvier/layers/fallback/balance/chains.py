@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.layers.fallback.balance.balancer import Balancer
 from ranvier.layers.fallback.balance.settings import Balance
-from ranvier.layers.fallback.targets import Target, TargetNames, UnlistedTargets, listed
+from ranvier.layers.fallback.targets import Target, TargetNames, UnlistedTargets
 from ranvier.pipeline.deployment import Deployment
 
 Chain = tuple[Deployment | Balancer, ...]
@@ -54,7 +54,7 @@ class Chains:
         for primary, further in chains.items():
             start = self.of(primary)[0]
             assert isinstance(start, Deployment)
-            own = (start, *(self._step(target, among=self.targets) for target in listed(primary, further)))
+            own = (start, *(self._step(target, among=self.targets) for target in further))
             self._by_start.update({primary: own, start.target: own})
         self.balances = tuple(self._made.values())
         first_step = usual[0]

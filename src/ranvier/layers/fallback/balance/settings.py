@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
-from ranvier import validation
+from ranvier import layer_remedies, validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.fallback.balance.hashing import number_of
 from ranvier.layers.fallback.targets import Target
-from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.asking.users_function import ask, plain
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -45,6 +44,7 @@ class Balance:
     recovered from an outage gets its full share again within 20 seconds.
     """
 
+    @layer_remedies.suggested
     def __init__(
         self,
         *targets: Target,
@@ -57,14 +57,10 @@ class Balance:
         for target in targets:
             if isinstance(target, Balance):
                 raise ConfigurationError("Balance(): a Balance cannot contain another one")
-        if sticky is not None and not callable(sticky):
-            raise ConfigurationError(f"Balance(sticky)={sticky!r:.60}: give a function of a call")
-        if inspect.iscoroutinefunction(sticky):
-            raise ConfigurationError("Balance(sticky) is `async def`, but has to answer at once")
         self.targets = targets
         self.by = validation.choice("Balance(by)", by, ("load", "least_busy", "latency"))
         self.weights = _checked_weights(weights, len(targets))
-        self._sticky = sticky
+        self._sticky = plain("Balance(sticky)", sticky, "call")
         self.is_sticky = sticky is not None
 
     def conversation(self, call: Call) -> int | None:
@@ -102,12 +98,14 @@ class Balance:
 def _checked_weights(weights: Sequence[float] | None, number: int) -> tuple[float, ...]:
     if weights is None:
         return (1.0,) * number
-    if isinstance(weights, (str, dict)) or len(tuple(weights)) != number:
+    iterable = isinstance(weights, Iterable) and not isinstance(weights, (str, dict))
+    given = tuple(weights) if iterable else ()
+    if len(given) != number:
         raise ConfigurationError(
             f"Balance(weights)={weights!r:.60}: give one for each of the {number} targets"
         )
     least, most = WEIGHTS
-    for weight in weights:
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not least <= weight <= most:
+    for weight in given:
+        if not validation.is_number(weight) or not least <= weight <= most:
             raise ConfigurationError(f"Balance(weights)={weight!r:.60}: give {least:g} to {most:g}")
-    return tuple(float(weight) for weight in weights)
+    return tuple(map(float, given))

@@ -1,5 +1,5 @@
 -- needs: circuit window halves transitions widening
--- A worker saw its first failure: all shall report their counts.
+-- A worker's first failure: all workers must report their counts.
 -- Takes: ARGV[4] the generation of the failed call, 0 if unknown, [5] how many voters there may be.
 
 local generation = tonumber(ARGV[4])
@@ -15,5 +15,5 @@ end
 circuit.alarmed = true
 start_votes(name, circuit)
 circuit.sample = power_of_2(between(math.floor(tonumber(ARGV[5]) / MAX_VOTERS), 0, MAX_SAMPLE))
-circuit.past_failures = 1 -- the one that raised it, so that a whole window has to be clean
+circuit.past_failures = 1 -- the failure that raised it: a whole clean window must follow
 return changes(circuit)

@@ -1,5 +1,5 @@
 -- needs: circuit window transitions
--- A worker still waits for its probe.
+-- Extends the lease of a probe in flight.
 -- Takes: ARGV[4] number, [5] generation.
 
 local circuit = load_circuit(name)

@@ -1,19 +1,19 @@
--- Tells all workers of a change, now by a push and later by the list of troubles.
+-- Publishes a change to all workers, now by a push and later by the list of troubles.
 -- Takes: ARGV[1] the root of all keys.
 
 local root = ARGV[1]
 local epoch_key = root .. ':epoch'
 local troubles_key = root .. ':troubles'
 
--- That of the last change, which no generation exceeds.
+-- The version of the last change; no generation exceeds it.
 local version = tonumber(redis.call('HGET', epoch_key, 'version') or 0)
 
--- The generation after `stored`: it grows even if that was lost, or the clock was set back.
+-- The generation after `stored`; it grows even if `stored` was lost, or the clock was set back.
 local function next_generation(stored)
   return math.max(stored + 1, version + 1, us)
 end
 
--- `which`, of this generation, has changed; from now on it is a trouble, or no longer.
+-- Note a change of `which`; `troubled` says if workers must be informed of it from now on.
 local function changed(which, generation, troubled)
   version = math.max(version + 1, generation)
   redis.call('HSET', epoch_key, 'version', whole(version))

@@ -22,7 +22,7 @@ local function save_circuit(name, circuit)
   circuit.generation = generation
 end
 
--- The circuit, or nil if it is not known.
+-- The circuit, or nil if it is unknown.
 local function load_circuit(name)
   local text = redis.call('GET', circuit_key(name))
   if not text then
@@ -38,7 +38,7 @@ local function load_circuit(name)
   return circuit
 end
 
--- True until one of both times; one in the far future is from before the clock was set back.
+-- True until the first of both times; a time in the far future means that the clock was set back.
 local function is_valid(lease)
   return lease ~= nil and ms < lease.ends and ms < lease.alive and lease.alive <= ms + LEASE_LIVES
 end

@@ -27,7 +27,7 @@ if taken then
     return changes(circuit)
   end
 end
-if turn(name, circuit, quorum) then -- the window is clean: no counts are needed any more
+if turn(name, circuit, quorum) then -- the window is clean: the alarm ends
   circuit.alarmed = false
   start_votes(name, circuit)
   return changes(circuit)

@@ -1,5 +1,5 @@
 -- needs: circuit window transitions probes
--- A failure while the circuit is only observed stands for a failed probe, once per cooldown.
+-- A failure in mode `observed` counts as a failed probe, once per cooldown.
 -- Takes: ARGV[4] generation, [5] cooldown, [6] max_cooldown, [7] jitter.
 
 local circuit = load_circuit(name)

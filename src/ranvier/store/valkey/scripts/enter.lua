@@ -1,5 +1,5 @@
 -- needs: circuit window transitions
--- An operator isolates or closes the circuit, which need not be known.
+-- An operator isolates or closes a circuit, known or not.
 -- Takes: ARGV[4] the state.
 
 local circuit = load_circuit(name)

@@ -1,5 +1,5 @@
 -- needs: workers
--- What operators see of all workers.
+-- The live workers and the sums of their counters, for operators.
 
 local living = count_living()
 local seen = {}

@@ -4,7 +4,7 @@ local function gate_key(name)
   return root .. ':gate:' .. name
 end
 
--- Its closing, or nil; a time in the far future is from before the clock was set back.
+-- The closing, or nil; one with a time in the far future is from before the clock was set back, and ignored.
 local function load_gate(name)
   local found = redis.call('HMGET', gate_key(name), 'generation', 'ends', 'reason', 'by')
   local closing = {generation = tonumber(found[1]), ends = tonumber(found[2]), reason = found[3], by = found[4]}

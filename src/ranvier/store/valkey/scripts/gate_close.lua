@@ -1,6 +1,6 @@
 -- needs: gate
--- A provider limits or rejects a key. Of several times the longest counts.
--- Takes: ARGV[2] the gate, [3] the worker, [4] for how long, [5] the reason, [6] 1 if that does not pass.
+-- A provider limits or rejects a key: closes its gate. Of several closings, the longest applies.
+-- Takes: ARGV[2] the gate, [3] the worker, [4] for how long, [5] the reason, [6] 1 if waiting does not help.
 
 local name, reason = ARGV[2], ARGV[5]
 local closing = load_gate(name)

@@ -1,5 +1,5 @@
 -- needs: gate
--- A call was accepted: the gate closed under this generation is open again.
+-- Opens the gate that was closed under this generation.
 -- Takes: ARGV[2] the gate, [3] the worker, [4] the generation.
 
 local name = ARGV[2]

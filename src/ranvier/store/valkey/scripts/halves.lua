@@ -1,6 +1,6 @@
--- When the halves of the window end.
+-- Ends the halves of the window.
 
--- Begin anew if the current half is so old that an empty one has passed since, or if counts were evicted.
+-- Clear both halves if the current one is older than two halves, or if counts were evicted.
 local function begin_anew(name, circuit)
   circuit.started_at = math.min(circuit.started_at, ms) -- the clock was set back
   circuit.widens_at = math.min(circuit.widens_at, ms + WIDENS_AFTER)
@@ -14,7 +14,7 @@ local function begin_anew(name, circuit)
   end
 end
 
--- End the current half, if it may end. True if neither it nor the one before had a failure.
+-- End the current half if it is due. True if neither it nor the past half had a failure.
 local function turn(name, circuit, quorum)
   local age = ms - circuit.started_at
   if age < HALF or (age < LONGEST_HALF and circuit.now_active < quorum) then

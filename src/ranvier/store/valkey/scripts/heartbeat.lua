@@ -1,8 +1,8 @@
 -- needs: workers
--- A worker lives; add to the total what its counters have grown since its last heartbeat.
+-- Notes a heartbeat, and adds the growth of the worker's counters since its last heartbeat to the total.
 -- Takes: ARGV[2] the worker, [3] about it, [4] its gauges, both as JSON, [5] and on: counter, sum.
 
-local AT_ONCE = 1000 -- arguments that are read together: Lua has room for some thousands
+local AT_ONCE = 1000 -- arguments that are read together: `unpack` is limited to some thousands
 
 local worker = ARGV[2]
 redis.call('ZADD', workers_key, whole(ms), worker)

@@ -1,6 +1,6 @@
 -- needs:
--- A worker connects: which data are these, and who else is here?
--- Takes: ARGV[2] the epoch if there is none yet, [3] a digest made with the worker's secret,
+-- A worker connects: identifies the data, and compares secrets and protocols.
+-- Takes: ARGV[2] the epoch to set if there is none yet, [3] a digest made with the worker's secret,
 -- [4] the key of the protocols, [5] the number of this one.
 
 if redis.call('HSETNX', epoch_key, 'id', ARGV[2]) == 1 then

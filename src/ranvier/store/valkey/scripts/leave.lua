@@ -1,5 +1,5 @@
 -- needs: workers
--- A worker ends: its gauges disappear, and its sums stay in the total.
+-- A worker ends: its gauges are dropped, and its sums stay in the total.
 -- Takes: ARGV[2] the worker.
 
 redis.call('ZREM', workers_key, ARGV[2])

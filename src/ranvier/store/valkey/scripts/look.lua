@@ -1,5 +1,5 @@
 -- needs: circuit tenant gate
--- What changed after the version that a worker has seen, and how the troubles are that it knows of.
+-- The changes after the version that a worker has seen, and the states of the troubles that it knows.
 -- Takes: ARGV[2] the version, [3] and on: troubles, by kind and name.
 
 local seen = tonumber(ARGV[2])
@@ -13,7 +13,7 @@ end
 
 local changes, shown = {}, {}
 
--- How one trouble is now, and whether there is a record of it.
+-- The current view of one trouble, and its record, if there is one.
 local function read(which)
   local kind, name = which:sub(1, 1), which:sub(3)
   local load, view = load_circuit, view_of
@@ -26,7 +26,7 @@ local function read(which)
   return view(name, found), found
 end
 
--- Show one trouble, unless it ended by itself.
+-- Add one trouble to the changes, unless it has expired.
 local function show(which)
   local view, found = read(which)
   if found then

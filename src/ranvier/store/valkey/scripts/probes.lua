@@ -8,12 +8,12 @@ local function cooldown(shortest, longest, probes, jitter)
   return math.floor(wait * (1000 + between(jitter, 0, 200)) / 1000)
 end
 
--- No probe starts before so many milliseconds have passed.
+-- The next probe may start after so many milliseconds.
 local function wait_for(circuit, milliseconds)
   circuit.waits, circuit.next_probe = milliseconds, ms + milliseconds
 end
 
--- A probe starts, or stands for one: the next may start after a longer time.
+-- Count a probe, and start the next, longer cooldown.
 local function cool_down(circuit, shortest, longest, jitter)
   circuit.started = circuit.started + 1
   wait_for(circuit, cooldown(shortest, longest, circuit.started, jitter))

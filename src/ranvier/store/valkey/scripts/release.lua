@@ -1,5 +1,5 @@
 -- needs: circuit window transitions
--- A probe has ended without content. One that was never sent did not start, unless another has since.
+-- A probe has ended without content. If it was never sent, and no other has started since, its start is undone.
 -- Takes: ARGV[4] number, [5] generation, [6] 1 if it was sent.
 
 local circuit = load_circuit(name)

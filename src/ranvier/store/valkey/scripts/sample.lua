@@ -1,10 +1,10 @@
--- Which tenants vote if there are too many.
+-- Chooses the tenants that vote if there are too many.
 
 local function votes(circuit, tenant)
   return (tonumber(tenant:sub(-8), 16) or 0) % circuit.sample == 0
 end
 
--- Drop the tenants that do not vote any more; returns the totals of the others, and their failures.
+-- Drop the tenants outside the sample; returns the totals of the others, and the sum of their failures.
 local function narrow_half(circuit, half)
   write_half(half)
   local totals, failures = {}, 0
@@ -32,7 +32,7 @@ local function voters_in(totals)
   return active, failing
 end
 
--- Leave half of the tenants out of the sample.
+-- Halve the sample.
 local function narrow(circuit, halves)
   circuit.sample = circuit.sample * 2
   local now, past
@@ -45,7 +45,7 @@ local function narrow(circuit, halves)
   circuit.active, circuit.failing = voters_in(past)
 end
 
--- True if the tenant votes, and there is room for a count of it; `new` if there was none of this worker.
+-- True if the tenant is in the sample and its counts fit; `new` if this worker has not reported it yet.
 local function takes(circuit, halves, half, tenant, new)
   local full = new and half.size >= MAX_COUNTS
   if new and half == halves.now and vote_of(half.tallies[tenant]) == nil then

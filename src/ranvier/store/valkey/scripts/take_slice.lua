@@ -1,8 +1,8 @@
 -- needs:
--- A worker holds what it has spent of a tenant's limit in a window, and more; or gives back what it has not.
+-- Leases a part of a tenant's limit to a worker, on top of what it has spent, or takes the unspent part back.
 -- Takes: ARGV[2] the limit, [3] the tenant, [4] the length of a window, [5] the window that the worker is in,
 -- [6] the worker, [7] number, [8] spent, [9] least, [10] wanted, [11] cap, [12] 1 if it begins anew.
--- A hash has what each worker holds, as "number held granted", and in `total` what all hold.
+-- A hash has each worker's holding, as "number held granted", and the sum of the held amounts in `total`.
 
 local length, worker, number = tonumber(ARGV[4]), ARGV[6], tonumber(ARGV[7])
 local least, wanted, cap = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -26,7 +26,7 @@ if number > last then
   local more = room >= 2 * wanted and wanted or math.min(least, room)
   local before = held
   held = spent + more
-  if wanted > 0 then -- it may spend meanwhile what it holds already
+  if wanted > 0 then -- until the reply arrives, it may spend what it holds
     held = math.max(held, before)
   end
   granted = held - forgotten

@@ -10,7 +10,7 @@ local function tally_of(text)
   return {contents = tonumber(contents), failures = tonumber(failures)}
 end
 
--- True against the target, false for it, nil for no vote.
+-- True votes against the target, false for it, nil means no vote.
 local function vote_of(tally)
   if tally.contents == 0 and tally.failures == 0 then
     return nil
@@ -18,7 +18,7 @@ local function vote_of(tally)
   return tally.failures > tally.contents
 end
 
--- The half under `key`, with these fields of it.
+-- The half at `key`, with the tallies in `fields`.
 local function open_half(key, fields)
   local half = {key = key, size = redis.call('HLEN', key), tallies = {}, changed = {}}
   for i, text in ipairs(#fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}) do

@@ -4,7 +4,7 @@ local function tenant_key(name)
   return root .. ':tenant:' .. name
 end
 
--- What is known of it, or nil; a time in the far future is from before the clock was set back.
+-- The record, or nil; one with a time in the far future is from before the clock was set back, and ignored.
 local function load_tenant(name)
   local found = redis.call('HMGET', tenant_key(name), 'state', 'generation', 'ends', 'by')
   local known = {state = found[1], generation = tonumber(found[2]), ends = tonumber(found[3]), by = found[4]}

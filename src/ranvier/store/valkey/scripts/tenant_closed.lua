@@ -1,5 +1,5 @@
 -- needs: tenant
--- A worker's own circuit of a tenant has closed: that ends its own opening, or the one of a generation.
+-- A worker's own circuit of a tenant has closed: ends the opening by that worker, or the one of `generation`.
 -- Takes: ARGV[2] its name, [3] the worker, [4] the generation.
 
 local name = ARGV[2]

@@ -1,9 +1,9 @@
--- What happens to a circuit, and the reply to the worker.
+-- Changes the state of a circuit, and replies to the worker.
 -- Takes: ARGV[1] the root of all keys, [2] the circuit's name, [3] the worker.
 
 local name, worker = ARGV[2], ARGV[3]
 
--- Begin a new generation in `state`, without probes and counts.
+-- Start a new generation in `state`, without probes and counts.
 local function enter(circuit, state)
   circuit.state = state
   circuit.generation = next_generation(circuit.generation)
@@ -16,14 +16,14 @@ local function enter(circuit, state)
   end
 end
 
--- Nothing came of the command. `circuit` is nil if it is not known.
+-- The command had no effect. `circuit` is nil if it is unknown.
 local function refused(circuit, retry_after)
   local seen = view_of(name, circuit)
   seen.retry_after = retry_after or seen.retry_after
   return cjson.encode({accepted = false, circuit = seen})
 end
 
--- The command was carried out, and nobody else has to know.
+-- The command took effect; other workers need no notice.
 local function accepted(circuit)
   save_circuit(name, circuit)
   return cjson.encode({accepted = true, circuit = view_of(name, circuit)})

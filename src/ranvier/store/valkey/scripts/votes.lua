@@ -1,6 +1,7 @@
--- Counts one vote per tenant, from what many workers saw of it.
+-- Counts one vote per tenant, from the reports of many workers.
 
--- The total of a tenant in one of the halves has changed. `hidden` is its vote in the other half.
+-- Update the numbers of voters after the total of a tenant in one half has changed from `before` to `after`.
+-- `hidden` is its vote in the other half.
 local function count_vote(circuit, current, before, after, hidden)
   local was, now = vote_of(before), vote_of(after)
   if current then
@@ -19,7 +20,7 @@ local function count_vote(circuit, current, before, after, hidden)
   circuit.failing = circuit.failing + one(now) - one(was)
 end
 
--- Replace what a worker reported of a tenant in one half; `field` is its own count there.
+-- Replace the counts that a worker reported for a tenant in one half; `field` is its tally there.
 local function count_tenant(circuit, halves, half, tenant, field, report)
   local other = half == halves.now and halves.past or halves.now
   local mine = half.tallies[field]
@@ -40,7 +41,7 @@ local function count_tenant(circuit, halves, half, tenant, field, report)
   count_vote(circuit, half == halves.now, before, after, vote_of(other.tallies[tenant]))
 end
 
--- Take the counts of `worker` in the current half, or in the one before.
+-- Count the reports of `worker` for the current half, or for the one before.
 local function count_all(name, circuit, worker, current, counts)
   local tenants, both = {}, {}
   for _, report in ipairs(counts) do

@@ -1,4 +1,4 @@
--- How many of the tenants vote, from an alarm on.
+-- Sets the size of the sample, from an alarm on.
 
 -- The largest power of 2 that is at most `number`, and at least 1.
 local function power_of_2(number)
@@ -9,7 +9,7 @@ local function power_of_2(number)
   return power
 end
 
--- Let more tenants vote, if there are too few and room for their counts. True if all shall report.
+-- Widen a sample that is too small, if more counts fit. True if all workers must report again.
 local function widen(name, circuit)
   if circuit.sample == 1 or ms < circuit.widens_at then
     return false

@@ -1,5 +1,5 @@
 -- The window of votes on a circuit: two hashes, of the current half and of the one before.
--- `tenant/worker` has what a worker reported of a tenant, as "contents failures", and `tenant` the total.
+-- Field `tenant/worker`: the counts that a worker reported, as "contents failures"; field `tenant`: the total.
 
 local function now_key(name) return circuit_key(name) .. ':now' end
 local function past_key(name) return circuit_key(name) .. ':past' end
@@ -8,7 +8,7 @@ local function drop_counts(name)
   redis.call('DEL', now_key(name), past_key(name))
 end
 
--- Begin with an empty window. Counts of the halves before are not taken any more.
+-- Start an empty window. Counts of earlier halves are not accepted any more.
 local function start_votes(name, circuit)
   drop_counts(name)
   circuit.half = circuit.half + 2

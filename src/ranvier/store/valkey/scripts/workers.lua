@@ -1,4 +1,4 @@
--- The workers that live, by the time of their last heartbeat.
+-- The live workers, by the time of their last heartbeat.
 
 local workers_key = root .. ':workers'
 
@@ -10,7 +10,7 @@ local function sums_key(worker)
   return root .. ':sums' .. (worker and ':' .. worker or '')
 end
 
--- How many live; those without a heartbeat for too long are gone.
+-- The number of live workers; those without a heartbeat for too long are dropped.
 local function count_living()
   redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', whole(ms - LEASE_LIVES))
   redis.call('ZREMRANGEBYSCORE', workers_key, '(' .. whole(ms), '+inf') -- the clock was set back
