@@ -92,6 +92,16 @@ async def test_another_endpoint_gets_its_own_key_and_model(library: Any, simulat
     assert "europe" in answer.extensions["ranvier"].explain()
 
 
+async def test_half_a_character_goes_to_another_model_too(simulator: Simulator) -> None:
+    """A text that was cut in JavaScript holds one, and JSON escapes it."""
+    simulator.play("openai", Status(503))
+    content = json.dumps({**CHAT, "user": "cut \ud83d"}).encode()
+    async with stack(simulator) as pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
+        answer = await client.post("https://api.openai.com/v1/chat/completions", content=content)
+    assert answer.status_code == 200
+    assert [body_of(simulator, index)["user"] for index in (0, 1)] == ["cut \ud83d"] * 2
+
+
 async def test_a_key_of_the_sdk_goes_nowhere_else(simulator: Simulator) -> None:
     """Neither in the usual header, nor in that of another API, nor in the URL."""
     headers = {"api-key": "sk-sdk", "x-api-key": "sk-sdk", "x-goog-api-key": "sk-sdk", "cookie": "sk-sdk"}

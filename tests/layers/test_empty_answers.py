@@ -36,6 +36,7 @@ EMPTY: dict[str, Response] = {
     "a thought of Gemini's": Response("", parts=(Native("gemini", {"text": "Hm.", "thought": True}),)),
     "a signature alone": Response("", parts=(Native("gemini", {"text": "", "thoughtSignature": "x"}),)),
     "reasoning that goes back": Response("", parts=(Native("kimi", {"reasoning_content": "Hm."}),)),
+    "stopped for a reason that is unknown": Response("", finish_reason=FinishReason.OTHER),
 }  # fmt: skip
 
 NOT_EMPTY: dict[str, Response] = {
@@ -43,7 +44,6 @@ NOT_EMPTY: dict[str, Response] = {
     "a tool call": Response("", (ToolCall("c1", "look"),)),
     "hit max_tokens": Response("", finish_reason=FinishReason.LENGTH),
     "filtered": Response("", finish_reason=FinishReason.CONTENT_FILTER),
-    "stopped for another reason": Response("", finish_reason=FinishReason.OTHER),
     "broken off": Response("", finish_reason=None),
     "a picture": Response("", parts=(Native("gemini", {"inlineData": {"data": "x"}}),)),
     "sound": Response("", parts=(Native("openai", {"audio": {"data": "x"}}),)),
@@ -60,7 +60,7 @@ def test_an_answer_without_words_calls_or_media_is_empty(response: Response) -> 
 
 @pytest.mark.parametrize("response", NOT_EMPTY.values(), ids=NOT_EMPTY)
 def test_an_answer_that_holds_something_or_says_why_not_is_not_empty(response: Response) -> None:
-    """Only an ordinary stop promises an answer."""
+    """A limit and a filter are known reasons; any other stop promises an answer."""
     assert not response.empty
 
 

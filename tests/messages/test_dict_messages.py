@@ -363,7 +363,10 @@ REJECTED_PARTS: list[tuple[Any, str]] = [
     ({"type": "text", "text": None}, r"\[1\] has no text"),
     ({"type": "text", "text": {"value": SECRET}}, r"\[1\].text is a dict: give a str"),
     ({"type": "text", "text": SECRET, "wibble": SECRET}, r"\[1\]: the key 'wibble'"),
-    ({"type": "image_url", "image_url": {"url": SECRET}}, r"\[1\]: Image\(url=\.\.\.\): .*give an http"),
+    (
+        {"type": "image_url", "image_url": {"url": SECRET}},
+        r"\[1\]: Image\(url=\.\.\.\): .*give one, data=bytes",
+    ),
     ({"type": "image_url", "image_url": {"url": ADDRESS, "wibble": 1}}, r"\[1\].image_url: the key 'wibble'"),
     ({"type": "image_url", "image_url": {"url": ADDRESS, "detail": 7}}, r"\[1\].image_url.detail is a int"),
     (

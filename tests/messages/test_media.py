@@ -155,7 +155,10 @@ MISTAKES: list[tuple[Any, dict[str, Any], str]] = [
     (Image, {"data": b"", "media_type": "image/png"}, "Image(data=...) is empty"),
     (Image, {"data": bytearray(PNG)}, "Image(data=...) is a bytearray: give bytes"),
     (Image, {"data": 5, "media_type": "image/png"}, "Image(data=...) is a int: give bytes"),
-    (Image, {"url": "data:image/png;base64,"}, "Image(data=...) is empty: give its bytes"),
+    (Image, {"url": "data:image/png;base64,"}, "Image(url='data:...') is empty: give its bytes"),
+    (Image, {"url": "https://["}, "no address that begins with http"),
+    (Image, {"url": "https://"}, "no address that begins with http"),
+    (Image, {"url": f"file:///{SECRET}"}, "Image.from_file(path)"),
 ]
 
 

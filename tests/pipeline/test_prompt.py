@@ -147,7 +147,7 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
         ([{"role": "user", "content": {"text": "Why?"}}], r"content is a dict.*give a str"),
         (
             [{"role": "user", "content": [{"type": "image_url"}]}],
-            r"Image\(url=.*give an http\(s\) address",
+            r"Image\(url=.*give one, data=bytes",
         ),
         ([{"role": "assistant", "tool_calls": 7}], r"tool_calls is a int.*give a list"),
         (

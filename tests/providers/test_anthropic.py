@@ -295,7 +295,7 @@ async def test_a_refusal_without_an_answer_is_a_content_filter_error(ask: Any, s
     "body",
     [{}, {"content": None}, {"content": {"text": "x"}}, {"content": [7]},
      {"content": [{"type": "text", "text": 7}]},
-     {"content": [{"type": "tool_use", "name": "f", "input": "x"}]},
+     {"content": [{"type": "tool_use", "name": "f", "input": 7}]},
      {"content": [], "stop_reason": 7}, {"choices": [{"message": {"content": "x"}}]}],
 )  # fmt: skip
 async def test_what_is_no_message_is_an_invalid_response(ask: Any, body: Any) -> None:
@@ -397,6 +397,36 @@ async def test_a_stream_without_its_end_is_cut(ask: Any, streamed: Any, ending: 
         with pytest.raises(InvalidResponseError) as caught:
             await server.stream()
     assert caught.value.in_stream
+
+
+async def test_a_block_without_its_end_ends_where_the_next_one_begins(ask: Any, streamed: Any) -> None:
+    """So that the thinking stays before the call that it led to, as the API wants it back."""
+    start = {"type": "thinking", "thinking": "", "signature": ""}
+    deltas = [
+        {"type": "thinking_delta", "thinking": "Let me see."},
+        {"type": "signature_delta", "signature": "EoQD"},
+    ]
+    use = {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}}
+    events = [
+        event("message_start", message={"id": "m1"}),
+        event("content_block_start", index=0, content_block=start),
+        *(event("content_block_delta", index=0, delta=delta) for delta in deltas),
+        event("content_block_start", index=1, content_block=use),
+        event("message_delta", delta={"stop_reason": "tool_use"}),
+        event("message_stop"),
+    ]
+    async with ask(Anthropic, streamed(*events)) as server:
+        answer = collected(await server.stream())
+    assert answer.parts == (Native("anthropic", THINKING), ToolCall("t1", "get_weather"))
+
+
+async def test_a_block_without_a_type_is_text_if_it_has_some(ask: Any, streamed: Any) -> None:
+    """Its first words stand where it begins."""
+    text = block(0, {"text": "He"}, {"type": "text_delta", "text": "llo"})
+    end = event("message_delta", delta={"stop_reason": "end_turn"}) + event("message_stop")
+    async with ask(Anthropic, streamed(event("message_start", message={}), text, end)) as server:
+        answer = collected(await server.stream())
+    assert (answer.text, answer.parts) == ("Hello", (Text("Hello"),))
 
 
 async def test_an_error_in_a_stream_is_that_error(ask: Any, streamed: Any) -> None:

@@ -41,6 +41,15 @@ async def failure(client: Any, **settings: Any) -> RanvierError:
     return failed.value
 
 
+async def test_half_a_character_is_replaced(simulator: Simulator) -> None:
+    """The SDKs cannot write it, and their error would hold the prompt."""
+    client = AsyncOpenAI(simulator.url("openai"), KEY)
+    async with to(client) as pipeline:
+        await pipeline.complete("cut \ud83d")
+    await client.close()
+    assert simulator.requests[0].body["messages"][0]["content"] == "cut \ufffd"
+
+
 def acme(tenant: str, provider: str) -> str:
     """The key of a tenant's own."""
     return "sk-of-acme"

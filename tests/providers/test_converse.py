@@ -248,6 +248,7 @@ async def test_the_same_blocks_in_pieces_are_the_same_parts(ask: Any, streamed: 
     assert [(call.id, call.arguments) for call in response.tool_calls] == [("t1", {"at": "it"})]
     natives = [dict(part.data) for part in response.parts if isinstance(part, Native)]
     assert natives == [BLOCKS[0], BLOCKS[3], BLOCKS[4]]
+    assert [type(part) for part in response.parts] == [Native, Text, Native, Native, ToolCall]
 
 
 @pytest.mark.parametrize(
@@ -396,6 +397,10 @@ async def test_without_botocore_a_stream_is_refused_before_it_is_requested(
             await server.stream()
         assert not server.requests
         assert (await server.complete()).text == "hello"
+    for broken in (b"{", b"", b"\x00" * 20, b"<html>Busy</html>", b"Busy, try again later"):
+        async with ask(Converse, httpx.Response(200, content=broken)) as server:
+            with pytest.raises(InvalidResponseError):
+                await server.complete()
 
 
 # --- errors --------------------------------------------------------------------------------------

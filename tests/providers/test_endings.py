@@ -413,29 +413,6 @@ async def test_gemini_may_say_with_each_piece_that_it_has_no_finish_reason(
             await server.stream()
 
 
-@pytest.mark.parametrize(
-    ("word", "reason"),
-    [
-        ("STOP", FinishReason.STOP),
-        ("end_turn", FinishReason.STOP),
-        ("MAX_TOKENS", FinishReason.LENGTH),
-        ("max_tokens", FinishReason.LENGTH),
-        ("SAFETY", FinishReason.CONTENT_FILTER),
-        ("tool_use", FinishReason.STOP),
-    ],
-)
-async def test_gateways_may_hand_on_the_words_of_other_vendors(
-    ask: Any, streamed: Any, word: str, reason: FinishReason
-) -> None:
-    """In chat completions: the finish reason of Anthropic or of Gemini is understood."""
-    async with ask(Chat, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
-        answer = collected(await server.stream())
-    assert (answer.finish_reason, answer.raw_finish_reason) == (reason, word)
-    reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}
-    async with ask(Chat, httpx.Response(200, json=reply)) as server:
-        assert (await server.complete()).finish_reason is reason
-
-
 # --- spliced -------------------------------------------------------------------------------------
 
 

@@ -240,6 +240,23 @@ async def test_a_stub_may_compute_its_reply() -> None:
         Stub(7)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("reply", [None, 7, ["Hi"]], ids=repr)
+async def test_a_stub_that_computes_no_text_is_told(reply: Any) -> None:
+    """Whole and streamed; a function that has to be awaited is told when the stub is made."""
+    server = asked(Stub(lambda call: reply))
+    for way in (server.complete, server.stream):
+        with pytest.raises(InvalidResponseError, match=r"stub: reply returned a \w+: return a str"):
+            await way()
+    with pytest.raises(ConfigurationError, match="async def"):
+        Stub(hello)  # type: ignore[arg-type]
+
+
+async def test_half_a_character_of_a_stub_is_replaced() -> None:
+    """Given or computed."""
+    for reply in ("cut \ud83d", lambda call: "cut \ud83d"):
+        assert (await asked(Stub(reply)).complete()).text == "cut \ufffd"
+
+
 async def test_a_stub_is_a_last_resort() -> None:
     """Where everyone else fails, the stub answers."""
     broken = FunctionProvider("broken", failing(ConnectionResetError()))

@@ -15,6 +15,7 @@ from ranvier import (
     OverloadedError,
     Pipeline,
     RanvierError,
+    Response,
     ServerError,
     StreamEvent,
     StreamInterruptedError,
@@ -78,6 +79,7 @@ MISTAKES = [
     ({"complete": yielding("text")}, r"complete returned a async_generator synchronously"),
     ({"complete": returning(None)}, r"complete returned a NoneType: return a Response or a str"),
     ({"complete": returning(b"x")}, r"complete returned a bytes"),
+    ({"complete": returning(Response(text=None))}, r"the text of its Response is a NoneType: give a str"),  # type: ignore[arg-type]
     ({"complete": returning(coroutine(None))}, r"complete returned a coroutine"),
     (
         {"stream": lambda call: (each for each in "text")},
@@ -87,6 +89,8 @@ MISTAKES = [
     ({"stream": lambda call: None}, r"returned a NoneType: make it an async generator"),
     ({"stream": yielding(None)}, r"yielded a NoneType: yield StreamEvents or strs"),
     ({"stream": yielding(3)}, r"yielded a int"),
+    ({"stream": yielding(StreamEvent(text=None))}, r"whose text, reasoning or arguments are no str"),  # type: ignore[arg-type]
+    ({"stream": yielding(StreamEvent(tool_call=7))}, r"whose text, reasoning or arguments are no str"),  # type: ignore[arg-type]
     ({"stream": yielding({"text": "x"})}, r"yielded a dict"),
     ({"complete": raising(StopIteration())}, r"raised StopIteration"),
     ({"complete": raising(StopAsyncIteration())}, r"raised StopAsyncIteration"),

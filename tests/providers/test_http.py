@@ -26,8 +26,8 @@ from ranvier.layers import Fallback
 from ranvier.pipeline import Pipeline
 from ranvier.providers import OpenAI
 from ranvier.providers._http import port
+from ranvier.providers._http.httpx_engine.parts import Parts
 from ranvier.providers._http.port import HttpRequest
-from ranvier.providers._reading.parts import Parts
 from ranvier.providers._reading.sse import SseDecoder
 from support.providers.asking import Asked, FakePipeline
 from support.providers.secrets import KEY, SECRET_SCRIPTS, shown
@@ -158,12 +158,16 @@ async def test_a_body_that_is_not_what_its_headers_say_is_no_answer(loopback: An
             await asked.complete()
 
 
-async def test_an_answer_that_a_proxy_has_decompressed_is_read(loopback: Any, over: Any) -> None:
-    """Some leave the header; JSON and events show that they are not compressed."""
+@pytest.mark.parametrize("before", [b"", b"\n" * 100, b"\xef\xbb\xbf"], ids=["", "blank", "mark"])
+async def test_an_answer_that_a_proxy_has_decompressed_is_read(
+    loopback: Any, over: Any, before: bytes
+) -> None:
+    """Some leave the header; how a body begins shows that it is not compressed."""
 
     async def script(visit: Any) -> None:
         whole = '"stream":true' not in visit.body
-        await visit.answer(ANSWER.encode() if whole else b"".join(EVENTS), "content-encoding: gzip")
+        body = ANSWER.encode() if whole else b"".join(EVENTS)
+        await visit.answer(before + body, "content-encoding: gzip")
 
     async with loopback(script) as server, over(OpenAI, server) as asked:
         assert (await asked.complete()).text == "Hello."

@@ -57,6 +57,27 @@ async def test_pictures_of_chat_completions_are_kept(ask: Any, kind: Any) -> Non
         assert (answer.empty, part.data["images"]) == (False, PICTURES)
 
 
+@pytest.mark.parametrize("kind", [Chat, OpenRouter])
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ({"content": "Here:", "images": PICTURES}, "images"),
+        ({"content": [{"type": "text", "text": "Here:"}, *PICTURES]}, "content"),
+    ],
+    ids=["in a field", "in a part"],
+)
+async def test_pictures_beside_words_are_kept(
+    ask: Any, kind: Any, message: dict[str, Any], field: str
+) -> None:
+    """Also if both come in one chunk."""
+    whole = chat_whole(None)
+    whole["choices"][0]["message"] |= message
+    chunks = [chat_chunk(message), chat_chunk({}, "stop")]
+    for answer in await answers(ask, kind, whole, as_chat(chunks)):
+        (part,) = (part for part in answer.parts if isinstance(part, Native))
+        assert (answer.text, part.data[field]) == ("Here:", PICTURES)
+
+
 async def test_sound_of_chat_completions_is_kept(ask: Any) -> None:
     """Its pieces are put together."""
     sound = {"id": "audio_1", "data": "AAAABBBB", "transcript": "Hello", "expires_at": 7}

@@ -34,6 +34,17 @@ TEXT_DONE = {"type": "response.output_text.done", **PLACE, "text": "hello"}
 PART_DONE = {"type": "response.content_part.done", **PLACE, "part": {"type": "output_text", "text": "hello"}}
 
 
+async def test_pieces_may_name_their_item_instead_of_its_place(ask: Any, streamed: Any) -> None:
+    """They belong to the item that has begun, and do not come twice."""
+    item = {"type": "message", "id": "m1", "role": "assistant", "content": []}
+    whole = {**item, "content": [{"type": "output_text", "text": "hello"}]}
+    piece = {"type": "response.output_text.delta", "item_id": "m1", "delta": "hello"}
+    done = {"type": "response.output_item.done", **PLACE, "item": whole}
+    events = [CREATED, added(item), piece, done, completed(whole)]
+    async with ask(Responses, streamed(as_sse(events))) as server:
+        assert collected(await server.stream()).text == "hello"
+
+
 @pytest.mark.parametrize(
     "whole", [call('{"at":"it"}'), call(""), None], ids=["told again", "empty", "missing"]
 )

@@ -124,13 +124,14 @@ class Response(Generic[ParsedT_co]):
 
     @property
     def empty(self) -> bool:
-        """True if the answer ended normally without content: no text, tool call, refusal or media.
+        """True if the answer ended without content: no text, tool call, refusal or media.
 
-        Reasoning alone is not content. The number of reported tokens does not matter.
+        Reasoning alone is not content. The number of reported tokens does not matter. An answer that a limit
+        or a filter has ended is not empty.
         """
         return (
             (not self.text or self.text.isspace())
-            and self.finish_reason is FinishReason.STOP
+            and self.finish_reason in (FinishReason.STOP, FinishReason.OTHER)
             and not self.tool_calls
             and self.parsed is None
             and all(map(_holds_nothing, self.parts))

@@ -18,7 +18,7 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.message import Text
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.providers._reading.halves import Halves, may_be_halved
-from ranvier.providers.function_errors import Classify, FunctionErrors
+from ranvier.providers.function_errors import Classify, FunctionErrors, kind_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -89,7 +89,7 @@ class FunctionProvider:
         try:
             answer = self._called(self._complete, call)
             if not inspect.isawaitable(answer):
-                reason = f"complete returned a {_kind(answer)} synchronously: make it `async def`"
+                reason = f"complete returned a {kind_of(answer)} synchronously: make it `async def`"
                 raise self._errors.invalid(call, reason)
             answer = await answer
         except Exception as error:
@@ -107,15 +107,15 @@ class FunctionProvider:
             steps = self._called(self._stream, call)
             if not hasattr(steps, "__aiter__"):
                 raise self._errors.invalid(
-                    call, f"stream returned a {_kind(steps)}: make it an async generator"
+                    call, f"stream returned a {kind_of(steps)}: make it an async generator"
                 )
             async for step in steps:
                 event = StreamEvent(text=step) if isinstance(step, str) else step
                 if not isinstance(event, StreamEvent):
                     raise self._errors.invalid(
-                        call, f"stream yielded a {_kind(step)}: yield StreamEvents or strs"
+                        call, f"stream yielded a {kind_of(step)}: yield StreamEvents or strs"
                     )
-                if halves is None and may_be_halved(event):
+                if halves is None and self._is_halved(event, call):
                     halves = Halves()
                 for each in (event,) if halves is None else halves.joined((event,)):
                     yield each
@@ -128,6 +128,13 @@ class FunctionProvider:
             raise mapped from error
         finally:
             await self._close(steps)
+
+    def _is_halved(self, event: StreamEvent, call: Call) -> bool:
+        try:
+            return may_be_halved(event)
+        except AttributeError:
+            reason = "stream yielded a StreamEvent whose text, reasoning or arguments are no str"
+            raise self._errors.invalid(call, reason) from None
 
     def _called(self, function: Callable[[Call], Any], call: Call) -> Any:
         try:
@@ -168,7 +175,7 @@ class FunctionProvider:
             return Response(text=answer, provider=self.name, model=model, parts=parts)
         if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
             if not isinstance(answer.text, str):
-                reason = f"the text of its Response is a {_kind(answer.text)}: give a str"
+                reason = f"the text of its Response is a {kind_of(answer.text)}: give a str"
                 raise self._errors.invalid(call, reason)
             return dataclasses.replace(
                 answer,
@@ -176,11 +183,4 @@ class FunctionProvider:
                 provider=answer.provider or self.name,
                 model=answer.model or model,
             )
-        raise self._errors.invalid(call, f"complete returned a {_kind(answer)}: return a Response or a str")
-
-
-def _kind(value: object) -> str:
-    """The type name of an invalid result; closes a coroutine, which would warn that it was never awaited."""
-    if inspect.iscoroutine(value):
-        value.close()
-    return type(value).__name__
+        raise self._errors.invalid(call, f"complete returned a {kind_of(answer)}: return a Response or a str")

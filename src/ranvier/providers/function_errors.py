@@ -100,9 +100,7 @@ class FunctionErrors:
             return None
         if isinstance(answer, RanvierError) or answer is None:
             return answer
-        if inspect.iscoroutine(answer):
-            answer.close()
-        self._complain(f"returned a {type(answer).__name__}: return a ranvier error or None")
+        self._complain(f"returned a {kind_of(answer)}: return a ranvier error or None")
         return None
 
     def _complain(self, what: str, *, trace: bool = False) -> None:
@@ -146,3 +144,10 @@ class FunctionErrors:
 def _is_late(call: Call) -> bool:
     """True if the call's own deadline has passed: that error then ends the call itself."""
     return call.deadline is not None and call.deadline <= call.pipeline.clock()
+
+
+def kind_of(value: object) -> str:
+    """The type name of an invalid result; closes a coroutine, which would warn that it was never awaited."""
+    if inspect.iscoroutine(value):
+        value.close()
+    return type(value).__name__

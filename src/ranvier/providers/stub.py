@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import InvalidResponseError
+from ranvier.messages.characters import whole_characters
 from ranvier.messages.message import Text
 from ranvier.messages.response import FinishReason, Response, StreamEvent
 from ranvier.messages.usage import Usage
+from ranvier.providers.function_errors import kind_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -28,7 +32,7 @@ class Stub:
         name: The provider name, used in targets and circuits.
 
     Raises:
-        ConfigurationError: `reply` is neither a str nor callable.
+        ConfigurationError: `reply` is neither a str nor callable, or is `async def`.
     """
 
     needs_credential = False
@@ -37,10 +41,12 @@ class Stub:
     def __init__(
         self, reply: str | Callable[[Call], str] = "No model is available to answer.", *, name: str = "stub"
     ) -> None:
+        if inspect.iscoroutinefunction(reply):
+            raise ConfigurationError("reply is `async def`: make it a plain function, which answers at once")
         if not isinstance(reply, str) and not callable(reply):
             raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
         self.name = validation.identifier("name", name)
-        self._reply = reply
+        self._reply = whole_characters(reply) if isinstance(reply, str) else reply
 
     def __repr__(self) -> str:
         return f"Stub(name={self.name!r})"
@@ -64,4 +70,13 @@ class Stub:
         yield StreamEvent(finish_reason=FinishReason.STOP, raw_finish_reason="stop", usage=NO_TOKENS)
 
     def _answer(self, call: Call) -> str:
-        return self._reply if isinstance(self._reply, str) else self._reply(call)
+        if isinstance(self._reply, str):
+            return self._reply
+        reply: object = self._reply(call)
+        if isinstance(reply, str):
+            return whole_characters(reply)
+        raise InvalidResponseError(
+            f"{self.name}: reply returned a {kind_of(reply)}: return a str",
+            provider=self.name,
+            model=call.deployment.model,
+        )

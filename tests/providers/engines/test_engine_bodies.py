@@ -57,6 +57,37 @@ async def test_a_body_is_decoded(loopback: Any, client: HttpClient, encoding: st
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_body_that_fills_its_last_piece_is_whole(
+    loopback: Any, client: HttpClient, count: int
+) -> None:
+    """It is decoded in pieces of one size, and nothing is left for another."""
+    text = bytes(count * MAX_PIECE)
+
+    async def script(visit: Visit) -> None:
+        await visit.answer(gzip.compress(text), "content-encoding: gzip")
+
+    async with loopback(script) as server:
+        assert await answered(client, request(server.url)) == (200, text)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(TEXT) + b"\r\n", gzip.compress(TEXT[:1000]) + gzip.compress(TEXT[1000:]) + b"\n"],
+)
+async def test_white_space_after_a_body_is_passed_on(loopback: Any, client: HttpClient, body: bytes) -> None:
+    """Where a proxy ends it with a line break, which JSON ignores."""
+
+    async def script(visit: Visit) -> None:
+        await visit.answer(body, "content-encoding: gzip")
+
+    async with loopback(script) as server:
+        status, content = await answered(client, request(server.url))
+        assert (status, content.rstrip(b"\r\n")) == (200, TEXT)
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [

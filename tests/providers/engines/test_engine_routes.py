@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ranvier.errors import ConnectionFailedError
+from ranvier.providers._http import proxies
 from ranvier.providers._http.port import HttpClient
 from support.engines.engine_servers import Authority, bare
 from support.engines.five import FIVE, KEY, OURS, answered, opened, request
@@ -138,6 +139,24 @@ async def test_whoever_is_spared_is_asked_directly(
             assert await answered(client, request(server.url)) == (200, b"{}")
     assert bool(proxy.heads) is not direct
     assert ("proxy-authorization" in server.visits[0].headers) is not direct
+
+
+@pytest.mark.parametrize("spared", ["::1", "[::1]", "::1/128", "localhost, [::1]"])
+def test_an_address_of_ipv6_may_be_in_brackets(monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
+    """Other programs read both from the same variable."""
+    monkeypatch.setenv("https_proxy", "http://proxy.test")
+    monkeypatch.setenv("no_proxy", spared)
+    assert proxies.public_proxy_for("https://[::1]:8443/v1") is None
+    assert proxies.public_proxy_for("https://[::2]:8443/v1") == "http://proxy.test"
+
+
+@pytest.mark.parametrize("odd", ["a:b", "[::1", "\u00fc.\u00fc", "http://[", "x:99999999"])
+def test_what_is_no_host_spares_nobody(monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    """And the rest of the list still counts."""
+    monkeypatch.setenv("https_proxy", "http://proxy.test")
+    monkeypatch.setenv("no_proxy", f"{odd}, spared.test")
+    assert proxies.public_proxy_for("https://asked.test/v1") == "http://proxy.test"
+    assert proxies.public_proxy_for("https://spared.test/v1") is None
 
 
 async def test_what_goes_through_a_tunnel_is_not_for_the_proxy(

@@ -180,7 +180,7 @@ images = st.builds(
     media_type=st.sampled_from(["image/png", "x"]),
     detail=MAYBE,
     extra=EXTRA,
-) | st.builds(Image, TEXTS.map("https://".__add__), media_type=MAYBE, detail=MAYBE, extra=EXTRA)
+) | st.builds(Image, TEXTS.map("https://x.test/".__add__), media_type=MAYBE, detail=MAYBE, extra=EXTRA)
 contents = st.text(min_size=1, max_size=8).filter(
     lambda text: text.strip("\ufeff\x00").strip() and "\x00" not in text
 )

@@ -47,8 +47,8 @@ MUTANTS = [
         "tests/providers/test_seven.py::test_an_answer_means_the_same_from_everyone[asyncio-converse]",
     ),
     mutant(
-        "bedrock", "a broken tool call is an answer", ANSWER,
-        '"malformed_model_output", "malformed_tool_use"', '"malformed_model_output", ""',
+        "bedrock", "a broken tool call is an answer", "providers/_reading/finish_reasons.py",
+        '"malformed_tool_use", "malformed_model_output"', '"malformed_model_output"',
         f"{CONVERSE}::test_why_a_model_stopped",
     ),
     mutant(

@@ -9,6 +9,7 @@ from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.clients import MUTANTS as OF_CLIENTS
+from support.mutants.finishes import MUTANTS as OF_FINISHES
 from support.mutants.fleet import MUTANTS as OF_THE_FLEET
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.foreign_leaks import MUTANTS as OF_FOREIGN_LEAKS
@@ -45,6 +46,7 @@ MUTANTS = (
     *OF_CHAOS,
     *OF_CLIENTS,
     *OF_ADAPTIVE,
+    *OF_FINISHES,
     *OF_AZURE,
     *OF_BALANCES,
     *OF_BEDROCK,

@@ -28,6 +28,11 @@ MUTANTS = [
         "arguments == arguments_in(whole)", "came == whole",
         f"{UNPIECED}::test_arguments_that_are_written_anew_are_the_same",
     ),
+    mutant(
+        "W2", "pieces that name only their item come twice", EVENTS,
+        "for each in (place, label(name), None)", "for each in (place, None)",
+        f"{UNPIECED}::test_pieces_may_name_their_item_instead_of_its_place",
+    ),
     # --- reading
     mutant(
         "W1", "a response that is still queued is an answer", ANSWER,
@@ -40,7 +45,7 @@ MUTANTS = [
         f"{READ}::test_a_failed_response_is_the_error_in_it[rate-streamed]",
     ),
     mutant(
-        "W1", "a refusal without words is an answer", ANSWER,
+        "W1", "a refusal without words is an answer", "providers/_reading/finish_reasons.py",
         "        if not answered:\n", "        if not answered and not refusal:\n",
         f"{READ}::test_a_filter_that_leaves_nothing_is_an_error[whole]",
     ),

@@ -182,10 +182,10 @@ async def finish_reasons() -> Table:
     for name in APIS:
         became: dict[str, list[str]] = defaultdict(list)
         for word in WORDS[name].split():
-            became[await stopped(name, "answer", word)].append(word)
-        for word in WORDS[name].split():
-            beside = await stopped(name, "tools", word)
-            if beside == "tool_calls" and word in became["stop"]:
+            alone, beside = await stopped(name, "answer", word), await stopped(name, "tools", word)
+            calls = beside == "tool_calls"
+            became[alone].append(f"{word} without calls" if calls and alone == "error" else word)
+            if calls:
                 became[beside].append(f"{word} with calls")
         table.append([name, *(quoted(became[reason]) for reason in (*FinishReason, "error"))])
     return table

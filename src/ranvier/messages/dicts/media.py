@@ -15,7 +15,7 @@ from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.media.audio import Audio, media_type_of
 from ranvier.messages.media.document import PDF, Document, is_document_type, points_elsewhere
 from ranvier.messages.media.image import Image
-from ranvier.messages.media.sources import is_name
+from ranvier.messages.media.sources import is_address, is_name
 from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES
 from ranvier.messages.wire import WirePart
 
@@ -125,7 +125,7 @@ def _is_document(keys: Keys, given: Mapping[str, Any]) -> bool:
         return False
     if url.startswith("data:"):
         return is_document_type(url.partition(",")[0].removeprefix("data:").partition(";")[0])
-    return url.startswith(("http://", "https://")) and not points_elsewhere(url)
+    return url.startswith(("http://", "https://")) and not (is_address(url) and points_elsewhere(url))
 
 
 # --- sound ---------------------------------------------------------------------------------------

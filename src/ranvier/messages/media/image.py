@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.media.sources import bytes_of_file, check_size, decoded, encoded, without_query
+from ranvier.messages.media.sources import (
+    bytes_of_file,
+    check_size,
+    check_source,
+    decoded,
+    encoded,
+    without_query,
+)
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -44,24 +51,17 @@ class Image:
     extra: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if (self.url is None) == (self.data is None):
-            raise ConfigurationError("Image(): give either url=... or data=...")
-        if self.url is not None and not str(self.url).startswith(("http://", "https://", "data:")):
-            raise ConfigurationError(
-                "Image(url=...): it does not begin with http:// or https://: "
-                "give an http(s) address, or data=bytes"
-            )
+        check_source("Image", self.url, self.data)
         if self.detail is not None and not isinstance(self.detail, str):
             raise ConfigurationError(f"Image(detail=...) is a {type(self.detail).__name__}: give a str")
         if self.url is not None and self.url.startswith("data:"):
             media_type, data = decoded("Image", self.url)
+            check_size("Image(url='data:...')", data)
             object.__setattr__(self, "url", None)
             object.__setattr__(self, "data", data)
             object.__setattr__(self, "media_type", self.media_type or media_type)
-        if self.data is not None:
-            check_size("Image(data=...)", self.data)
-            if self.media_type is None:
-                object.__setattr__(self, "media_type", _detected(self.data))
+        if self.data is not None and self.media_type is None:
+            object.__setattr__(self, "media_type", _detected(self.data))
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:

@@ -32,14 +32,15 @@ def check_source(what: str, url: object, data: object) -> None:
         raise ConfigurationError(f"{what}(): give either url=... or data=...")
     if data is not None:
         check_size(f"{what}(data=...)", data)
-    elif not isinstance(url, str) or not (url.startswith("data:") or _is_address(url)):
+    elif not isinstance(url, str) or not (url.startswith("data:") or is_address(url)):
         raise ConfigurationError(
             f"{what}(url=...): it is no address that begins with http:// or https://: "
             f"give one, data=bytes, or {what}.from_file(path)"
         )
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """True for the http(s) address of a host."""
     try:
         parts = urlsplit(url)
     except ValueError:

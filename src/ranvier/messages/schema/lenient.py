@@ -131,8 +131,10 @@ _OBJECT: Final = re.compile(r'\{\s*["}]')
 
 
 def _without_thoughts(text: str) -> str:
-    while (thoughts := THOUGHTS.match(text)) is not None:
-        text = text[thoughts.end() :].lstrip()
+    position = 0
+    while (thoughts := THOUGHTS.match(text, position)) is not None:
+        position = thoughts.end()
+    text = text[position:].lstrip()
     if text.startswith(("{", "[")):
         return text
     if text.startswith("<think>"):  # truncated within the thoughts: there is no answer

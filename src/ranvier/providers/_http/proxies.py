@@ -34,10 +34,13 @@ def proxy_for(url: httpx.URL) -> httpx.URL | None:
 
 
 def _matches(rule: str, url: httpx.URL) -> bool:
-    """True if a rule of `NO_PROXY` applies to that URL."""
+    """True if a rule of `NO_PROXY` applies to that URL; one that is no host applies to none."""
     if rule == "*":
         return True
-    wanted = httpx.URL(_pattern(rule))
+    try:
+        wanted = httpx.URL(_pattern(rule))
+    except httpx.InvalidURL:
+        return False
     if wanted.scheme not in ("all", url.scheme) or wanted.port not in (None, url.port):
         return False
     host = wanted.host.removeprefix("*")
@@ -51,8 +54,8 @@ def _pattern(rule: str) -> str:
     if "://" in rule:
         return rule
     with suppress(ValueError):
-        version = ipaddress.ip_address(rule.split("/")[0]).version
-        return f"all://[{rule}]" if version == 6 else f"all://{rule}"
+        address = rule.split("/")[0].strip("[]")  # curl and others also take an IPv6 address in brackets
+        return f"all://[{address}]" if ipaddress.ip_address(address).version == 6 else f"all://{rule}"
     return f"all://{rule}" if rule.lower() == "localhost" else f"all://*{rule}"
 
 

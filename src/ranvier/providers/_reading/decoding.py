@@ -21,9 +21,8 @@ _COMPRESSED = ("gzip", "x-gzip", "deflate")
 _PLAIN = frozenset(("", "identity", "none", "binary", "8bit", "utf-8", "utf8", "aws-chunked"))
 """No encoding, and what servers write there though it names no encoding."""
 
-
-_TEXT = (b"{", b"[", b"d", b"e", b":", b"<")
-"""How JSON, events and pages begin, after white space; compressed data never does."""
+_TEXT = (b"{", b"[", b"d", b"e", b"i", b"r", b":", b"<", b"\xef")
+"""How JSON, events and pages begin, after white space or a byte order mark; compressed data never does."""
 
 
 class DecodingError(ValueError):
@@ -33,13 +32,14 @@ class DecodingError(ValueError):
 class Decompressor:
     """Decompresses gzip, of one member or of several in a row.
 
-    A body that begins like text is passed on as it is: some proxies decompress it and leave the header.
+    A body that begins like text is passed on as it is: some proxies decompress it and leave the header. So is
+    white space before or after it.
     """
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._within = False  # inside a gzip member
-        self._plain: bool | None = None  # not compressed; `None` until the first byte
+        self._plain: bool | None = None  # not compressed; `None` before the first byte, and after a member
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """The decompressed data of one more chunk, in bounded pieces; none is empty.
@@ -47,24 +47,29 @@ class Decompressor:
         Raises:
             DecodingError: it is not gzip.
         """
-        if self._plain is None and chunk:
-            self._plain = chunk[:64].lstrip()[:1] in _TEXT
-        if self._plain:
-            yield from (chunk[begin : begin + MAX_PIECE] for begin in range(0, len(chunk), MAX_PIECE))
-            return
-        while True:
-            try:
-                piece = self._zlib.decompress(chunk, MAX_PIECE)
-            except zlib.error as error:
-                raise DecodingError(str(error)) from None
-            self._within = not self._zlib.eof
-            chunk = self._zlib.unconsumed_tail or self._zlib.unused_data
-            if self._zlib.eof:
-                self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
+        is_full = False  # so that more may follow of what was decompressed
+        while chunk or is_full:
+            if self._plain is None and (start := chunk.lstrip()):
+                self._plain = start.startswith(_TEXT)
+            if self._plain is not False:
+                yield from (chunk[begin : begin + MAX_PIECE] for begin in range(0, len(chunk), MAX_PIECE))
+                return
+            piece, chunk = self._decompressed(chunk)
+            is_full = self._within and len(piece) == MAX_PIECE
             if piece:
                 yield piece
-            if not chunk and len(piece) < MAX_PIECE:
-                return
+
+    def _decompressed(self, chunk: bytes) -> tuple[bytes, bytes]:
+        """The next piece, and what is left of `chunk`."""
+        try:
+            piece = self._zlib.decompress(chunk, MAX_PIECE)
+        except zlib.error as error:
+            raise DecodingError(str(error)) from None
+        left = self._zlib.unconsumed_tail or self._zlib.unused_data
+        self._within = not self._zlib.eof
+        if self._zlib.eof:
+            self._zlib, self._plain = zlib.decompressobj(_GZIP_OR_ZLIB), None
+        return piece, left
 
     def check_end(self) -> None:
         """Check that the data is complete, at the end of the body.

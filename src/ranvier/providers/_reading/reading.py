@@ -97,6 +97,11 @@ def count(value: object, what: str) -> int:
     return 0
 
 
+def first(choices: list[Json]) -> Json:
+    """The only choice that was requested: that of index 0, or without one; empty if it is missing."""
+    return next((choice for choice in choices if count(choice.get("index"), "index") == 0), {})
+
+
 def label(value: object) -> str | None:
     """`value` if it is a non-empty str, else `None`; an odd id does not invalidate an answer."""
     return value if isinstance(value, str) and value else None
@@ -158,36 +163,6 @@ _ANSWERING: Final = (
 """The types of bodies and events that are not errors, the commonest first: Anthropic's, and of Responses."""
 
 _OF_CONVERSE: Final = "contentBlockDelta"
-
-BROKEN_OFF: Final = frozenset((
-    *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),
-    *("timeout", "abort", "aborted", "cancelled", "failed", "insufficient_system_resource"),
-))  # fmt: skip
-"""Finish reasons that mean an error: the answer was cut off on the provider's side.
-
-From GLM, OpenRouter, vLLM, DeepSeek, and gateways that translate another wire.
-"""
-
-
-def stop_word(value: object, what: str) -> str:
-    """The provider's finish reason; empty while there is none, however the provider writes that."""
-    word = text(value or None, what)
-    return "" if word.lower() in NO_REASON else word
-
-
-NO_REASON: Final = frozenset(("null", "none", "undefined", "finish_reason_unspecified"))
-"""What gateways, and Google, send for no finish reason."""
-
-
-def check_finish(raw: str) -> None:
-    """Reject a finish reason that means that the answer was cut off.
-
-    Raises:
-        NoAnswerError: the answer was cut off.
-    """
-    if raw.lower() in BROKEN_OFF:
-        raise NoAnswerError(f"the provider cut the answer off: {raw}")
-
 
 # --- errors about one reply ----------------------------------------------------------------------
 

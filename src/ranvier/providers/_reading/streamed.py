@@ -146,11 +146,12 @@ class StreamedBody:
         return self._reader.complete and (self._reader.answered or isinstance(error, ContextLengthError))
 
     def ends_by(self, error: ProviderError) -> bool:
-        """True if the answer is complete: then a connection that breaks with `error` is only its end."""
+        """True if the finish reason counts: then a connection that breaks with `error` is only its end."""
         error.in_stream = True
         error.status = self._errors.reply.status
         error.request_id = self._errors.reply.request_id
-        return self._reader.complete
+        reader = self._reader
+        return reader.complete or (reader.stopped is not None and reader.failure is not None)
 
     def _with_halves(self, body: Any) -> Any:
         """`body` unchanged: the second half of a surrogate pair may come in the next event."""

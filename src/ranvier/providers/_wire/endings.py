@@ -24,6 +24,9 @@ makes the answer complete: an error or a broken connection does not. The same ho
 before any text or tool call, unless it explains why there is none: then the connection may break, but an
 error that the server sends counts, unless it only repeats that a limit was reached. After any other finish
 reason the answer is complete, whatever happens next.
+
+A finish reason may also be an error: that of tool calls without a call, or a content filter's without text.
+It is raised at the end of the body, or when the connection breaks: usage, or the call, may follow it.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ from ranvier.messages.beside.details import Details
 from ranvier.messages.collector import EXPLAINS_SILENCE, Step, steps_of
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
+from ranvier.messages.usage import Usage
+from ranvier.providers._reading.finish_reasons import finish_reason
 from ranvier.providers._reading.reading import Json, NoAnswerError
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ class AnswerReader(ABC):
         answered: Text or a tool call has arrived.
         stopped: Why the model stopped; `None` while it has not, and again after content has followed.
         early: A finish reason came early: a later one counts only at the end of the body.
+        failure: Why the finish reason makes no answer of what has arrived: raised at the end of the body.
         finished: Nothing that matters can follow.
         names_events: Its events have names, without which SDKs skip them.
         issuer: The target that answers; `None` leaves parts unmarked.
@@ -65,6 +71,7 @@ class AnswerReader(ABC):
         self.answered = False
         self.stopped: FinishReason | None = None
         self.early = False
+        self.failure: NoAnswerError | None = None
         self.finished = False
         self.lenient = False
         self.details = Details()
@@ -74,7 +81,7 @@ class AnswerReader(ABC):
     def complete(self) -> bool:
         """True once the answer is complete, whatever breaks from now on."""
         credible = self.answered or self.stopped in EXPLAINS_SILENCE
-        return self.stopped is not None and credible and not self.early
+        return self.stopped is not None and credible and not self.early and self.failure is None
 
     @abstractmethod
     def read(self, body: Json) -> None:
@@ -83,6 +90,21 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: the event breaks the API's contract.
         """
+
+    def reason(self, raw: str, *, calls_tools: bool, refusal: str = "") -> FinishReason:
+        """The meaning of the provider's finish reason, for what has arrived so far; sets `failure`."""
+        self.failure = None
+        try:
+            return finish_reason(raw, answered=self.answered, calls_tools=calls_tools, refusal=refusal)
+        except NoAnswerError as failure:  # usage may follow, or what is missing
+            self.failure = failure.with_traceback(None)
+            return FinishReason.OTHER
+
+    def finish(self, raw: str, usage: Usage | None) -> StreamEvent:
+        """The event with the finish reason, without that if it is a failure; to be added to `events`."""
+        if self.failure is not None:
+            return StreamEvent(usage=usage)
+        return StreamEvent(finish_reason=self.stopped, raw_finish_reason=raw or None, usage=usage)
 
     def add_text(self, words: str) -> None:
         """Add text of the answer, unless it is empty."""
@@ -112,7 +134,7 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: the event breaks the API's contract.
         """
-        known, reason = len(self.events), self.stopped
+        known, reason, complete = len(self.events), self.stopped, self.complete
         self.stopped = None
         try:
             self.read(body)
@@ -125,6 +147,8 @@ class AnswerReader(ABC):
                 self.early = self.early or any(event.parts for event in events)
                 if not self.finished:
                     self._leave_out(reason, events)
+                if complete and self.failure is not None:  # whatever happens after a complete answer
+                    self.stopped = self.failure = None
                 self.stopped = self.stopped or reason
 
     def _leave_out(self, reason: FinishReason | None, added: list[StreamEvent]) -> None:
@@ -152,3 +176,5 @@ class AnswerReader(ABC):
         """
         if self.stopped is None:
             raise NoAnswerError("the stream was cut off before the answer was complete")
+        if self.failure is not None:
+            raise self.failure

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ranvier.messages.request import Request
+from ranvier.providers._wire.fields import encoded
 
 MAX_COUNTED: Final = 100_000
 """Characters of a longer text, such as a picture, that do not count in estimates."""
@@ -46,10 +46,14 @@ class WrittenRequest(Request):
         return not self.streamed
 
     def content_for(self, model: str) -> bytes:
-        """The body for a target with that model."""
+        """The body for a target with that model.
+
+        Raises:
+            ConfigurationError: it holds what cannot be written as JSON, such as `NaN`.
+        """
         if model == self.model or "model" not in self.fields:
             return self.content
-        return json.dumps({**self.fields, "model": model}).encode()  # escaped: it may have halves of pairs
+        return encoded({**self.fields, "model": model})
 
 
 def texts(value: object) -> Iterator[str]:

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.beside.details import Citation, Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
-from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.response import Response
 from ranvier.messages.usage import Usage
-from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.details import objects, words
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    stop_word,
-    text,
-)
+from ranvier.providers._reading.finish_reasons import finish_reason, stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, label, text
 from ranvier.providers._reading.usage import Counts
-from ranvier.providers.chat_completions.fragments import read_input, tool_name
-
-STOP_REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "refusal": FinishReason.CONTENT_FILTER,
-}
-
-
-def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: bool) -> FinishReason:
-    """The `FinishReason` for Anthropic's stop reason.
-
-    Raises:
-        NoAnswerError: a content filter left no answer, or the answer was cut off.
-    """
-    check_finish(raw)
-    if raw == "refusal" and not answered:
-        explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
-        reason = f": {explanation[:300]}" if explanation else ""
-        raise NoAnswerError(f"stopped by the content filter{reason}", ContentFilterError)
-    if raw == "tool_use" and not calls_tools:  # no call has a name
-        return FinishReason.STOP
-    reason = STOP_REASONS.get(raw, FinishReason.OTHER)
-    return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason
+from ranvier.providers.chat_completions.fragments import read_call, tool_name
 
 
 def read_usage(usage: object, *, complete: bool = True) -> Usage:
@@ -88,7 +52,7 @@ def read_message(body: Json) -> Response:
         tool_calls=calls,
         reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
         finish_reason=finish_reason(
-            raw, body.get("stop_details"), answered=bool(answer or calls), calls_tools=bool(calls)
+            raw, answered=bool(answer or calls), calls_tools=bool(calls), refusal=details.refusal or ""
         ),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
@@ -127,15 +91,20 @@ def note_end(details: Details, usage: object, stop_details: object) -> None:
     """Note what comes with the end of a message: the class of service, and why it was refused."""
     if isinstance(usage, dict):
         details.service_tier = words(usage.get("service_tier"))
-    if isinstance(stop_details, dict):
+    if isinstance(stop_details, dict) and stop_details.get("type", "refusal") == "refusal":
         details.refusal = words(stop_details.get("explanation"))
 
 
 def _read_block(block: Json) -> Part | None:
-    kind = text(block.get("type"), "type")
-    if kind == "text" or (not kind and "text" in block):
+    kind = kind_of(block)
+    if kind == "text":
         return Text(text(block.get("text"), "text"))
     if kind == "tool_use":
-        name, arguments = tool_name(text(block.get("name"), "name")), read_input(block.get("input"), "input")
-        return None if name is None else ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
+        name = tool_name(text(block.get("name"), "name"))
+        return None if name is None else read_call(block.get("id"), name, block.get("input"))
     return Native("anthropic", block)
+
+
+def kind_of(block: Json) -> str:
+    """The type of a block; one without a type that has text is a block of text."""
+    return text(block.get("type"), "type") or ("text" if "text" in block else "")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ranvier.messages.message import ToolCall
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
+from ranvier.providers._reading.finish_reasons import stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, text
 from ranvier.providers._wire.endings import AnswerReader
-from ranvier.providers.anthropic.answer import citations_of, finish_reason, note_end, read_message, read_usage
-from ranvier.providers.chat_completions.fragments import read_arguments, read_input, tool_name
+from ranvier.providers.anthropic.answer import citations_of, kind_of, note_end, read_message, read_usage
+from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 
 
 class EventReader(AnswerReader):
@@ -48,9 +48,9 @@ class EventReader(AnswerReader):
             note_end(self.details, self._usage, delta.get("stop_details"))
             if raw := stop_word(delta.get("stop_reason"), "stop_reason"):
                 self._stop_reason = raw
-                self.stopped = self._reason(raw, delta.get("stop_details"))
+                self.stopped = self._reason()
         elif kind == "message_stop":
-            self.stopped = self._reason(self._stop_reason, None)
+            self.stopped = self._reason()
             self.end()
             self.finished = True
         elif kind == "message":  # a complete answer, from a server that does not stream
@@ -62,8 +62,9 @@ class EventReader(AnswerReader):
         self.stopped = FinishReason.STOP
         self.finished = True
 
-    def _reason(self, raw: str, details: object) -> FinishReason:
-        return finish_reason(raw, details, answered=self.answered, calls_tools=self._calls > 0)
+    def _reason(self) -> FinishReason:
+        refusal = self.details.refusal or ""
+        return self.reason(self._stop_reason, calls_tools=self._calls > 0, refusal=refusal)
 
     def end(self) -> None:
         """See `AnswerReader.end`; emits the finish reason here, where nothing can follow it."""
@@ -103,7 +104,7 @@ class EventReader(AnswerReader):
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
         index = count(body.get("index"), "index")
-        self._end({"index": index})  # in case the end event was omitted
+        self._end_before(index)
         block = self._blocks[index] = _Block(start)
         self._has_blocks = True
         if block.kind == "tool_use":
@@ -112,6 +113,12 @@ class EventReader(AnswerReader):
             self.add_text(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
+
+    def _end_before(self, index: int) -> None:
+        """End the blocks whose end event was omitted; calls of tools may be interleaved."""
+        for other, block in list(self._blocks.items()):
+            if other == index or block.kind != "tool_use":
+                self._end({"index": other})
 
     def _begin_call(self, block: _Block) -> None:
         name = tool_name(text(block.start.get("name"), "name"))
@@ -171,7 +178,7 @@ class _Block:
     __slots__ = ("citations", "kind", "number", "passage", "pieces", "start")
 
     def __init__(self, start: Json) -> None:
-        self.kind = text(start.get("type"), "type")
+        self.kind = kind_of(start)
         self.start = start
         self.number: int | None = None  # the index of the tool call, if it is one
         self.pieces: dict[str, list[str]] = {}
@@ -187,7 +194,7 @@ class _Block:
     def given_at_once(self) -> str:
         """The arguments from the start of the block, unless deltas have sent them since."""
         start = self.start.get("input")
-        return json.dumps(read_input(start, "input")) if start and not self._arguments else ""
+        return read_arguments(start) if start and not self._arguments else ""
 
     @property
     def _arguments(self) -> str:

@@ -6,20 +6,18 @@ from typing import Any
 
 from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
-from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
+from ranvier.messages.response import StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._reading.details import found, words
-from ranvier.providers._reading.reading import Json, entries, entry, label, stop_word, text
+from ranvier.providers._reading.finish_reasons import stop_word
+from ranvier.providers._reading.reading import Json, entries, entry, first, label, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (
     BESIDE,
-    MEDIA,
     calls_in,
-    content_filtered,
     failed,
-    finish_reason,
-    first,
+    kept_fields,
     message_of,
     note,
     read_content,
@@ -74,9 +72,7 @@ class ChunkReader(AnswerReader):
         if usage is not None and len(self.events) == known:
             self._last = "usage"
         if raw := stop_word(choice.get("finish_reason"), "finish_reason"):
-            if (
-                not self._calls.any and "message" in choice
-            ):  # the whole message may have calls that no delta had
+            if not self._calls.any and "message" in choice:  # it may have calls that no delta had
                 self._read_calls(entry(choice["message"], "message"))
                 self.lenient = self.lenient or self._calls.any
             self._finish(raw, usage)
@@ -101,8 +97,7 @@ class ChunkReader(AnswerReader):
             self.add_text(content)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
-        if self._returned or (not content and ("images" in delta or "audio" in delta)):
-            self._keep(delta)
+        self._keep(delta)
         self._read_calls(delta)
 
     def _read_calls(self, delta: Json) -> None:
@@ -127,13 +122,10 @@ class ChunkReader(AnswerReader):
         super().done()
 
     def _keep(self, delta: Json) -> None:
-        for name in (*self._returned, *MEDIA):
-            if piece := delta.get(name):
-                self._kept.setdefault(name, []).append(piece)
-                self._unjoined = True
-                self.early = self.early or bool(
-                    self._given
-                )  # a finish reason has emitted an earlier part of it
+        for name, piece in kept_fields(delta, self._returned).items():
+            self._kept.setdefault(name, []).append(piece)
+            self._unjoined = True
+            self.early = self.early or bool(self._given)  # an earlier part of it has been emitted
 
     def joined(self, pieces: list[Any]) -> Any:
         """The pieces of a field joined; the last one if their types differ."""
@@ -144,16 +136,13 @@ class ChunkReader(AnswerReader):
         return _sound(pieces) if all(isinstance(piece, dict) for piece in pieces) else pieces[-1]
 
     def _finish(self, raw: str, usage: Usage | None) -> None:
-        reason = finish_reason(raw, calls_tools=self._calls.any)
-        if self._refusal or reason is FinishReason.CONTENT_FILTER:
-            if not self.answered:
-                raise content_filtered("".join(self._refusal))
-            reason, self.details.refusal = FinishReason.CONTENT_FILTER, words("".join(self._refusal))
-        self.stopped = reason
-        parts = [] if self.early else self._parts()  # if early: at the end, joined only once
-        self.events.append(
-            StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
-        )
+        refusal = "".join(self._refusal)
+        self.stopped = self.reason(raw, calls_tools=self._calls.any, refusal=refusal)
+        self.details.refusal = words(refusal)
+        event = self.finish(raw, usage)
+        if not self.early:  # else at the end, joined only once
+            event.parts = self._parts()
+        self.events.append(event)
 
     def _parts(self) -> list[Native]:
         """The part to send back in the history: new the first time; later that part grows in place."""

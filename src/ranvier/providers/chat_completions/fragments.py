@@ -6,9 +6,9 @@ import json
 import re
 from typing import Final
 
+from ranvier.messages.message import ToolCall
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.response import ToolCallDelta
-from ranvier.messages.schema.lenient import arguments_in
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading import json as _json
 from ranvier.providers._reading.reading import Json, entry, label, text
@@ -45,13 +45,12 @@ def read_arguments(value: object) -> str:
     return text(value, "arguments")
 
 
-def read_input(value: object, what: str) -> Json:
-    """The arguments of a tool call on a wire that sends an object; some gateways send JSON text."""
-    if value == []:
-        return {}
-    if isinstance(value, str) and (arguments := arguments_in(value)) is not None:
-        return arguments
-    return entry(value, what)
+def read_call(given: object, name: str, arguments: object) -> ToolCall:
+    """A tool call with that id, whose arguments are an object or JSON text, whichever the wire sends."""
+    call_id = label(given) or new_call_id()
+    if isinstance(arguments, dict):
+        return ToolCall(call_id, name, arguments)
+    return ToolCall.parse(call_id, name, read_arguments(arguments))
 
 
 def tool_name(value: object) -> str | None:
@@ -64,7 +63,8 @@ class CallsInFlight:
 
     A fragment is matched by `index`, or by `id` if a server sends no index. Some servers give every call the
     index 0 and no id: there, a new call begins with another id or another name, or if the name is repeated
-    after complete arguments. Fragments are held back until the name of their call arrives.
+    after complete arguments. A whole call that is repeated with its id adds nothing, however often it comes.
+    Fragments are held back until the name of their call arrives.
     """
 
     def __init__(self) -> None:
@@ -89,6 +89,9 @@ class CallsInFlight:
         arguments = read_arguments(function.get("arguments", function.get("input")))
         index = _index(call.get("index"))
         begun = self._continued(index, given, name)
+        known = None if given is None else self._at.get(given)
+        if known is not None and known.is_repeated_by(given, name, arguments):
+            begun, arguments = known, ""
         if begun is None or (name is not None and begun.is_followed_by(given, name, arguments)):
             repeated = begun is not None and begun.name == name and not given
             begun = _Begun(doubtful=repeated)
@@ -148,14 +151,20 @@ class _Begun:
             return self.name is not None
         if not self._arguments.complete:
             return False
-        if given and given == self.id:  # the whole call repeated, or another call with the same id
-            return bool(arguments.strip()) and arguments != self._arguments.text
+        if given and given == self.id:  # another call with the same id, unless it adds nothing
+            return bool(arguments.strip())
         return True
+
+    def is_repeated_by(self, given: str | None, name: str | None, arguments: str) -> bool:
+        """True if a fragment is this whole call again."""
+        same = (given, name) == (self.id, self.name) and bool(arguments.strip())
+        return same and self._arguments.complete and arguments == self._arguments.text
 
     def add(self, given: str | None, name: str | None, arguments: str, number: int) -> ToolCallDelta | None:
         """The delta that a fragment adds; `number` is the call's index if this fragment makes it known."""
         self.id, self.name = self.id or given, self.name or name
-        self._arguments.pieces.append(arguments)
+        if arguments:
+            self._arguments.pieces.append(arguments)
         if self._number is not None:
             return ToolCallDelta(self._number, arguments=arguments, native=self._new_native())
         if self.name is None or (self._doubtful and not arguments.strip()):

@@ -5,26 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.beside.details import Citation, Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import CONVERSE, Native
-from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.response import Response
 from ranvier.messages.usage import Usage
-from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.details import words
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    stop_word,
-    text,
-)
+from ranvier.providers._reading.finish_reasons import finish_reason, stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, text
 from ranvier.providers._reading.usage import Counts
-from ranvier.providers.chat_completions.fragments import read_input, tool_name
+from ranvier.providers.chat_completions.fragments import read_call, tool_name
 from ranvier.providers.converse.citations import citations_of
 
 REASONING: Final = "reasoningContent"
@@ -32,38 +22,6 @@ REASONING: Final = "reasoningContent"
 
 CITED: Final = "citationsContent"
 """The block with text, and the sources that it cites."""
-
-STOP_REASONS: Final = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "guardrail_intervened": FinishReason.CONTENT_FILTER,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-}
-
-MALFORMED: Final = ("malformed_model_output", "malformed_tool_use")
-"""The model's answer could not be read, so that a part of it is missing."""
-
-
-def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
-    """The `FinishReason` for Bedrock's stop reason.
-
-    Raises:
-        NoAnswerError: a content filter left no answer, or the answer is broken.
-    """
-    check_finish(raw)
-    if raw in MALFORMED:
-        raise NoAnswerError(f"the model's answer is broken: {raw}")
-    reason = STOP_REASONS.get(raw, FinishReason.OTHER)
-    if reason is FinishReason.CONTENT_FILTER and not answered:
-        raise NoAnswerError(f"stopped by the content filter: {raw}", ContentFilterError)
-    if reason is FinishReason.STOP and calls_tools:
-        return FinishReason.TOOL_CALLS
-    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # no call has a name
-        return FinishReason.STOP
-    return reason
 
 
 def read_usage(usage: object, *, complete: bool = True) -> Usage:
@@ -150,10 +108,8 @@ def _part(block: Json) -> Part | None:
         return Text(words)
     tool = entry(block.get("toolUse"), "toolUse")
     if tool and not is_of_server(tool):
-        name, arguments = tool_name(text(tool.get("name"), "name")), read_input(tool.get("input"), "input")
-        return (
-            None if name is None else ToolCall(label(tool.get("toolUseId")) or new_call_id(), name, arguments)
-        )
+        name = tool_name(text(tool.get("name"), "name"))
+        return None if name is None else read_call(tool.get("toolUseId"), name, tool.get("input"))
     return None if block.keys() <= _OF_TEXT else Native(CONVERSE, block)
 
 

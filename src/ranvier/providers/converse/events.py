@@ -5,10 +5,11 @@ from __future__ import annotations
 from ranvier.messages.native import CONVERSE
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
+from ranvier.providers._reading.finish_reasons import stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, text
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
-from ranvier.providers.converse.answer import finish_reason, is_of_server, read_response, read_usage, tier_of
+from ranvier.providers.converse.answer import is_of_server, read_response, read_usage, tier_of
 from ranvier.providers.converse.block import Block
 from ranvier.providers.converse.citations import Passage
 
@@ -61,7 +62,7 @@ class EventReader(AnswerReader):
             self.stopped = self._reason()
 
     def _reason(self) -> FinishReason:
-        return finish_reason(self._raw, answered=self.answered, calls_tools=self._calls > 0)
+        return self.reason(self._raw, calls_tools=self._calls > 0)
 
     def _read_metadata(self, metadata: Json) -> None:
         """Read the last event, which reports the tokens."""
@@ -88,12 +89,18 @@ class EventReader(AnswerReader):
     def _begin(self, body: Json) -> None:
         index = count(body.get("contentBlockIndex"), "contentBlockIndex")
         self._raw = ""  # what follows a stop reason cancels it
-        self._end(index)  # in case the end event was omitted
+        self._end_before(index)
         block = self._blocks[index] = Block(entry(body.get("start"), "start"))
         self._has_blocks = True
         tool = entry(block.start.get("toolUse"), "toolUse")
         if tool and not is_of_server(tool):
             self._begin_call(block, tool)
+
+    def _end_before(self, index: object) -> None:
+        """End the blocks whose end event was omitted; calls of tools may be interleaved."""
+        for other, block in list(self._blocks.items()):
+            if other == index or not block.is_call:
+                self._end(other)
 
     def _begin_call(self, block: Block, tool: Json) -> None:
         block.is_call = True
@@ -108,8 +115,8 @@ class EventReader(AnswerReader):
         self._raw = ""  # as in `_begin`
         if words := text(delta.get("text"), "text"):  # a block of text has no start
             self._has_blocks = True
-            self.add_text(words)
             self._pass_to(body.get("contentBlockIndex")).pieces.append(words)
+            self.add_text(words)
             return
         if "citation" in delta:
             self._pass_to(body.get("contentBlockIndex")).sources.append(delta["citation"])
@@ -132,6 +139,7 @@ class EventReader(AnswerReader):
         """The block of text at that index; the one before it is complete if it is another."""
         passage = self._passage
         if passage.index != index:
+            self._end_before(index)
             self.details.citations += passage.citations
             passage = self._passage = Passage(index)
         return passage

@@ -8,7 +8,6 @@ the error that its payload describes. botocore parses the frames and checks the 
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from ranvier.errors.configuration import ConfigurationError
@@ -18,7 +17,7 @@ from ranvier.providers._reading.reading import Json, NoAnswerError
 from ranvier.providers._reading.sse import Decoder, OversizedEventError, WireEvent
 
 if TYPE_CHECKING:
-    from botocore.eventstream import EventStreamMessage
+    from botocore.eventstream import EventStreamBuffer, EventStreamMessage
 
 PRELUDE: Final = 12
 """The bytes of a frame that hold its two lengths and their checksum."""
@@ -45,10 +44,7 @@ class FrameDecoder(Decoder):
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         super().__init__(limit)
-        from botocore.eventstream import EventStreamBuffer, ParserError  # because: it is an extra
-
-        self._frames = EventStreamBuffer()
-        self._damaged = (ParserError, struct.error, LookupError, ValueError)
+        self._frames: EventStreamBuffer | None = None  # until bytes arrive: a whole answer needs no botocore
         self._missing = PRELUDE  # bytes that complete the prelude, or the frame whose prelude has arrived
         self._broken: Exception | None = None  # what is wrong after the events that were returned last
 
@@ -93,9 +89,10 @@ class FrameDecoder(Decoder):
     def _parsed(self, piece: bytes) -> EventStreamMessage | None:
         """The frame that `piece` completes; `None` if it is a prelude."""
         try:
-            self._frames.add_data(piece)
-            message: EventStreamMessage | None = next(self._frames, None)
-        except self._damaged as reason:
+            self._frames = frames = self._frames or _new_buffer()
+            frames.add_data(piece)
+            message: EventStreamMessage | None = next(frames, None)
+        except Exception as reason:  # because: botocore raises errors of many kinds
             raise NoAnswerError(f"the event stream is damaged: {reason}") from None
         if message is not None:
             self._missing = PRELUDE
@@ -105,6 +102,12 @@ class FrameDecoder(Decoder):
             raise self._too_long()
         self._missing = size - PRELUDE
         return None
+
+
+def _new_buffer() -> EventStreamBuffer:
+    from botocore.eventstream import EventStreamBuffer  # because: it is an extra
+
+    return EventStreamBuffer()
 
 
 def _event(message: EventStreamMessage) -> WireEvent:

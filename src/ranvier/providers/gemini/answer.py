@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    stop_word,
-    text,
-)
+from ranvier.providers._reading.finish_reasons import stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, first, label, text
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.endings import AnswerReader
-from ranvier.providers.chat_completions.fragments import read_input, tool_name
+from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.gemini.details import FIELDS, DetailReader
 
 SIGNATURE: Final = "thoughtSignature"
 """The signature of a part, which must be sent back with it; kept as a separate part before it."""
-
-FINISH_REASONS: Final = {
-    "STOP": FinishReason.STOP,
-    "MAX_TOKENS": FinishReason.LENGTH,
-    **dict.fromkeys(
-        (
-            *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"),
-            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
-        ),
-        FinishReason.CONTENT_FILTER,
-    ),
-}
-"""Any other reason means that something went wrong; without an answer it is an error."""
 
 BLOCKED: Final = "blocked: "
 """Prefix of the reason why a prompt was blocked, which is not a finish reason of Gemini's."""
@@ -59,23 +36,6 @@ def read_finish(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
     return stop_word(value, "finishReason")
-
-
-def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
-    """The `FinishReason` for Gemini's; Gemini sends STOP with tool calls.
-
-    Raises:
-        NoAnswerError: there is no answer, or it was cut off.
-    """
-    check_finish(raw)
-    reason = FINISH_REASONS.get(raw.upper(), FinishReason.OTHER)
-    if raw.startswith(BLOCKED):
-        reason = FinishReason.CONTENT_FILTER
-    if not answered and reason is FinishReason.CONTENT_FILTER:
-        raise NoAnswerError(f"stopped by the content filter: {raw}", ContentFilterError)
-    if not answered and reason is FinishReason.OTHER:
-        raise NoAnswerError(f"the provider gave no answer: {raw or 'no reason given'}")
-    return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason
 
 
 def read_usage(value: object) -> Usage | None:
@@ -132,8 +92,7 @@ class PartReader(AnswerReader):
                 StreamEvent(id=label(body.get("responseId")), model=label(body.get("modelVersion")))
             )
         usage = read_usage(body.get("usageMetadata"))
-        candidates = entries(body.get("candidates"), "candidates")
-        candidate = next((each for each in candidates if not each.get("index")), {})
+        candidate = first(entries(body.get("candidates"), "candidates"))
         parts = entries(entry(candidate.get("content"), "content").get("parts"), "parts")
         known = len(self.events)
         for part in parts:
@@ -142,8 +101,7 @@ class PartReader(AnswerReader):
             self.held = None
         if not FIELDS.isdisjoint(candidate):
             self._details_reader().read(candidate)
-        raw = read_finish(candidate.get("finishReason")) or _blocked(body)
-        if raw:
+        if raw := read_finish(candidate.get("finishReason")) or _blocked(body):
             self.stop(raw, usage, of_tool=bool(parts) and bool(parts[-1].keys() & OF_BUILT_IN_TOOLS))
             refused = self.stopped is FinishReason.CONTENT_FILTER
             self._details_reader().finish(candidate, body, refused=refused)
@@ -152,13 +110,17 @@ class PartReader(AnswerReader):
 
     def stop(self, raw: str, usage: Usage | None, *, of_tool: bool = False) -> None:
         """Emit the finish reason that Gemini names `raw`."""
-        reason = finish_reason(raw, answered=self.answered, calls_tools=self._calls > 0)
+        blocked = raw if raw.startswith(BLOCKED) else ""
+        reason = self.reason(raw, calls_tools=self._calls > 0, refusal=blocked)
+        if reason is FinishReason.OTHER and not self.answered:
+            no_answer = NoAnswerError(f"the provider gave no answer: {raw or 'no reason given'}")
+            self.failure = self.failure or no_answer
         if of_tool:
             self.held = StreamEvent(finish_reason=reason, raw_finish_reason=raw)
             self.events.append(StreamEvent(usage=usage))
         else:
             self.stopped, self.held = reason, None
-            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage))
+            self.events.append(self.finish(raw, usage))
 
     def end(self) -> None:
         """See `AnswerReader.end`."""
@@ -196,7 +158,7 @@ class PartReader(AnswerReader):
             self.events.append(StreamEvent(parts=[signature]))
 
     def _read_call(self, part: Json, call: Json) -> None:
-        name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        name, arguments = tool_name(text(call.get("name"), "name")), read_arguments(call.get("args"))
         if call.get("partialArgs") or call.get("willContinue"):
             raise NoAnswerError(
                 "the arguments of a call come in pieces: leave streamFunctionCallArguments out"
@@ -205,7 +167,7 @@ class PartReader(AnswerReader):
             return
         self._read_signature(part)
         given = label(call.get("id")) or new_call_id()
-        delta = ToolCallDelta(self._calls, given, name, json.dumps(arguments))
+        delta = ToolCallDelta(self._calls, given, name, arguments or "{}")
         self.events.append(StreamEvent(tool_call=self.called(delta)))
         self.answered = True
         self._calls += 1

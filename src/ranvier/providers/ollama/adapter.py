@@ -17,29 +17,25 @@ from ranvier.messages.beside.details import Details
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.message import Text, ToolCall
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
+from ranvier.messages.response import Response, StreamEvent, ToolCallDelta
 from ranvier.messages.tool import Tool
 from ranvier.messages.usage import Usage
 from ranvier.messages.wire import WireTool
-from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields
-from ranvier.providers._reading import reading
 from ranvier.providers._reading.details import logprobs_in
-from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, stop_word, text
+from ranvier.providers._reading.finish_reasons import finish_reason, stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._reading.sse import Decoder, LineDecoder
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
-from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
+from ranvier.providers.chat_completions.fragments import read_arguments, read_call, tool_name
 from ranvier.providers.ollama.messages import Conversation
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.providers._wire.issuer import Issuer
-
-DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
-"""Any other reason, or none as from old servers, carries no information."""
 
 ONLY_LOADED = ("load", "unload")
 """The server has loaded the model, or removed it, and has not asked it."""
@@ -102,12 +98,14 @@ class Ollama(Adapter):
         if body.get("done") is False:
             raise NoAnswerError("the answer was cut off: it is not done")
         native = (Native(self.family, {"thinking": thinking}),) if thinking and calls else ()
+        answered = bool(words or calls)
+        raw = _done_reason(body, answered=answered)
         return Response(
             text=words,
             tool_calls=calls,
             reasoning=thinking,
-            finish_reason=_finish_reason(body, calls_tools=bool(calls), answered=bool(words or calls)),
-            raw_finish_reason=label(body.get("done_reason")),
+            finish_reason=finish_reason(raw, answered=answered, calls_tools=bool(calls)),
+            raw_finish_reason=raw or None,
             usage=_read_usage(body),
             model=label(body.get("model")) or "",
             parts=(*native, *([Text(words)] if words else []), *calls),
@@ -165,14 +163,14 @@ class LineReader(AnswerReader):
             self.events.append(StreamEvent(tool_call=self.called(delta)))
             self._calls += 1
         if body.get("done") is True:
-            self.events.append(self._finish(body))
+            self._finish(_done_reason(body, answered=self.answered), _read_usage(body))
 
-    def _finish(self, body: Json) -> StreamEvent:
-        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
-        self.stopped = reason
-        parts = [] if self.early else self._parts()  # if early: at the end, joined only once
-        raw = label(body.get("done_reason"))
-        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=parts)
+    def _finish(self, raw: str, usage: Usage) -> None:
+        self.stopped = self.reason(raw, calls_tools=self._calls > 0)
+        event = self.finish(raw, usage)
+        if not self.early:  # else at the end, joined only once
+            event.parts = self._parts()
+        self.events.append(event)
 
     def _parts(self) -> list[Native]:
         """The thinking before a call, for the history: new the first time; later that part grows in place."""
@@ -218,19 +216,15 @@ def _tool(tool: Tool | WireTool, part_fields: PartFields) -> Json:
 def _read_calls(message: Json) -> Iterator[ToolCall]:
     for call in entries(message.get("tool_calls"), "tool_calls"):
         function = entry(call.get("function"), "function")
-        name, arguments = text(function.get("name"), "name"), read_arguments(function.get("arguments"))
-        if tool_name(name) is None:
-            continue
-        yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)  # old servers: no id
+        if (name := tool_name(text(function.get("name"), "name"))) is not None:
+            yield read_call(call.get("id"), name, function.get("arguments"))  # old servers send no id
 
 
-def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
+def _done_reason(body: Json, *, answered: bool) -> str:
     raw = stop_word(body.get("done_reason"), "done_reason")
-    reading.check_finish(raw)
     if raw in ("", *ONLY_LOADED) and not answered:
         raise NoAnswerError(f"the answer is empty: its done_reason is {raw or 'missing'}")
-    reason = DONE_REASONS.get(raw, FinishReason.OTHER)
-    return FinishReason.TOOL_CALLS if calls_tools and reason is not FinishReason.LENGTH else reason
+    return raw
 
 
 def _read_usage(body: Json) -> Usage:

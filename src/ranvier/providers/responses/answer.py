@@ -8,35 +8,18 @@ from typing import Final
 from ranvier.messages.beside.details import Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import RESPONSES, Native
-from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.response import Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._failures.error_body import is_told
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.details import citations_in, logprobs_in, words
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    stop_word,
-    text,
-)
+from ranvier.providers._reading.finish_reasons import finish_reason, stop_word
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._reading.usage import Counts
-from ranvier.providers.chat_completions.answer import content_filtered
-from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
+from ranvier.providers.chat_completions.fragments import read_call, tool_name
 
 UNFINISHED: Final = ("queued", "in_progress")
 """The statuses of a response that has no answer yet, as with `background`."""
-
-INCOMPLETE: Final = {
-    "max_output_tokens": FinishReason.LENGTH,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
-"""Why a response is incomplete."""
-
-COMPLETED: Final = ("completed", "complete")
 
 LAST: Final = {
     "response.completed": "completed",
@@ -56,33 +39,21 @@ def last_status(kind: str, response: Json) -> str:
     return given if LAST[kind] == "completed" and given and given not in UNFINISHED else LAST[kind]
 
 
-def finish_reason(
-    response: Json, status: str, *, answered: bool, calls_tools: bool, refusal: str
-) -> tuple[FinishReason, str | None]:
-    """The finish reason for the `status` of a response, and the provider's own word for it.
+def stop_of(response: Json, status: str) -> str:
+    """The provider's word for why a response with that `status` has ended.
 
     Raises:
-        NoAnswerError: the response has failed or is unfinished, or a content filter left no answer.
+        NoAnswerError: it has failed, or has not ended.
     """
     if status in UNFINISHED:
         raise NoAnswerError(f"the answer is not finished: its status is {status}")
     if is_told(error := response.get("error")):
         told = error if isinstance(error, dict) else {"message": error}
         raise NoAnswerError("the provider's answer failed", provider_error=told)
-    check_finish(status)
-    raw = status
-    reason = FinishReason.STOP if status in COMPLETED else FinishReason.OTHER
-    if status == "incomplete":
-        details = entry(response.get("incomplete_details"), "incomplete_details")
-        raw = stop_word(details.get("reason"), "reason") or status
-        reason = INCOMPLETE.get(raw, FinishReason.OTHER)
-    elif calls_tools and (reason is FinishReason.STOP or not raw):
-        reason = FinishReason.TOOL_CALLS
-    if refusal or reason is FinishReason.CONTENT_FILTER:
-        if not answered:
-            raise content_filtered(refusal)
-        reason = FinishReason.CONTENT_FILTER
-    return reason, raw or None
+    if status != "incomplete":
+        return status
+    details = entry(response.get("incomplete_details"), "incomplete_details")
+    return stop_word(details.get("reason"), "reason") or status
 
 
 def read_usage(value: object) -> Usage:
@@ -139,8 +110,8 @@ def thoughts_of(item: Json) -> list[str]:
 
 def call_of(item: Json) -> ToolCall | None:
     """The tool call in an item; `None` if it names no tool."""
-    name, arguments = tool_name(text(item.get("name"), "name")), read_arguments(item.get("arguments"))
-    return None if name is None else ToolCall.parse(call_id_of(item), name, arguments)
+    name = tool_name(text(item.get("name"), "name"))
+    return None if name is None else read_call(call_id_of(item), name, item.get("arguments"))
 
 
 def call_id_of(item: Json) -> str:
@@ -184,20 +155,14 @@ def _answers(item: Json) -> bool:
 
 def read_response(body: Json) -> Response:
     """Read a complete response."""
-    status = stop_word(body.get("status"), "status")
+    raw = stop_of(body, stop_word(body.get("status"), "status"))
     output = output_of(body)
     messages = [item for item in output if kind_of(item) == "message"]
     parts = tuple(_parts(output))
     answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     refusal = "".join(map(refusal_of, messages))
-    reason, raw = finish_reason(
-        body,
-        status,
-        answered=bool(answer or calls),
-        calls_tools=bool(calls),
-        refusal=refusal,
-    )
+    reason = finish_reason(raw, answered=bool(answer or calls), calls_tools=bool(calls), refusal=refusal)
     if not (output or isinstance(body.get("output"), list)):
         raise NoAnswerError("the answer has no output")
     details = Details()
@@ -212,7 +177,7 @@ def read_response(body: Json) -> Response:
         tool_calls=calls,
         reasoning=BETWEEN_THOUGHTS.join(thoughts),
         finish_reason=reason,
-        raw_finish_reason=raw,
+        raw_finish_reason=raw or None,
         usage=read_usage(body.get("usage")),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),

@@ -23,7 +23,6 @@ from ranvier.providers.responses.answer import (
     LAST,
     OF_TEXT,
     call_id_of,
-    finish_reason,
     kind_of,
     last_status,
     note_end,
@@ -33,6 +32,7 @@ from ranvier.providers.responses.answer import (
     read_response,
     read_usage,
     refusal_of,
+    stop_of,
     thoughts_of,
     words_of,
 )
@@ -87,22 +87,17 @@ class EventReader(AnswerReader):
         status = last_status(body["type"], response)
         if status != "failed":
             self._fill_in(output_of(response, answered=self.answered))
+        given, model = label(response.get("id")), label(response.get("model"))
+        event = StreamEvent(usage=read_usage(response.get("usage")), id=given, model=model)
+        self.events.append(event)  # whatever the finish reason is: the tokens are paid
         refusal = "".join(self._refusal)
-        reason, raw = finish_reason(
-            response,
-            status,
-            answered=self.answered,
-            calls_tools=self._calls > 0,
-            refusal=refusal,
-        )
+        raw = stop_of(response, status)
+        self.stopped = self.reason(raw, calls_tools=self._calls > 0, refusal=refusal)
         note_end(self.details, response, refusal)
         self.whole = response
-        usage = read_usage(response.get("usage"))
-        given, model = label(response.get("id")), label(response.get("model"))
-        self.events.append(
-            StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, id=given, model=model)
-        )
-        self.stopped, self.finished = reason, True
+        self.end()
+        event.finish_reason, event.raw_finish_reason = self.stopped, raw or None
+        self.finished = True
 
     def _fill_in(self, output: list[Json]) -> None:
         """Add the items, or the ends of items, that did not come before.
@@ -128,7 +123,8 @@ class EventReader(AnswerReader):
         place = label(name) if index is None else count(index, "output_index")
         item = self._latest.get((place, kind))
         if item is None or (place is None and (item.ended or (begins and item.begun))):
-            item = self._latest[place, kind] = self._latest[None, kind] = self._new(kind)
+            item = self._new(kind)
+            self._latest.update(((each, kind), item) for each in (place, label(name), None))
         return item
 
     def _new(self, kind: str) -> Item:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any, Final
 
+from ranvier.messages.characters import mended
 from ranvier.providers._http.port import HttpRequest
+from ranvier.providers._reading import json
 from ranvier.providers._reading.decoding import ACCEPTED
 from ranvier.providers.sdk.engine import response_of, watched
 from ranvier.providers.sdk.exchange import key_of, send_other_key
@@ -37,7 +38,8 @@ class Generating:
     async def send(self, request: HttpRequest) -> Any:
         """Send `request` and return the HTTP response, whatever its status."""
         path = request.url.removeprefix(self._base_url).lstrip("/")
-        built = self._api._build_request("post", path, json.loads(request.body), ONCE)
+        fields = json.read(request.body, mended)  # the SDK cannot write half of a surrogate pair
+        built = self._api._build_request("post", path, fields, ONCE)
         built.headers = {**built.headers, **request.headers, "accept-encoding": ACCEPTED}
         built.timeout = (request.connect, None, None, None)
         key = key_of(request)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from ranvier.errors.provider import InvalidResponseError
+from ranvier.messages.characters import mended
 from ranvier.providers._http.port import HttpRequest
+from ranvier.providers._reading import json
 from ranvier.providers._reading.decoding import ACCEPTED
 from ranvier.providers.sdk.engine import library_of, response_of, watched
 from ranvier.providers.sdk.exchange import key_of, send_other_key
@@ -35,7 +36,7 @@ class Posting:
             answer = await self._client_for(key_of(request)).post(
                 request.url.removeprefix(self._base_url),
                 cast_to=object,
-                body=json.loads(request.body),
+                body=json.read(request.body, mended),  # the SDK cannot write half of a surrogate pair
                 options=self._options(request),
                 stream=True,
             )

@@ -11,10 +11,10 @@ import httpx
 from ranvier import clock
 from ranvier.errors.provider import ConnectionFailedError
 from ranvier.providers._http.httpx_engine.errors import map_exception
+from ranvier.providers._http.httpx_engine.parts import Parts
 from ranvier.providers._http.httpx_engine.pools import SingleConnectionPool, SingleConnectionPools
 from ranvier.providers._http.port import ABORTED, HttpRequest
 from ranvier.providers._reading.decoding import ACCEPTED, decompressor
-from ranvier.providers._reading.parts import Parts
 
 
 class Exchange:
