@@ -47,7 +47,7 @@ def test_a_target_has_its_own_settings_by_model_before_provider() -> None:
 @pytest.mark.parametrize("wrong", [{"one": 3}, {"one": Layer()}, {7: None}])
 def test_settings_of_another_kind_are_refused(layer: Any, wrong: Any) -> None:
     """The message says what to give, and where."""
-    with pytest.raises(ConfigurationError, match=rf"overrides=.*give {layer.__name__}\(...\) by 'provider' or"):
+    with pytest.raises(ConfigurationError, match=rf"overrides=.*give {layer.__name__}\(...\) by"):
         layer(overrides=wrong)
 
 

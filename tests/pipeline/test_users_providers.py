@@ -20,7 +20,7 @@ from ranvier import (
 )
 from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers import Breaker, Bulkhead, Fallback, Pacing, Retry, SpendLimit, Timeout
-from ranvier.messages import StreamEvent
+from ranvier.messages import StreamEvent, ToolCallDelta
 from ranvier.providers import Stub
 from ranvier.testing import assert_settled
 
@@ -100,8 +100,25 @@ WHOLE = [
     (Mine(Response("words", usage=Counts())), "the usage of its answer is a Counts"),  # type: ignore[arg-type]
 ]
 
+
+def one(**fields: Any) -> Any:
+    """A stream of one event with `fields`."""
+
+    async def events(call: Any) -> AsyncIterator[StreamEvent]:
+        yield StreamEvent(**fields)
+
+    return events
+
+
+EVENT = "stream yielded a StreamEvent whose"
+
 STREAMED = [
     (Mine(events=yielding), "stream yielded a NoneType"),
+    (Mine(events=one(text=b"words")), f"{EVENT} text or reasoning is no str"),
+    (Mine(events=one(reasoning=3)), f"{EVENT} text or reasoning is no str"),
+    (Mine(events=one(tool_call={"name": "f"})), f"{EVENT} tool_call is of another type"),
+    (Mine(events=one(tool_call=ToolCallDelta(0, "1", "f", cast(Any, {1: 2})))), f"{EVENT} tool_call is of"),
+    (Mine(events=one(finish_reason=7)), f"{EVENT} finish_reason is of another type"),
     (Mine(events=lambda call: None), "stream returned a NoneType"),
     (Mine(events=lambda call: [StreamEvent(text="words")]), "stream returned a list"),
 ]

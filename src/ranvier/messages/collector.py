@@ -20,6 +20,21 @@ EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
 """Finish reasons that are credible without content before them."""
 
 
+def collects(event: object) -> bool:
+    """True for an event of one attempt with fields of the right types, also if a user's provider made it."""
+    if not isinstance(event, StreamEvent) or event.restarted:
+        return False
+    if not (isinstance(event.text, str) and isinstance(event.reasoning, str)):
+        return False
+    call, reason = event.tool_call, event.finish_reason
+    if call is None and reason is None:  # the most frequent case
+        return True
+    if not isinstance(call, ToolCallDelta | None):
+        return False
+    texts = (reason,) if call is None else (reason, call.id, call.name, call.arguments)
+    return all(text is None or isinstance(text, str) for text in texts)
+
+
 class Collector:
     """Collects what a stream has delivered so far; gives a `Response` at any moment.
 

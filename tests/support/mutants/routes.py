@@ -142,9 +142,10 @@ MUTANTS = [
         f"{RESTARTS}::test_whenever_it_is_ended_nothing_is_left",
     ),
     mutant(
-        "R3", "two answers of a pipeline behind a provider are put together", EVENTS,
-        "        if not isinstance(event, StreamEvent) or event.restarted:",
-        "        if not isinstance(event, StreamEvent):",
+        "R3", "two answers of a pipeline behind a provider are put together",
+        "messages/collector.py",
+        "    if not isinstance(event, StreamEvent) or event.restarted:",
+        "    if not isinstance(event, StreamEvent):",
         f"{RESTARTS}::test_a_restart_behind_a_provider_is_a_break_of_that_provider",
     ),
     mutant(

@@ -99,9 +99,14 @@ def is_sound(usage: object) -> bool:
 
 def no_event(call: Call, event: object) -> InvalidResponseError:
     """The error for what `stream` yielded."""
-    if isinstance(event, StreamEvent):  # of a pipeline behind a provider: what came before may be shown
+    if not isinstance(event, StreamEvent):
+        return _invalid(call, f"stream yielded a {kind_of(event)}: yield StreamEvents")
+    if event.restarted:  # of a pipeline behind a provider: what came before may be shown
         return _invalid(call, "the answer was restarted")
-    return _invalid(call, f"stream yielded a {kind_of(event)}: yield StreamEvents")
+    if not (isinstance(event.text, str) and isinstance(event.reasoning, str)):
+        return _invalid(call, "stream yielded a StreamEvent whose text or reasoning is no str")
+    field = "tool_call" if event.tool_call is not None else "finish_reason"
+    return _invalid(call, f"stream yielded a StreamEvent whose {field} is of another type")
 
 
 def _invalid(call: Call, reason: str) -> InvalidResponseError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.root import RanvierError
-from ranvier.messages.collector import Collector, Step
+from ranvier.messages.collector import Collector, Step, collects
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.asking.provider_answers import no_event
@@ -64,7 +64,7 @@ class BoundedEvents:
         self._call = call
         self._clock = call.pipeline.clock
         self.events = ProviderEvents(call, events)
-        self._some: Some = getattr(events, "some", None) or partial(_one, events)
+        self._some: Some = getattr(events, "some", None) or partial(_one, call, events)
         self._left: Iterator[Step] = iter(())  # steps that have arrived and are not read yet
         self.ended = False
         self._stopped = 0.0  # when the finish reason arrived
@@ -156,8 +156,6 @@ class BoundedEvents:
         return event
 
     def _process_event(self, event: StreamEvent) -> StreamEvent | None:
-        if not isinstance(event, StreamEvent) or event.restarted:
-            raise no_event(self._call, event)
         if event.tool_call is not None:
             event = self.collector.without_repeats(event)
         self.collector.add(event)
@@ -256,5 +254,7 @@ class BoundedEvents:
         await self.events.aclose(self.timer)
 
 
-async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
-    return (await anext(events),)
+async def _one(call: Call, events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
+    if collects(event := await anext(events)):
+        return (event,)
+    raise no_event(call, event)
