@@ -46,9 +46,8 @@ class SyncRun(Generic[ParsedT_co]):
             raise StopIteration
         feed = self._feed
         if feed is None:
-            with (
-                self._beginning
-            ):  # only one of the threads that share a run starts it, and none after `close`
+            # Only one of the threads that share a run starts it, and none after `close`.
+            with self._beginning:
                 if self._closed:
                     raise StopIteration
                 feed = self._feed = self._feed or self._begin()
