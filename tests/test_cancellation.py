@@ -122,7 +122,7 @@ class Stage:
             assert circuit.failures == self.ledger.failures[name]  # type: ignore[has-type]
         for call in self.ledger.calls:
             assert all(attempt.outcome != "running" for attempt in call.record.attempts)
-        assert self.pipeline.lifecycle.under_way == (0, 0)
+        assert self.pipeline.lifecycle.in_flight == (0, 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -243,7 +243,7 @@ class ProbeStage:
         return self.breaker.circuits.state("default", "only")
 
     def assert_place_is_free(self) -> None:
-        """Nothing is under way, and the cancelled probe was no failure."""
+        """Nothing is in flight, and the cancelled probe was no failure."""
         ((_, circuit),) = self.breaker.circuits
         assert (circuit.in_flight, circuit.total_opens) == (0, 1)
         assert self.provider.in_progress == 0
@@ -370,4 +370,4 @@ async def test_a_stream_that_a_layer_lost_to_a_cancellation_is_given_back() -> N
     assert provider.slots._value == 1
     assert [circuit.in_flight for _, circuit in breaker.circuits] == [0]
     assert live_timers() == []
-    assert pipeline.lifecycle.under_way == (0, 0)
+    assert pipeline.lifecycle.in_flight == (0, 0)

@@ -60,7 +60,7 @@ async def gone(simulator: Simulator, pipeline: Pipeline) -> float:
     assert [exchange.end for exchange in simulator.requests] == ["client_left"]
     await asyncio.sleep(0)
     ((_, circuit),) = pipeline.circuits
-    assert (circuit.state, circuit.in_flight, pipeline.lifecycle.under_way) == ("closed", 0, (0, 0))
+    assert (circuit.state, circuit.in_flight, pipeline.lifecycle.in_flight) == ("closed", 0, (0, 0))
     return took
 
 

@@ -88,7 +88,7 @@ def test_an_account_bounds_its_kinds() -> None:
 
 @pytest.mark.virtual_time
 async def test_attempts_are_counted_by_provider_and_outcome() -> None:
-    """With what is under way; and only what took its time says how fast a provider is."""
+    """With what is in flight; and only what took its time says how fast a provider is."""
     ledger = Stats(slow=10)
     for outcome, seconds in (
         ("succeeded", 2.0),
@@ -114,8 +114,8 @@ async def test_attempts_are_counted_by_provider_and_outcome() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_an_attempt_that_started_before_we_listened_is_not_under_way_when_it_ends() -> None:
-    """There is never less than nothing under way."""
+async def test_an_attempt_that_started_before_we_listened_is_not_in_flight_when_it_ends() -> None:
+    """There is never less than nothing in flight."""
     ledger = Stats(slow=10)
     ledger(ended(attempt("openai")))
     assert ledger.provider("openai").running == 0

@@ -227,7 +227,7 @@ async def test_an_operator_isolates_and_resets() -> None:
 
 
 async def test_a_reset_ends_an_outage_at_once() -> None:
-    """Open or half-open: the next call passes, and a probe still under way decides nothing more."""
+    """Open or half-open: the next call passes, and a probe still in flight decides nothing more."""
     scene = BreakerScene([broken(), after(5, broken()), "ok"])
     await scene.open_and_cool_down()
     probe = scene.start()

@@ -17,7 +17,7 @@ JITTER = 0.5
 
 @dataclass
 class Held:
-    """A call under way, as the model sees it."""
+    """A call in flight, as the model sees it."""
 
     epoch: int
     probing_until: float | None

@@ -98,7 +98,7 @@ class Busy:
 def test_whatever_happens_it_stays_within_its_bound_and_loses_nobody_in_use(
     room: int, steps: list[tuple[str, Any]]
 ) -> None:
-    """A circuit with calls under way is there as long as they are, and nobody new is ever refused."""
+    """A circuit with calls in flight is there as long as they are, and nobody new is ever refused."""
     busy = Busy(room)
     for what, argument in steps:
         busy.take(what, argument)

@@ -149,7 +149,7 @@ async def test_a_streamed_answer_of_a_layer_may_be_left_early() -> None:
         await anext(stream)
         assert stream.received.reasoning == "a thought"
     assert endings == ["abandoned"]
-    assert pipeline.lifecycle.under_way == (0, 0)
+    assert pipeline.lifecycle.in_flight == (0, 0)
 
 
 async def test_an_outer_layer_sees_a_stream_whoever_answered() -> None:

@@ -148,7 +148,7 @@ class Picky(BaseModel):
 
 
 async def test_an_attempt_ends_where_a_validator_of_the_users_breaks() -> None:
-    """Who counts what is under way counts right."""
+    """Who counts what is in flight counts right."""
     pipeline = pipeline_of(ScriptedProvider("one", ["{}"]))
     with recorded_events(pipeline) as events, pytest.raises(RuntimeError):
         await pipeline.complete("Why?", schema=Picky)

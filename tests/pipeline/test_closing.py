@@ -1,4 +1,4 @@
-"""Opening on first use, and closing with calls and streams under way."""
+"""Opening on first use, and closing with calls and streams in flight."""
 
 import asyncio
 import gc
@@ -90,7 +90,7 @@ async def test_a_closed_pipeline_refuses_a_call_at_once(ask: str) -> None:
 
 
 async def test_a_call_made_before_the_closing_and_awaited_after_it_is_refused() -> None:
-    """Being asked for is not being under way."""
+    """Being asked for is not being in flight."""
     provider = ScriptedProvider("one")
     pipeline = Pipeline(Fallback(provider))
     async with pipeline:
@@ -182,7 +182,7 @@ def test_another_event_loop_is_refused_in_another_thread_too() -> None:
         here.run(pipeline.aclose())
 
 
-# --- closing with something under way ------------------------------------------------------------
+# --- closing with something in flight ------------------------------------------------------------
 
 
 async def read(answer: Any, log: list[Any]) -> None:
@@ -212,7 +212,7 @@ async def test_draining_lets_calls_and_streams_finish_and_refuses_new_ones() -> 
 
 
 async def test_draining_waits_for_a_stream_that_is_still_being_opened() -> None:
-    """A call under way that turns into a stream is let read to its end too."""
+    """A call in flight that turns into a stream is let read to its end too."""
     provider = Connected("one", [stream(after(2, "a"), after(2, "b"))])
     pipeline = Pipeline(Fallback(provider))
     log: list[Any] = []

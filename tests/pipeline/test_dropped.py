@@ -95,7 +95,7 @@ async def test_a_stream_that_is_collected_in_the_middle_of_anything_is_settled_l
     told.clear()
     del session
     gc.collect()
-    assert (in_flight(pipeline), told, pipeline.lifecycle.under_way) == (1, [], (0, 1))
+    assert (in_flight(pipeline), told, pipeline.lifecycle.in_flight) == (1, [], (0, 1))
     await settled(pipeline)
     assert [event.name for event in told] == ["attempt_ended", "call_ended"]
     assert provider.in_progress == 0

@@ -151,7 +151,7 @@ async def test_an_answer_that_was_filtered_is_neither_mended_nor_asked_of_the_ne
 
 
 async def test_a_validator_of_yours_that_breaks_is_raised_as_it_is() -> None:
-    """It is no answer of anybody's: nothing is retried or counted, and nothing is left under way."""
+    """It is no answer of anybody's: nothing is retried or counted, and nothing is left in flight."""
 
     class Broken(BaseModel):
         name: str
@@ -170,7 +170,7 @@ async def test_a_validator_of_yours_that_breaks_is_raised_as_it_is() -> None:
     assert isinstance(caught.value.__cause__, LookupError)
     assert [len(provider.calls) for provider in scene.providers] == [2, 0]
     assert scene.circuits() == {"a": ("closed", 0, 0)}
-    assert scene.pipeline.lifecycle.under_way == (0, 0)
+    assert scene.pipeline.lifecycle.in_flight == (0, 0)
 
 
 def mismatches() -> list[InvalidResponseError]:

@@ -62,7 +62,7 @@ class Stage:
             assert provider.slots._value == 1
             assert not any(not waiter.done() for waiter in provider.slots._waiters or ())
         assert all(circuit.in_flight == 0 for _, circuit in self.breaker.circuits)
-        assert self.pipeline.lifecycle.under_way == (0, 0)
+        assert self.pipeline.lifecycle.in_flight == (0, 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert live_timers() == []
 

@@ -281,7 +281,7 @@ async def test_without_a_slot_for_the_repair_the_misfit_stands(limits: Any) -> N
     scene = Scene([UNFIT], [OSLO], limits={"connect": 4, **limits})
     scene.providers[0].slots = slots = asyncio.Semaphore(1)
 
-    def take(call: Any) -> Any:  # whoever comes while the first answer is under way stands before the repair
+    def take(call: Any) -> Any:  # whoever comes while the first answer is in flight stands before the repair
         asyncio.get_running_loop().create_task(slots.acquire())
         return after(1, UNFIT)
 

@@ -194,7 +194,7 @@ async def test_a_permit_is_settled_once_with_how_the_attempt_ended(reply: Any, o
 
 
 async def test_the_permit_of_a_stream_is_proved_at_its_hand_out_and_settled_at_its_end() -> None:
-    """In between the attempt is under way."""
+    """In between the attempt is in flight."""
     pipeline, turnstile = guarded("fine", stream("a", broken()), stream("a", stall()))
     for outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABANDONED):
         turnstile.log.clear()

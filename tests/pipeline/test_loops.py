@@ -124,7 +124,7 @@ def test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next(way: Any)
         gc.collect()
         await asyncio.sleep(0)
         assert [seen.in_flight for _, seen in pipeline.circuits] == [0, 0]
-        assert pipeline.lifecycle.under_way == (0, 0)
+        assert pipeline.lifecycle.in_flight == (0, 0)
         assert not provider.slots.locked()  # type: ignore[attr-defined]
 
     run(ask)
@@ -208,7 +208,7 @@ def test_a_cooldown_goes_on_by_the_clock_of_the_next_loop(start: float) -> None:
     run(wait, lambda: VirtualTimeLoop(start=start))
 
 
-def test_a_probe_that_was_under_way_gives_its_place_to_the_next_loop() -> None:
+def test_a_probe_that_was_in_flight_gives_its_place_to_the_next_loop() -> None:
     """The circuit is half-open there, and lets a probe pass at once; the old one decides nothing any more."""
     provider = ScriptedProvider("one", [broken(), stall(), "ok", "ok"])
     pipeline = Pipeline(Fallback(provider), Breaker(failure_threshold=1, cooldown=1, success_threshold=2))
@@ -412,7 +412,7 @@ def test_a_pipeline_whose_loop_is_closed_can_be_closed_on_another() -> None:
 
 
 def test_a_closing_that_its_loop_did_not_live_to_see_holds_up_nobody() -> None:
-    """It was under way as the loop was closed: the next loop opens the pipeline."""
+    """It was in flight as the loop was closed: the next loop opens the pipeline."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one", [stall(), "ok"])))
     held: list[Any] = []
 

@@ -533,7 +533,7 @@ async def test_whatever_a_listener_raises_slots_and_permits_are_given_back(
                 await ask()
             assert not provider.slots.locked()
             assert [seen.in_flight for _, seen in pipeline.circuits] == [0]
-            assert pipeline.lifecycle.under_way == (0, 0)
+            assert pipeline.lifecycle.in_flight == (0, 0)
         raising.clear()
     with pytest.raises(ConnectionFailedError):  # a probe has a place
         await ask()

@@ -384,7 +384,7 @@ async def test_print_shows_the_stack_by_place_and_the_circuits_that_are_not_clos
     assert lines[-1].split()[0] == "ATTEMPT"
 
 
-async def test_print_counts_calls_and_streams_under_way() -> None:
+async def test_print_counts_calls_and_streams_in_flight() -> None:
     """A call counts until its answer, a stream until its end."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one", [after(1, "late"), stream("a", stall())])))
     call = asyncio.create_task(pipeline.complete("Why?"))

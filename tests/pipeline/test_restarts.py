@@ -364,7 +364,7 @@ async def start(scene: Scene) -> tuple[Any, asyncio.Task[Any]]:
     read = asyncio.ensure_future(anext(answer))
     await asyncio.sleep(1)
     assert scene.sent == [1, 1]
-    assert scene.pipeline.lifecycle.under_way == (1, 0)
+    assert scene.pipeline.lifecycle.in_flight == (1, 0)
     return answer, read
 
 

@@ -21,7 +21,7 @@ def provider_with(slots: int, *script: Any) -> ScriptedProvider:
 
 
 @pytest.mark.parametrize("limits", [{}, {"idle": 50}])
-async def test_no_more_than_the_slots_are_under_way(limits: dict[str, Any]) -> None:
+async def test_no_more_than_the_slots_are_in_flight(limits: dict[str, Any]) -> None:
     """Of ten calls with two slots, two run at a time, first come, first served."""
     provider = provider_with(2, after(1, "fine"))
     pipeline = Pipeline(Fallback(provider), Timeout(**limits, connect=60))

@@ -12,7 +12,7 @@ from ranvier.layers import Fallback, Timeout
 
 
 class Answering:
-    """A provider that takes its time, and knows how many requests were under way at once on a loop."""
+    """A provider that takes its time, and knows how many requests were in flight at once on a loop."""
 
     name = "one"
     most = 0

@@ -282,7 +282,7 @@ async def test_a_stream_that_is_not_read_to_its_end_is_abandoned(how: str) -> No
     assert (circuit(pipeline).in_flight, circuit(pipeline).failures) == (0, 0)
     assert record[0].outcome == "abandoned"
     assert (provider.in_progress, provider.cancelled) == (0, 1)
-    assert pipeline.lifecycle.under_way == (0, 0)
+    assert pipeline.lifecycle.in_flight == (0, 0)
 
 
 @pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
@@ -318,7 +318,7 @@ async def test_a_dropped_stream_settles_though_its_deadline_still_runs() -> None
     gc.collect()
     await asyncio.sleep(0)  # a finalizer hands over, and settles nothing itself
     assert circuit(pipeline).in_flight == 0
-    assert pipeline.lifecycle.under_way == (0, 0)
+    assert pipeline.lifecycle.in_flight == (0, 0)
     await asyncio.sleep(0.001)
     assert live_timers() == []
 
@@ -467,6 +467,6 @@ async def test_a_stream_dropped_after_a_failover_needs_no_collector(failure: Any
         del answer
         assert dropped() is None
         await asyncio.sleep(1)
-        assert pipeline.lifecycle.under_way == (0, 0)
+        assert pipeline.lifecycle.in_flight == (0, 0)
     finally:
         gc.enable()

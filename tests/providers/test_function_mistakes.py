@@ -185,7 +185,7 @@ async def test_a_classify_that_misbehaves_is_logged_once_and_overruled(
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("plain", [False, True], ids=["async", "plain"])
 async def test_what_ends_the_program_travels_on(error: type[BaseException], plain: bool) -> None:
-    """Nothing is made of it; the slot is free, and no call is under way."""
+    """Nothing is made of it; the slot is free, and no call is in flight."""
 
     def plainly(call: Any) -> Any:
         raise error
@@ -197,7 +197,7 @@ async def test_what_ends_the_program_travels_on(error: type[BaseException], plai
         # Driven by hand: a task that ends so would end the loop of the test as well.
         pipeline.complete("Why?").send(None)
     assert not provider.slots.locked()
-    assert pipeline.lifecycle.under_way == (0, 0)
+    assert pipeline.lifecycle.in_flight == (0, 0)
     assert [circuit.in_flight for _, circuit in pipeline.circuits] == [0]
 
 

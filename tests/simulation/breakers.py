@@ -68,7 +68,7 @@ class BreakerChecks(Books):
         if ticket is None:
             circuit = circuits.known[key]
             if len(circuit.probes) >= circuit.rules.max_probes:
-                self.fail(3, f"{len(circuit.probes) + 1} probes are under way in {key}", story)
+                self.fail(3, f"{len(circuit.probes) + 1} probes are in flight in {key}", story)
             self.fail(8, f"the circuit {key} lets a call pass, but is {circuit.state}", story)
             ticket = Ticket(story, key, None)
         return ticket

@@ -15,7 +15,7 @@ from simulation.story import EPSILON, Story
 INVARIANTS = {
     1: "every call ends exactly once, as its caller or its limits want, within its deadline plus one tick",
     2: "permits, slots, probes, timers and sockets in use return to zero",
-    3: "at most max_probes probes are under way in a circuit at any time",
+    3: "at most max_probes probes are in flight in a circuit at any time",
     4: "no tenant's circuit changes through another tenant's calls, nor does its key serve them",
     5: "no request goes out earlier than its retry_after, nor after its deadline",
     6: "no call causes more requests than its stack allows",
@@ -26,7 +26,7 @@ INVARIANTS = {
     11: "no wait outlasts its limit by more than a tick, or 1.25 s where a cancellation was swallowed once",
     12: "every piece of foreign code runs in the context of its own call",
     13: "the next target is asked within 2 s of a probe",
-    14: "at most two requests of a call that have not lost are under way",
+    14: "at most two requests of a call that have not lost are in flight",
     15: "every loser is awaited, and at most five go on at one target",
     16: "the budgets of retries and hedges hold at any time",
     17: "no shared circuit opens below its quorum, or rejects for another electorate",

@@ -46,7 +46,7 @@ class Operators:
         self._checker.compare_circuit(stack, key)
 
     async def close(self, stack: Stack, stories: list[Story]) -> None:
-        """Close a pipeline while calls are under way, and cut off whoever has not ended in time."""
+        """Close a pipeline while calls are in flight, and cut off whoever has not ended in time."""
         await asyncio.sleep(10 * self._rng.random())  # between two ticks: nothing else ends in that moment
         stack.closing = True
         drain = self._rng.choice([0.0, 2.0, 30.0])

@@ -71,8 +71,8 @@ def _held_by(provider: SeededProvider) -> Iterator[str]:
 
 def _held_in(stack: Stack) -> Iterator[str]:
     pipeline = stack.pipeline
-    if pipeline.lifecycle.under_way != (0, 0) or pipeline.lifecycle._background:
-        yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
+    if pipeline.lifecycle.in_flight != (0, 0) or pipeline.lifecycle._background:
+        yield f"{pipeline.lifecycle.in_flight} calls and streams are in flight"
     if pipeline.credentials.lookups.running:
         yield f"{pipeline.credentials.lookups.running} are looked up"
     yield from stack.route.unsettled()
@@ -82,12 +82,12 @@ def _held_in(stack: Stack) -> Iterator[str]:
     if stack.throttle is not None:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
-                yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a probe under way"
+                yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a probe in flight"
     yield from _losers_of(stack)
     if stack.breaker is not None:
         for key, seen in stack.breaker.circuits:
             if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):
-                yield f"the circuit {key} has {seen.in_flight} calls under way: {seen}"
+                yield f"the circuit {key} has {seen.in_flight} calls in flight: {seen}"
 
 
 def _places_of(stack: Stack) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _losers_of(stack: Stack) -> Iterator[str]:
     shared = None if stack.breaker is None else stack.breaker.circuits.shared
     for each in shared or ():
         if each.probes:
-            yield f"the shared circuit of {each.target} has {each.probes} probes under way"
+            yield f"the shared circuit of {each.target} has {each.probes} probes in flight"
 
 
 def _left_of(story: Story) -> Iterator[str]:

@@ -38,7 +38,7 @@ class RaceChecks(Books):
     """Is told of every request that begins, and of the first content of every answer."""
 
     def joins(self, exchange: Exchange) -> None:
-        """A request begins: how many of its call are under way?"""
+        """A request begins: how many of its call are in flight?"""
         story, stack = exchange.story, exchange.story.stack
         if story.winner is not None and story.winner.ending not in (None, "finished"):
             story.winner = None

@@ -51,7 +51,7 @@ class Stack:
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
         closed_until: By target or provider and key: when a key that was refused may be used again.
-        closing, cut_off: It refuses new calls; it has ended those that were under way.
+        closing, cut_off: It refuses new calls; it has ended those that were in flight.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
         watched: Its route watches for the first content of whole answers too.
         balanced: How many of its targets, from the first on, are asked in any order.

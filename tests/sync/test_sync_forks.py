@@ -111,7 +111,7 @@ def test_a_child_forgets_what_was_in_flight_and_keeps_its_circuits() -> None:
 
     def look() -> str:
         text = pipeline.sync.complete("Why?").text
-        calls, streams = pipeline.lifecycle.under_way
+        calls, streams = pipeline.lifecycle.in_flight
         state = pipeline.sync.circuits.state("bad", "one")
         pipeline.sync.close()
         return f"{text} {calls} {streams} {state} {threading.active_count()}"

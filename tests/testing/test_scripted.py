@@ -153,7 +153,7 @@ async def test_any_exception_may_be_scripted() -> None:
         await both(ZeroDivisionError())
 
 
-async def test_it_counts_calls_those_under_way_and_those_cut_short() -> None:
+async def test_it_counts_calls_those_in_flight_and_those_cut_short() -> None:
     """So that a test sees what reached it, and what was left of it."""
     provider = ScriptedProvider("one", [stall(), stream("a", stall()), "fine"])
     pipeline = Pipeline(Fallback(provider), Retry(max_retries=0), Timeout(seconds=5))

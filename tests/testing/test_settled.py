@@ -61,7 +61,7 @@ async def test_nothing_is_left_of_calls_that_have_ended() -> None:
 
 
 @in_virtual_time
-async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
+async def test_a_call_in_flight_is_named_with_all_that_it_holds() -> None:
     """Its task and where that waits, its permit, its request and its timer."""
     pipeline = built(stall())
     call = asyncio.create_task(pipeline.complete("Why?"), name="asker")
@@ -121,7 +121,7 @@ async def test_a_stream_that_nobody_closed_is_named() -> None:
 
 @in_virtual_time
 async def test_a_probe_that_holds_its_place_is_named() -> None:
-    """A half-open circuit with a probe under way lets nobody else pass."""
+    """A half-open circuit with a probe in flight lets nobody else pass."""
     pipeline = Pipeline(
         Fallback(ScriptedProvider("one", [broken(), stall()])), Breaker(failure_threshold=1, cooldown=10)
     )

@@ -46,7 +46,7 @@ async def test_t02_a_late_result_decides_nothing_about_a_state_it_knows_nothing_
 
 
 async def test_t03_a_late_result_frees_no_place_but_its_own() -> None:
-    """While a probe is under way, an old call that ends lets no second probe in."""
+    """While a probe is in flight, an old call that ends lets no second probe in."""
     scene = BreakerScene([after(20, "late"), broken(), after(100, "ok")])
     early = scene.start()
     await asyncio.sleep(0)

@@ -84,7 +84,7 @@ async def test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing(
     assert (scene.provider.in_progress, scene.provider.cancelled) == (0, 1)
     assert (scene.circuit().in_flight, scene.circuit().failures) == (0, 1)
     assert scene.provider.calls[1].record.attempts[0].outcome == "abandoned"
-    assert scene.pipeline.lifecycle.under_way == (0, 0)
+    assert scene.pipeline.lifecycle.in_flight == (0, 0)
 
 
 async def test_t36_an_error_of_the_provider_before_the_first_content_closes_the_stream() -> None:

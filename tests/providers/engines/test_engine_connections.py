@@ -8,7 +8,7 @@ import pytest
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http.port import HttpClient
 from support.engines.engine_servers import bare
-from support.engines.five import THEIRS, answered, nothing_under_way, opened, request
+from support.engines.five import THEIRS, answered, nothing_in_flight, opened, request
 from support.providers.asking import Visit
 
 
@@ -168,7 +168,7 @@ async def test_what_was_not_read_to_its_end_is_not_used_again(loopback: Any, cli
         assert server.accepted == 2
 
 
-async def test_an_engine_that_closes_ends_what_is_under_way(loopback: Any, kind: str) -> None:
+async def test_an_engine_that_closes_ends_what_is_in_flight(loopback: Any, kind: str) -> None:
     """Whoever waits is told, and every socket of ours is closed; a client of the user's stays open."""
     all_here = asyncio.Event()
 
@@ -188,7 +188,7 @@ async def test_an_engine_that_closes_ends_what_is_under_way(loopback: Any, kind:
         await client.aclose()
         for error in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(error, ConnectionFailedError)
-        await nothing_under_way(client)
+        await nothing_in_flight(client)
         assert await server.settled() == 0
         await client.aclose()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.engines.five import answered, nothing_under_way, opened, request
+from support.engines.five import answered, nothing_in_flight, opened, request
 from support.providers.asking import Visit
 
 REQUESTS, AT_ONCE = map(int, os.environ.get("RANVIER_CROWD", "600:200").split(":"))
@@ -42,6 +42,6 @@ async def test_a_crowd_is_answered_and_leaves_nothing(loopback: Any, kind: str) 
                     group.create_task(caller())
             assert len(server.visits) == REQUESTS
             assert server.accepted <= AT_ONCE
-            await nothing_under_way(client)
+            await nothing_in_flight(client)
         assert await server.settled() == 0
         assert len(asyncio.all_tasks()) == tasks_before

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ranvier.providers._http.port import HttpClient, HttpReply
-from support.engines.five import FIVE, KEY, OURS, answered, body_of, nothing_under_way, opened, request
+from support.engines.five import FIVE, KEY, OURS, answered, body_of, nothing_in_flight, opened, request
 from support.providers.asking import Visit
 
 EVERY_BYTE = bytes(range(256))
@@ -221,5 +221,5 @@ async def test_replies_are_closed_as_often_as_one_likes(loopback: Any, kind: str
             left = await client.send(request(server.url))
             assert list(client.in_flight) == [left.request]
         await left.aclose()
-        await nothing_under_way(client)
+        await nothing_in_flight(client)
         assert await server.settled() == 0

@@ -9,7 +9,7 @@ import pytest
 
 from ranvier.errors import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.providers._http.port import HttpClient
-from support.engines.five import KEY, answered, body_of, nothing_under_way, opened, request
+from support.engines.five import KEY, answered, body_of, nothing_in_flight, opened, request
 from support.providers.asking import Visit
 
 
@@ -20,7 +20,7 @@ async def failed(client: HttpClient, url: str, kind: type[Exception], **given: A
     assert type(caught.value) is kind
     assert (caught.value.provider, caught.value.model) == ("openai", "gpt-5.2")  # type: ignore[attr-defined]
     assert KEY not in repr(caught.value) + repr(caught.value.__cause__)
-    await nothing_under_way(client)
+    await nothing_in_flight(client)
     return caught.value
 
 

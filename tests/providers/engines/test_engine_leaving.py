@@ -8,7 +8,7 @@ import pytest
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http.port import HttpClient
-from support.engines.five import answered, nothing_under_way, request
+from support.engines.five import answered, nothing_in_flight, request
 from support.providers.asking import Loopback, Visit, half_a_body, listening, silence
 
 LARGE = b"x" * 20_000_000
@@ -67,7 +67,7 @@ async def in_flight(client: HttpClient, server: Loopback, scheme: str, body: byt
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_cancelled_request_closes_its_socket(client: HttpClient, step: str, times: int) -> None:
-    """Wherever it is, and however often its task is cancelled; and nothing of it is left under way."""
+    """Wherever it is, and however often its task is cancelled; and nothing of it is left in flight."""
     loopback, scheme, body = STEPS[step]()
     async with listening(loopback) as server:
         task = await in_flight(client, server, scheme, body)
@@ -77,11 +77,11 @@ async def test_a_cancelled_request_closes_its_socket(client: HttpClient, step: s
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await server.settled() == 0
-        await nothing_under_way(client)
+        await nothing_in_flight(client)
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_client_that_closes_ends_what_is_under_way(client: HttpClient, step: str) -> None:
+async def test_a_client_that_closes_ends_what_is_in_flight(client: HttpClient, step: str) -> None:
     """Whoever waits gets an error, not silence; the sockets close."""
     loopback, scheme, body = STEPS[step]()
     async with listening(loopback) as server:
@@ -90,7 +90,7 @@ async def test_a_client_that_closes_ends_what_is_under_way(client: HttpClient, s
         with pytest.raises(ConnectionFailedError):
             await task
         assert await server.settled() == 0
-        await nothing_under_way(client)
+        await nothing_in_flight(client)
 
 
 async def test_a_request_cancelled_at_any_turn_closes_its_socket(loopback: Any, client: HttpClient) -> None:
@@ -120,7 +120,7 @@ async def test_a_reply_that_is_left_closes_its_socket(loopback: Any, client: Htt
         assert await reply.chunk()
         await reply.aclose()
         assert await server.settled() == 0
-        await nothing_under_way(client)
+        await nothing_in_flight(client)
 
 
 async def test_a_client_that_closes_before_a_request_has_begun_leaves_nobody_waiting(

@@ -12,7 +12,7 @@ import pytest
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, ConnectionFailedError, RanvierError
 from ranvier.providers._http.port import HttpClient, HttpRequest
 from support.engines.engine_servers import bare, until_gone
-from support.engines.five import KEY, answered, nothing_under_way, request
+from support.engines.five import KEY, answered, nothing_in_flight, request
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -49,7 +49,7 @@ async def failure_of(client: HttpClient, wanted: HttpRequest) -> RanvierError:
     if not isinstance(error, ConfigurationError):
         assert (error.provider, error.model) == ("openai", "gpt-5.2")
         assert error.retryable
-    await nothing_under_way(client)
+    await nothing_in_flight(client)
     return error
 
 

@@ -37,7 +37,7 @@ class Caller:
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def leave(self) -> None:
-        """Go, whatever is under way."""
+        """Go, whatever is in flight."""
         self.writer.close()
         await self.writer.wait_closed()
 

@@ -84,7 +84,7 @@ async def body_of(reply: HttpReply) -> list[bytes]:
     return chunks
 
 
-async def nothing_under_way(client: HttpClient) -> None:
+async def nothing_in_flight(client: HttpClient) -> None:
     """Wait until every request has ended, which may take a moment longer than its answer."""
     for _ in range(100):
         if not client.in_flight:

@@ -182,7 +182,7 @@ MUTANTS = [
         "L13", "a probe of the old loop keeps its place", CIRCUIT,
         "        self._probes = None if self._probes is None else {}",
         "        pass",
-        f"{LOOP}::test_a_probe_that_was_under_way_gives_its_place_to_the_next_loop",
+        f"{LOOP}::test_a_probe_that_was_in_flight_gives_its_place_to_the_next_loop",
     ),
     mutant(
         "L13", "a lock of the old loop is never free", CIRCUIT,
@@ -230,7 +230,7 @@ MUTANTS = [
         "L13", "a circuit of the old loop is forgotten too late", REGISTRY,
         "            circuit.start_anew(shift)\n",
         "            pass\n",
-        f"{LOOP}::test_a_probe_that_was_under_way_gives_its_place_to_the_next_loop",
+        f"{LOOP}::test_a_probe_that_was_in_flight_gives_its_place_to_the_next_loop",
     ),
     mutant(
         "L13", "idle connections stay open when their loop shuts down", LOOP_END,

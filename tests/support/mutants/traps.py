@@ -180,7 +180,7 @@ MUTANTS = [
         "test_listener_traps.py::test_t19_listeners_hear_of_committed_states_in_order_and_may_act_on_them",
     ),
     mutant(
-        "T22", "a circuit is forgotten while a second call is under way", REGISTRY,
+        "T22", "a circuit is forgotten while a second call is in flight", REGISTRY,
         "        if circuit.in_flight > 0:\n            return",
         "        if circuit.in_flight > 1:\n            return",
         "test_circuit_traps.py::test_t22_a_circuit_with_a_call_in_flight_is_never_forgotten",

@@ -74,7 +74,7 @@ class Scene:
         return await self.pipeline.complete("Where? SECRET", schema=schema, **options)
 
     def circuits(self) -> dict[str, tuple[str, int, int]]:
-        """Of each provider's circuit its state, the failures counted, and the calls under way."""
+        """Of each provider's circuit its state, the failures counted, and the calls in flight."""
         return {  # type: ignore[misc]
             name: (circuit.state, circuit.failures, circuit.in_flight)  # type: ignore[has-type]
             for (_, name), circuit in self.breaker.circuits

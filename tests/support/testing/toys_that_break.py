@@ -229,7 +229,7 @@ class NeverRecovers(Toy):
 
 
 class LosesCount(Toy):
-    """It counts its streams as requests under way, and never as ended."""
+    """It counts its streams as requests in flight, and never as ended."""
 
     in_progress = 0
 

@@ -63,7 +63,7 @@ class Report:
     @property
     def in_flight(self) -> tuple[int, int]:
         """The number of calls and of handed-out streams in flight."""
-        return self._pipeline.lifecycle.under_way
+        return self._pipeline.lifecycle.in_flight
 
     async def overview(self, search: str = "") -> Overview:
         """An overview of the circuits; an empty one if there is no breaker."""

@@ -210,7 +210,7 @@ class Lifecycle(Background):
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     @property
-    def under_way(self) -> tuple[int, int]:
+    def in_flight(self) -> tuple[int, int]:
         """The number of calls and of streams in flight."""
         return len(self.calls), len(self._streams)
 

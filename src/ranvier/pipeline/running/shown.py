@@ -27,7 +27,7 @@ class Shown(Runtime):
         return circuits_of(self.layers)
 
     def __str__(self) -> str:
-        return overview(self.lifecycle.state, self.lifecycle.under_way, after_route(self.layers, self.allow))
+        return overview(self.lifecycle.state, self.lifecycle.in_flight, after_route(self.layers, self.allow))
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
