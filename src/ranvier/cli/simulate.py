@@ -74,8 +74,6 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(simulator))
     except KeyboardInterrupt:
         pass  # because: this is the usual end where the event loop has no signal handlers
-    except BrokenPipeError:
-        raise
     except OSError as error:
         raise ConfigurationError(f"--host {args.host} --port {args.port}: {error}") from error
     print(f"{simulator.total} requests served")
@@ -107,12 +105,12 @@ async def _serve(simulator: Simulator) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
     async with simulator:
-        for provider, url in simulator.urls.items():
-            print(f"{provider:<10} {url}")
-        print(_directions(simulator))
-        for rule in simulator.rules:
-            print(f"rule       {rule}")
-        sys.stdout.flush()
+        urls = (f"{provider:<10} {url}" for provider, url in simulator.urls.items())
+        rules = (f"rule       {rule}" for rule in simulator.rules)
+        try:
+            print(*urls, _directions(simulator), *rules, sep="\n", flush=True)
+        except BrokenPipeError:  # as with `| head`: requests are served all the same
+            drop_output()
         await stopped.wait()
 
 
