@@ -148,14 +148,6 @@ MUTANTS = [
     ),
     mutant(
         "I8",
-        "the end of a refusal is missing",
-        VERBATIM,
-        "                    kept.arrived(await reply.drain())\n",
-        "                    await reply.drain()\n",
-        f"{REFUSALS}::test_a_refusal_is_handed_on_as_its_provider_wrote_it",
-    ),
-    mutant(
-        "I8",
         "a response in the background is begun again and again",
         VERBATIM,
         "    answer = _promised(plain, written) or adapter",

@@ -208,14 +208,13 @@ class HttpReply(ABC):
                 pass
         return bytes(self._body[:MAX_ERROR_BYTES])
 
-    async def drain(self) -> bytes:
+    async def drain(self) -> None:
         """Read the short rest of the body, so that the connection can be reused; never fails."""
-        rest = b""
+        left = MAX_DRAINED_BYTES
         with suppress(TimeoutError, ProviderError):
             async with asyncio.timeout(MAX_DRAIN_SECONDS):
-                while len(rest) < MAX_DRAINED_BYTES and (chunk := await self.chunk()):
-                    rest += chunk
-        return rest
+                while left > 0 and (size := len(await self.chunk())):
+                    left -= size
 
     def _keep(self, chunk: bytes) -> bool:
         self._body += chunk

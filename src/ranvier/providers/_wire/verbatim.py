@@ -144,7 +144,6 @@ async def _streamed(
             yield events
             if body.error is not None:
                 if isinstance(body.error, ContentFilterError) and not body.lenient:
-                    kept.arrived(await reply.drain())
                     kept.refused = True
                     written_in(call).rejections[call.deployment.target] = kept
                 raise body.error
