@@ -11,7 +11,7 @@ class Output(Console):
     """A console that ends the command with `CLOSED_PIPE` when its reader has left."""
 
     def on_broken_pipe(self) -> None:
-        """Rich ends the command with status 1, which has a meaning of its own for ours."""
+        """Exit with `CLOSED_PIPE`; rich would exit with status 1, which has another meaning here."""
         try:
             super().on_broken_pipe()
         except SystemExit:

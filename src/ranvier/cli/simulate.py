@@ -136,7 +136,7 @@ def _directions(simulator: Simulator) -> str:
 
 
 def _print_exchange(exchange: Exchange) -> None:
-    """Print one line for an exchange that has ended; if nobody reads it any more, the requests go on."""
+    """Print one line for an exchange that has ended; if the reader has left, serving continues."""
     model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
     played = "" if exchange.fault is None else f" {exchange.fault!r}"
     rejected = "" if exchange.refused is None else f" rejected: {exchange.refused}"

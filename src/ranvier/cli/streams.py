@@ -15,11 +15,11 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Characters that may command a terminal; tabs and line ends are none."""
+"""Control characters that a terminal would execute; not tabs and line ends."""
 
 
 class _Nowhere(io.TextIOBase):
-    """Output that nobody reads."""
+    """Output that is discarded."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -37,10 +37,10 @@ def prepare() -> None:
 
 def drop_output() -> None:
     """Drop what could not be written: the interpreter would try again at its exit, and print a traceback."""
-    with contextlib.suppress(OSError, ValueError):  # something of Python's own in the place of the output
+    with contextlib.suppress(OSError, ValueError):  # because: a program may have replaced the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def for_terminal(text: str) -> str:
-    """`text` from a model, for the output: on a terminal without control characters."""
+    """`text` from a model for standard output; on a terminal, control characters are replaced."""
     return CONTROL.sub("\ufffd", text) if sys.stdout.isatty() else text

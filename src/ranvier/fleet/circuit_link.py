@@ -167,5 +167,5 @@ class StoreLink(CircuitLink):
 
 
 def _order(view: CircuitView) -> tuple[int, int, int]:
-    """Grows from each state of a circuit to the next; a half may also end without a step."""
+    """The order of the states of a circuit: each is greater than the one before."""
     return view.generation, view.step, view.half

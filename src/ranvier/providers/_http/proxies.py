@@ -34,7 +34,7 @@ def proxy_for(url: httpx.URL) -> httpx.URL | None:
 
 
 def _matches(rule: str, url: httpx.URL) -> bool:
-    """True if a rule of `NO_PROXY` applies to that URL; one that is no host applies to none."""
+    """True if a rule of `NO_PROXY` applies to that URL; an invalid rule applies to none."""
     if rule == "*":
         return True
     try:

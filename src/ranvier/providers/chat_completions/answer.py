@@ -51,7 +51,7 @@ def read_content(message: Json) -> tuple[str, str]:
 
 
 def kept_fields(message: Json, returned: tuple[str, ...]) -> Json:
-    """What is kept unchanged of a message or a delta: fields to send back, and content that is no text."""
+    """The fields of a message or delta to keep unchanged: those to send back, and non-text content."""
     kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     content = message.get("content")
     if isinstance(content, list) and (others := [part for part in content if _is_no_text(part)]):

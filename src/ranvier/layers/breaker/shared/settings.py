@@ -65,10 +65,10 @@ class SharedCircuits:
 
 
 def checked(shared: object) -> SharedCircuits:
-    """`shared`, the setting of a breaker.
+    """The argument `shared` of a breaker, validated.
 
     Raises:
-        ConfigurationError: it is something else, such as true.
+        ConfigurationError: it is not a `SharedCircuits`.
     """
     if not isinstance(shared, SharedCircuits):
         raise ConfigurationError(f"Breaker(shared)={shared!r:.60}: give SharedCircuits(...), or None")
